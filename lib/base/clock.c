@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "base/clock.h"
+
+#include "base/buf.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+static uint64_t read_clock(clockid_t id)
+{
+    struct timespec t;
+
+    (void)clock_gettime(id, &t);
+    return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t clock_monotonic_us(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_realtime_us(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+char *clock_format_utc(int64_t seconds, const char *format)
+{
+    time_t when = (time_t)seconds;
+    struct tm tm;
+    char text[256];
+
+    if (!gmtime_r(&when, &tm) || strftime(text, sizeof(text), format, &tm) == 0)
+        return NULL;
+    return str_format("%s", text);
+}
+
+static int two_digits(const char *s, int *ret)
+{
+    if (s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9')
+        return -EINVAL;
+    *ret = (s[0] - '0') * 10 + (s[1] - '0');
+    return 0;
+}
+
+int clock_parse_compact(const char *text, int64_t *ret_seconds, struct error *err)
+{
+    static const size_t at[] = {0, 2, 4, 6, 9, 11, 13};
+    int part[ARRAY_SIZE(at)];
+    struct tm tm = {0}, back;
+    time_t when;
+    size_t i;
+
+    if (strlen(text) < 15 || text[8] != '_')
+        goto invalid;
+    for (i = 0; i < ARRAY_SIZE(at); i++)
+        if (two_digits(text + at[i], &part[i]) < 0)
+            goto invalid;
+    tm.tm_year = part[0] * 100 + part[1] - 1900;
+    tm.tm_mon = part[2] - 1;
+    tm.tm_mday = part[3];
+    tm.tm_hour = part[4];
+    tm.tm_min = part[5];
+    tm.tm_sec = part[6];
+    back = tm;
+    when = timegm(&back); // normalises: a 31st of February comes back as another day
+    if (back.tm_mon != tm.tm_mon || back.tm_mday != tm.tm_mday || back.tm_hour != tm.tm_hour ||
+        back.tm_min != tm.tm_min || back.tm_sec != tm.tm_sec)
+        goto invalid;
+    *ret_seconds = (int64_t)when;
+    return 0;
+invalid:
+    return error_set(err, -EINVAL, "expected a date as YYYYMMDD_HHMMSS, got \"%s\"", text);
+}
+
+char *clock_format_duration(uint64_t seconds)
+{
+    uint64_t h = seconds / 3600, m = seconds / 60 % 60, s = seconds % 60;
+
+    if (h > 0)
+        return str_format("%" PRIu64 "h %02" PRIu64 "m", h, m);
+    if (m > 0)
+        return str_format("%" PRIu64 "m %02" PRIu64 "s", m, s);
+    return str_format("%" PRIu64 "s", s);
+}

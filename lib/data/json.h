@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Typed access to JSON (jansson) with errors that name the place.
+#pragma once
+
+#include "base/buf.h"
+#include "base/strv.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+DEFINE_CLEANUP(json_t *, json_decref)
+#define _cleanup_json_ _cleanup_(json_decrefp)
+
+// Parses one whole document of outside bytes: duplicate keys, NUL in strings and anything after the
+// document are refused, nesting is limited (jansson: 2048). `name` stands in the message in front of line
+// and column. The caller owns *ret.
+int json_parse(const char *text, size_t len, const char *name, json_t **ret, struct error *err);
+int json_parse_file(const char *path, size_t max, json_t **ret, struct error *err);
+
+// Appends compact JSON with sorted keys.
+int json_write(const json_t *value, struct buf *b);
+
+// Members of an object. The `_optional` ones leave *ret as it was when the key is absent or null.
+// A member of another type: -EINVAL and `KEY: expected a string, got a number`. Borrowed pointers.
+int json_get_string(const json_t *object, const char *key, const char **ret, struct error *err);
+int json_get_optional_string(const json_t *object, const char *key, const char **ret,
+                             struct error *err);
+int json_get_optional_int(const json_t *object, const char *key, int64_t *ret, struct error *err);
+int json_get_optional_bool(const json_t *object, const char *key, bool *ret, struct error *err);
+// An array of strings, appended to `v`.
+int json_get_optional_strv(const json_t *object, const char *key, struct strv *v,
+                           struct error *err);
+
+// "a string", "an object", … for messages.
+const char *json_type_name(const json_t *value);
+
+// Setters for objects built up by us: 0 or -ENOMEM; a NULL string value sets nothing.
+int json_put_string(json_t *object, const char *key, const char *value);
+int json_put_int(json_t *object, const char *key, int64_t value);
+int json_put_bool(json_t *object, const char *key, bool value);
+// Takes over the reference, also on failure.
+int json_put(json_t *object, const char *key, json_t *value);
