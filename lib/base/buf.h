@@ -18,7 +18,10 @@ struct buf {
     size_t max;   // bytes, largest len allowed
 };
 
-#define BUF_INIT(maximum) {.max = (maximum)}
+#define BUF_INIT(maximum)                                                                          \
+    {                                                                                              \
+        .max = (maximum)                                                                           \
+    }
 // For text that only this program's own data fill.
 #define BUF_OWN_MAX ((size_t)64 * 1024 * 1024)
 
@@ -31,10 +34,12 @@ int buf_add_str(struct buf *b, const char *s);
 int buf_add_char(struct buf *b, char c);
 int buf_addf(struct buf *b, const char *format, ...) _printf_(2, 3);
 
-// The content as a C string, "" when nothing was added. Owned by the buffer, valid until it changes.
+// The content as a C string, "" when nothing was added. Owned by the buffer, valid until it
+// changes.
 const char *buf_str(const struct buf *b);
 
-// Hands the string over to the caller (never NULL but for lack of memory); the buffer is empty then.
+// Hands the string over to the caller (never NULL but for lack of memory); the buffer is empty
+// then.
 char *buf_take(struct buf *b);
 
 // Shortens the content to `len` bytes.

@@ -17,11 +17,10 @@ uint64_t clock_realtime_us(void);
 
 // A date by strftime()'s format, in UTC; seconds since 1970. The caller frees; NULL for lack of
 // memory or a date no calendar has.
-char *clock_format_utc(int64_t seconds, const char *format)
-    __attribute__((format(strftime, 2, 0)));
+char *clock_format_utc(int64_t seconds, const char *format) __attribute__((format(strftime, 2, 0)));
 
-// `YYYYMMDD_HHMMSS` (the first 15 bytes of `text`, what follows is not looked at), UTC, into seconds
-// since 1970. -EINVAL.
+// `YYYYMMDD_HHMMSS` (the first 15 bytes of `text`, what follows is not looked at), UTC, into
+// seconds since 1970. -EINVAL.
 int clock_parse_compact(const char *text, int64_t *ret_seconds, struct error *err);
 
 // A duration for people: "45s", "3m 20s", "2h 05m". The caller frees.

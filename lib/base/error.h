@@ -19,7 +19,10 @@ struct error {
     char *message; // owned; NULL when there is none
 };
 
-#define ERROR_INIT {0}
+#define ERROR_INIT                                                                                 \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 // Sets the message (what was there is dropped) and returns `r`, so that it can end a function:
 // `return error_set(err, -EINVAL, "…")`. `err` may be NULL: then only the number is passed on.

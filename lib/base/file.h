@@ -28,12 +28,13 @@ struct file_attributes {
     gid_t gid;
 };
 
-#define FILE_ATTRIBUTES(m) ((struct file_attributes){.mode = (m), .uid = (uid_t)-1, .gid = (gid_t)-1})
+#define FILE_ATTRIBUTES(m)                                                                         \
+    ((struct file_attributes){.mode = (m), .uid = (uid_t)-1, .gid = (gid_t)-1})
 
-// Makes `path` have this content and these attributes. The content is written to a temporary file in
-// the same folder, synced, and renamed over `path`, so that a reader sees the old or the new and a
-// crash leaves one of them; nothing is touched when both are as wanted. *ret_changed (may be NULL)
-// tells which. A symbolic link at `path` is replaced, not followed.
+// Makes `path` have this content and these attributes. The content is written to a temporary file
+// in the same folder, synced, and renamed over `path`, so that a reader sees the old or the new and
+// a crash leaves one of them; nothing is touched when both are as wanted. *ret_changed (may be
+// NULL) tells which. A symbolic link at `path` is replaced, not followed.
 int file_replace(const char *path, const void *content, size_t len,
                  const struct file_attributes *attributes, bool *ret_changed, struct error *err);
 
@@ -43,7 +44,8 @@ int file_replace_link(const char *path, const char *target, bool *ret_changed, s
 // Writes all of it, across short writes and signals.
 int fd_write_all(int fd, const void *bytes, size_t len);
 
-// Makes the folder and its parents (0755); the last gets the attributes, also when it is there already.
+// Makes the folder and its parents (0755); the last gets the attributes, also when it is there
+// already.
 int dir_ensure(const char *path, const struct file_attributes *attributes, bool *ret_changed,
                struct error *err);
 // Only makes what is missing of it, all with `mode`.

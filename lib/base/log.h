@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// The log of the services: journal entries with fields when run by systemd (JOURNAL_STREAM names our
-// standard error), plain lines on standard error else. Only programs log, never libraries; never a secret.
+// The log of the services: journal entries with fields when run by systemd (JOURNAL_STREAM names
+// our standard error), plain lines on standard error else. Only programs log, never libraries;
+// never a secret.
 #pragma once
 
 #include "base/error.h"
@@ -8,7 +9,12 @@
 #include <stdbool.h>
 
 // Priorities are syslog's, so that the journal's filters work.
-enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
+enum log_level {
+    LOG_LEVEL_ERROR = 3,
+    LOG_LEVEL_WARNING = 4,
+    LOG_LEVEL_INFO = 6,
+    LOG_LEVEL_DEBUG = 7
+};
 
 // Who speaks, in front of lines that do not go to the journal, and from which level on. Call once.
 void log_open(const char *program, enum log_level level);

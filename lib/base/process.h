@@ -21,14 +21,20 @@ struct process_spec {
     bool die_with_parent;    // SIGKILL when the starting thread ends
 };
 
-#define PROCESS_SPEC_INIT {.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1}
+#define PROCESS_SPEC_INIT                                                                          \
+    {                                                                                              \
+        .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1                                           \
+    }
 
 struct process {
     pid_t pid; // 0: none
     int pidfd; // readable when the process has ended; -1: none
 };
 
-#define PROCESS_INIT {.pid = 0, .pidfd = -1}
+#define PROCESS_INIT                                                                               \
+    {                                                                                              \
+        .pid = 0, .pidfd = -1                                                                      \
+    }
 
 // Starts it. An argv[0] that cannot be executed is reported here, not as an exit code. All signals
 // are unblocked and at their default in the child.
@@ -50,7 +56,10 @@ struct process_result {
     struct buf errors; // standard error, up to errors.max; what is longer is cut, not an error
 };
 
-#define PROCESS_RESULT_INIT(out_max) {.out = BUF_INIT(out_max), .errors = BUF_INIT(64 * 1024)}
+#define PROCESS_RESULT_INIT(out_max)                                                               \
+    {                                                                                              \
+        .out = BUF_INIT(out_max), .errors = BUF_INIT(64 * 1024)                                    \
+    }
 
 // Runs to the end with `input` (NULL: none) on standard input and collects both outputs; spec's
 // descriptors are ignored. More output than out.max: the program is killed, -E2BIG. Longer than

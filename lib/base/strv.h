@@ -13,7 +13,10 @@ struct strv {
     size_t alloc;
 };
 
-#define STRV_INIT {0}
+#define STRV_INIT                                                                                  \
+    {                                                                                              \
+        0                                                                                          \
+    }
 #define STRV_FOREACH(s, v)                                                                         \
     for (size_t s##_i = 0; s##_i < (v)->len; s##_i++)                                              \
         for (const char *s = (v)->items[s##_i]; s; s = NULL)

@@ -9,21 +9,26 @@
 
 struct tar_writer;
 
-// A tar file (pax, owner 0:0, reproducible for equal content and `mtime`), gzip-compressed when `gzip`.
-int tar_writer_open(const char *path, bool gzip, int64_t mtime, struct tar_writer **ret, struct error *err);
+// A tar file (pax, owner 0:0, reproducible for equal content and `mtime`), gzip-compressed when
+// `gzip`.
+int tar_writer_open(const char *path, bool gzip, int64_t mtime, struct tar_writer **ret,
+                    struct error *err);
 // A member with content from memory, or streamed from a file of the file system.
 int tar_writer_add(struct tar_writer *w, const char *name, const void *content, size_t len,
                    struct error *err);
-int tar_writer_add_file(struct tar_writer *w, const char *name, const char *path, struct error *err);
-// Every regular file, folder and link below `dir`, named relative to it, sorted; names for which `skip` (may
-// be NULL) returns true are left out. Special files are left out.
+int tar_writer_add_file(struct tar_writer *w, const char *name, const char *path,
+                        struct error *err);
+// Every regular file, folder and link below `dir`, named relative to it, sorted; names for which
+// `skip` (may be NULL) returns true are left out. Special files are left out.
 int tar_writer_add_tree(struct tar_writer *w, const char *dir, bool (*skip)(const char *name),
                         struct error *err);
-// Finishes and syncs; the writer is freed in any case. Without it, tar_writer_free() drops the file.
+// Finishes and syncs; the writer is freed in any case. Without it, tar_writer_free() drops the
+// file.
 int tar_writer_close(struct tar_writer *w, struct error *err);
 void tar_writer_free(struct tar_writer *w);
 
-// Compresses `source` into `target` (gzip, mtime 0), streamed and synced. An absent source is an empty one.
+// Compresses `source` into `target` (gzip, mtime 0), streamed and synced. An absent source is an
+// empty one.
 int gzip_file(const char *source, const char *target, struct error *err);
 // Expands, at most b->max bytes. For tests and small files.
 int gunzip_file(const char *path, struct buf *b, struct error *err);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Settings files of the services (inih): `key = value` lines under `[section]` headings, `#` comments; the
-// *.cred files are the same without headings (`KEY=value`). The charm writes them, the services read them.
+// Settings files of the services (inih): `key = value` lines under `[section]` headings, `#`
+// comments; the
+// *.cred files are the same without headings (`KEY=value`). The charm writes them, the services
+// read them.
 #pragma once
 
 #include "base/buf.h"
@@ -12,7 +14,8 @@
 struct ini; // a parsed file, values by (section, key)
 
 int ini_load(const char *path, struct ini **ret, struct error *err);
-int ini_parse_text(const char *text, size_t len, const char *name, struct ini **ret, struct error *err);
+int ini_parse_text(const char *text, size_t len, const char *name, struct ini **ret,
+                   struct error *err);
 void ini_free(struct ini *ini);
 
 // NULL when absent. "" is the part before the first heading. Borrowed.
@@ -22,10 +25,10 @@ bool ini_has_section(const struct ini *ini, const char *section);
 int ini_sections(const struct ini *ini, struct strv *ret);
 
 // Typed; the default when absent. Message: `FILE: [section] key: expected a whole number, got "x"`.
-int ini_get_uint(const struct ini *ini, const char *section, const char *key, uint64_t min, uint64_t max,
-                 uint64_t fallback, uint64_t *ret, struct error *err);
-int ini_get_bool(const struct ini *ini, const char *section, const char *key, bool fallback, bool *ret,
-                 struct error *err);
+int ini_get_uint(const struct ini *ini, const char *section, const char *key, uint64_t min,
+                 uint64_t max, uint64_t fallback, uint64_t *ret, struct error *err);
+int ini_get_bool(const struct ini *ini, const char *section, const char *key, bool fallback,
+                 bool *ret, struct error *err);
 // An error when absent or empty.
 int ini_require(const struct ini *ini, const char *section, const char *key, const char **ret,
                 struct error *err);

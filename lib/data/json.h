@@ -8,12 +8,11 @@
 #include <jansson.h>
 #include <stdint.h>
 
-DEFINE_CLEANUP(json_t *, json_decref)
-#define _cleanup_json_ _cleanup_(json_decrefp)
+#define _cleanup_json_ _cleanup_(json_decrefp) // jansson has the function
 
 // Parses one whole document of outside bytes: duplicate keys, NUL in strings and anything after the
-// document are refused, nesting is limited (jansson: 2048). `name` stands in the message in front of line
-// and column. The caller owns *ret.
+// document are refused, nesting is limited (jansson: 2048). `name` stands in the message in front
+// of line and column. The caller owns *ret.
 int json_parse(const char *text, size_t len, const char *name, json_t **ret, struct error *err);
 int json_parse_file(const char *path, size_t max, json_t **ret, struct error *err);
 

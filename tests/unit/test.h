@@ -6,7 +6,8 @@
 //         …ck_assert…
 //     }
 //
-// Every TEST() of a file is found by itself; each runs in a process of its own. test_main.c has main().
+// Every TEST() of a file is found by itself; each runs in a process of its own. test_main.c has
+// main().
 #pragma once
 
 #include "base/buf.h"

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The database of results: schema, migrations and the statements the indexer and the web server
+// share. The tables `test`, `result`, `current_version` and `url_last_checked` are read by other
+// programs; names and types are fixed.
+//
+// One process writes (the indexer); readers open read-only and see a consistent state (WAL).
+#pragma once
+
+#include "adt/message.h"
+
+#include <sqlite3.h>
+
+struct database;
+
+// Opens for writing, makes what is missing and migrates an older schema (PRAGMA user_version). A
+// newer one: -ENOTSUP.
+int database_open(const char *path, struct database **ret, struct error *err);
+// Opens read-only. -ENOENT when the indexer has not made it yet.
+int database_open_readonly(const char *path, struct database **ret, struct error *err);
+void database_close(struct database *db);
+sqlite3 *database_handle(struct database *db);
+
+int database_begin(struct database *db, struct error *err);
+int database_commit(struct database *db, struct error *err);
+int database_rollback(struct database *db);
+
+// Adds or replaces the result of a run of a plain `autopkgtest-RELEASE` container with triggers;
+// others go to the table of their own, which the public copy does not have. Idempotent.
+int database_add_result(struct database *db, const struct test_complete *done, struct error *err);
+
+// A prepared statement, kept for the life of the handle and reset; bind with database_bind. The
+// text must be a constant.
+int database_statement(struct database *db, const char *sql, sqlite3_stmt **ret, struct error *err);
+// Turns SQLite's result into an errno and a message.
+int database_error(struct database *db, int rc, const char *doing, struct error *err);
+
+DEFINE_CLEANUP(struct database *, database_close)

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Names that other programs rely on: queues, containers, objects, run ids (SPEC:
+// docs/reference/formats.md).
+#pragma once
+
+#include "adt/request.h"
+
+#include <stdint.h>
+
+// Contexts of a queue: "" for the normal one. Order is the one in which pages show them.
+enum queue_context { CONTEXT_NORMAL, CONTEXT_HUGE, CONTEXT_PPA, CONTEXT_UPSTREAM, CONTEXT_COUNT };
+
+// "ubuntu", "huge", "ppa", "upstream", as queues.json names them.
+const char *queue_context_name(enum queue_context context);
+
+// `debci-RELEASE-ARCH`, `debci-huge-RELEASE-ARCH` …; the caller frees.
+char *queue_name(enum queue_context context, const char *release, const char *arch);
+// The reverse. `releases` tells where RELEASE ends when names contain '-'. -EINVAL.
+int queue_name_parse(const char *queue, enum queue_context *ret_context, char **ret_release,
+                     char **ret_arch, struct error *err);
+
+bool name_is_package(const char *s); // [a-zA-Z0-9.+-]+
+bool name_is_release(const char *s); // [a-z][a-z0-9.-]*
+bool name_is_arch(const char *s);    // [a-z0-9]+ of at most 16
+bool name_is_run_id(const char *s);  // YYYYMMDD_HHMMSS_HHHHH@
+
+// `autopkgtest-RELEASE[-LPUSER-PPA]`, with `private-` before it for private runs; the caller frees.
+int container_name(const struct request *request, const char *release, char **ret,
+                   struct error *err);
+// `.r:*,.rlistings` for public runs, `*:SWIFTUSER` for private ones; the caller frees.
+char *container_read_acl(const struct request *request);
+
+// First letter, or the first four of a name that starts with `lib`; the caller frees.
+char *package_prefix(const char *package);
+// `YYYYMMDD_HHMMSS_HHHHH@`: UTC, five hex digits of SHA-1 over body, arch and release. The caller
+// frees.
+char *run_id_new(int64_t seconds, const char *body, size_t body_len, const char *arch,
+                 const char *release);
+// `RELEASE/ARCH/PREFIX/PACKAGE/RUNID`, the folder of a run in its container; the caller frees.
+char *run_path(const char *release, const char *arch, const char *package, const char *run_id);
+// The reverse, of RELEASE/ARCH/PREFIX/PACKAGE/RUNID with or without more behind it.
+int run_path_parse(const char *path, char **ret_release, char **ret_arch, char **ret_package,
+                   char **ret_run_id, struct error *err);

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// A connection to the broker: AMQP 0-9-1 by rabbitmq-c (0.10 to 0.15), made for poll loops.
+//
+// One link is one TCP (or TLS) connection with one channel in confirm mode. The program waits for
+// amqp_link_fd() to be readable, or for amqp_link_deadline(), and calls amqp_link_dispatch(), which
+// reads what there is without blocking, sends heartbeats when due, and calls the handlers. Calls
+// marked (waits) do a round trip to the broker, bounded by settings.timeout_us; what arrives
+// meanwhile is kept and handed out by the next dispatch.
+//
+// Any call that fails with -ENOTCONN, -EPIPE, -ECONNRESET or -ETIMEDOUT has lost the connection:
+// close the link and open another (amqp_backoff_us() tells after how long). Nothing here knows
+// queues or messages of this project.
+#pragma once
+
+#include "base/buf.h"
+#include "base/strv.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct amqp_settings {
+    struct strv hosts; // tried in turn, starting behind the one that failed last
+    uint16_t port;
+    char *user;
+    char *password;
+    char *vhost;
+    bool tls;
+    char *ca_file;        // NULL: the system's trusted authorities
+    unsigned heartbeat_s; // 0: none
+    uint64_t timeout_us;  // of connecting and of each round trip
+};
+
+void amqp_settings_release(struct amqp_settings *settings);
+
+struct amqp_delivery {
+    uint64_t tag; // for amqp_link_ack()
+    bool redelivered;
+    char *consumer; // consumer tag, NULL from amqp_link_get()
+    char *exchange;
+    char *routing_key;
+    struct buf body;
+    json_t *headers;  // object; tables and arrays as JSON, timestamps as integers
+    char *message_id; // NULL when absent, as the following
+    char *correlation_id;
+    uint32_t message_count; // from amqp_link_get(): how many are left in the queue
+};
+
+void amqp_delivery_release(struct amqp_delivery *delivery);
+
+struct amqp_publication {
+    const char *exchange; // "" for the default exchange
+    const char *routing_key;
+    const void *body;
+    size_t body_len;
+    const json_t *headers;                   // NULL or an object of strings, integers and booleans
+    const char *message_id, *correlation_id; // may be NULL
+    bool persistent;
+    bool mandatory; // the broker returns it when no queue takes it: the confirm comes as "returned"
+};
+
+enum amqp_outcome { AMQP_CONFIRMED, AMQP_REFUSED, AMQP_RETURNED };
+
+struct amqp_link;
+
+struct amqp_handlers {
+    // A message for one of our consumers; the handler may take the delivery's content.
+    void (*on_delivery)(struct amqp_link *link, struct amqp_delivery *delivery, void *userdata);
+    // The broker has (not) taken responsibility for publication number `tag`.
+    void (*on_outcome)(struct amqp_link *link, uint64_t tag, enum amqp_outcome outcome,
+                       void *userdata);
+    // The broker has ended a consumer (its queue was deleted).
+    void (*on_cancelled)(struct amqp_link *link, const char *consumer, void *userdata);
+    void *userdata;
+};
+
+// Connects to the first host that answers (waits: at most timeout_us a host), logs in, opens the
+// channel and selects confirms. `client` names us in the broker's connection list. *cursor (may be
+// NULL) remembers where to begin next time. -EACCES: user, password or vhost refused; the message
+// never has the password.
+int amqp_link_open(const struct amqp_settings *settings, const char *client,
+                   const struct amqp_handlers *handlers, size_t *cursor, struct amqp_link **ret,
+                   struct error *err);
+// Says goodbye when it can, without waiting, and frees.
+void amqp_link_free(struct amqp_link *link);
+
+int amqp_link_fd(const struct amqp_link *link);
+// CLOCK_MONOTONIC microseconds at which dispatch must be called even if nothing is readable.
+uint64_t amqp_link_deadline(const struct amqp_link *link);
+// The host in use, for messages.
+const char *amqp_link_host(const struct amqp_link *link);
+int amqp_link_dispatch(struct amqp_link *link, struct error *err);
+
+// Publishes; *ret_tag is the number its outcome will carry. Does not wait.
+int amqp_link_publish(struct amqp_link *link, const struct amqp_publication *publication,
+                      uint64_t *ret_tag, struct error *err);
+// Publishes and waits for the outcome. Refused: -EIO; returned as unroutable: -ENOENT.
+int amqp_link_publish_confirmed(struct amqp_link *link, const struct amqp_publication *publication,
+                                struct error *err);
+
+// Takes one message from the front of a queue (waits). *ret_empty: there was none.
+int amqp_link_get(struct amqp_link *link, const char *queue, struct amqp_delivery *ret,
+                  bool *ret_empty, struct error *err);
+int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err);
+// Gives it back; with requeue at its old place in the queue where that is possible.
+int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err);
+
+// At most `count` messages unacknowledged on the whole channel (waits).
+int amqp_link_prefetch(struct amqp_link *link, uint16_t count, struct error *err);
+int amqp_link_consume(struct amqp_link *link, const char *queue, const char *consumer, bool no_ack,
+                      bool exclusive, struct error *err);
+int amqp_link_cancel(struct amqp_link *link, const char *consumer, struct error *err);
+
+// Declarations (wait). `arguments`: NULL or an object of strings, integers and booleans. A queue or
+// exchange that is there with other properties: -EEXIST, and the channel is open again afterwards.
+enum amqp_queue_flags { AMQP_DURABLE = 1, AMQP_EXCLUSIVE = 2, AMQP_AUTO_DELETE = 4 };
+// An empty name lets the broker choose: *ret_name (may be NULL) is the name, owned by the caller.
+int amqp_link_declare_queue(struct amqp_link *link, const char *queue, unsigned flags,
+                            const json_t *arguments, char **ret_name, struct error *err);
+// How many messages wait there and how many consumers it has (waits). No such queue: -ENOENT.
+int amqp_link_inspect_queue(struct amqp_link *link, const char *queue, uint32_t *ret_messages,
+                            uint32_t *ret_consumers, struct error *err);
+int amqp_link_delete_queue(struct amqp_link *link, const char *queue, struct error *err);
+int amqp_link_declare_exchange(struct amqp_link *link, const char *exchange, const char *type,
+                               unsigned flags, struct error *err);
+int amqp_link_bind(struct amqp_link *link, const char *queue, const char *exchange,
+                   const char *routing_key, const json_t *arguments, struct error *err);
+
+// How long to wait before try number `attempt` (0, 1, …): 0.1 s doubling to 30 s, with jitter;
+// microseconds.
+uint64_t amqp_backoff_us(unsigned attempt);
+
+DEFINE_CLEANUP(struct amqp_link *, amqp_link_free)

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// HTTP requests by libcurl: time limits, size limits, retries, proxies from the environment.
+#pragma once
+
+#include "base/buf.h"
+#include "base/strv.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http_request {
+    const char *method; // NULL: GET
+    const char *url;
+    const struct strv *headers; // "Name: value" lines, may be NULL
+    const void *body;           // from memory …
+    size_t body_len;
+    const char *body_file;       // … or streamed from this file (rewound for a retry); NULL: none
+    const char *ca_file;         // NULL: the system's
+    uint64_t connect_timeout_us; // 0: 10 s
+    uint64_t idle_timeout_us;    // no byte for this long; 0: 60 s
+    unsigned
+        retries; // of connection failures, 429 and 5xx, with back-off; only for idempotent methods
+};
+
+struct http_response {
+    long status;         // HTTP status; 0: no answer
+    struct strv headers; // "name: value", names in lower case
+    struct buf body;     // up to body.max
+};
+
+// body.max must be set by the caller: `struct http_response answer = HTTP_RESPONSE_INIT(1 << 20)`.
+#define HTTP_RESPONSE_INIT(body_max)                                                               \
+    {                                                                                              \
+        .body = BUF_INIT(body_max)                                                                 \
+    }
+
+struct http_client; // keeps connections open between requests; for one thread
+
+int http_client_new(const char *user_agent, struct http_client **ret, struct error *err);
+void http_client_free(struct http_client *client);
+
+// Does the request to its end. An HTTP status of any kind is success here; -ETIMEDOUT,
+// -ECONNREFUSED, -EHOSTUNREACH, -EPROTO, -E2BIG (body larger than allowed) else. Messages name
+// method and URL without user, password or query.
+int http_perform(struct http_client *client, const struct http_request *request,
+                 struct http_response *response, struct error *err);
+
+// The value of a header (name in lower case), NULL when absent. Borrowed.
+const char *http_response_header(const struct http_response *response, const char *name);
+void http_response_release(struct http_response *response);
+
+// Percent-encodes all but unreserved characters and, when `keep_slash`, '/'. The caller frees.
+char *http_escape(const char *s, bool keep_slash);
+// Decodes %XX (and '+' as a blank when `form`) in place; -EINVAL for a bad escape or a NUL.
+int http_unescape(char *s, bool form);
+
+DEFINE_CLEANUP(struct http_client *, http_client_free)
