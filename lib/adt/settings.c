@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "adt/settings.h"
+
+#include "adt/names.h"
+#include "base/file.h"
+
+#define HEARTBEAT_S 30
+#define BROKER_TIMEOUT_US (10 * UINT64_C(1000000))
+
+const char *settings_dir(void)
+{
+    const char *dir = secure_getenv("AUTOPKGTEST_CLOUD_CONFIG");
+
+    return dir ? dir : CONFIG_DIR;
+}
+
+static int load(const char *dir, const char *name, struct ini **ret, struct error *err)
+{
+    _cleanup_free_ char *path = path_join(dir, name);
+
+    return path ? ini_load(path, ret, err) : error_oom(err);
+}
+
+// Copies a value; absent: `fallback`, which may be NULL.
+static int copy(const struct ini *ini, const char *section, const char *key, const char *fallback,
+                char **ret, struct error *err)
+{
+    const char *value = ini_get(ini, section, key);
+
+    if (str_empty(value))
+        value = fallback;
+    if (value && !(*ret = strdup(value)))
+        return error_oom(err);
+    return 0;
+}
+
+static int copy_required(const struct ini *ini, const char *section, const char *key, char **ret,
+                         struct error *err)
+{
+    const char *value = NULL;
+    int r = ini_require(ini, section, key, &value, err);
+
+    if (r < 0)
+        return r;
+    *ret = strdup(value);
+    return *ret ? 0 : error_oom(err);
+}
+
+static int split(const struct ini *ini, const char *section, const char *key, struct strv *ret,
+                 struct error *err)
+{
+    const char *value = ini_get(ini, section, key);
+
+    return value && strv_split(ret, value, " \t") < 0 ? error_oom(err) : 0;
+}
+
+static int read_broker(const struct ini *ini, struct amqp_settings *s, struct error *err)
+{
+    const char *host = NULL;
+    uint64_t port = 0;
+    int r;
+
+    if ((r = ini_require(ini, "", "RABBIT_HOST", &host, err)) < 0 ||
+        (r = ini_get_bool(ini, "", "RABBIT_TLS", false, &s->tls, err)) < 0 ||
+        (r = ini_get_uint(ini, "", "RABBIT_PORT", 1, 65535, s->tls ? 5671 : 5672, &port, err)) <
+            0 ||
+        (r = split(ini, "", "RABBIT_HOSTS", &s->hosts, err)) < 0 ||
+        (r = copy_required(ini, "", "RABBIT_USER", &s->user, err)) < 0 ||
+        (r = copy_required(ini, "", "RABBIT_PASSWORD", &s->password, err)) < 0 ||
+        (r = copy(ini, "", "RABBIT_VHOST", "/", &s->vhost, err)) < 0 ||
+        (r = copy(ini, "", "RABBIT_CA_FILE", NULL, &s->ca_file, err)) < 0)
+        return r;
+    if (s->hosts.len == 0 && strv_add(&s->hosts, host) < 0)
+        return error_oom(err);
+    s->port = (uint16_t)port;
+    s->heartbeat_s = HEARTBEAT_S;
+    s->timeout_us = BROKER_TIMEOUT_US;
+    return 0;
+}
+
+int settings_load_broker(const char *dir, struct amqp_settings *ret, struct error *err)
+{
+    _cleanup_(ini_freep) struct ini *ini = NULL;
+    struct amqp_settings settings = {0};
+    int r = load(dir, "rabbitmq.cred", &ini, err);
+
+    if (r < 0)
+        return r;
+    r = read_broker(ini, &settings, err);
+    if (r < 0) {
+        amqp_settings_release(&settings);
+        return r;
+    }
+    *ret = settings;
+    return 0;
+}
+
+int settings_load_store(const char *dir, struct swift_settings *ret, struct error *err)
+{
+    _cleanup_(ini_freep) struct ini *ini = NULL;
+    struct swift_settings s = {0};
+    int r = load(dir, "swift.cred", &ini, err);
+
+    if (r < 0)
+        return r;
+    if ((r = copy_required(ini, "", "SWIFT_AUTH_URL", &s.auth_url, err)) < 0 ||
+        (r = copy_required(ini, "", "SWIFT_USERNAME", &s.username, err)) < 0 ||
+        (r = copy_required(ini, "", "SWIFT_PASSWORD", &s.password, err)) < 0 ||
+        (r = copy(ini, "", "SWIFT_PROJECT_NAME", NULL, &s.project_name, err)) < 0 ||
+        (r = copy(ini, "", "SWIFT_PROJECT_DOMAIN_NAME", NULL, &s.project_domain_name, err)) < 0 ||
+        (r = copy(ini, "", "SWIFT_USER_DOMAIN_NAME", NULL, &s.user_domain_name, err)) < 0 ||
+        (r = copy(ini, "", "SWIFT_REGION", NULL, &s.region, err)) < 0) {
+        swift_settings_release(&s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+static int read_setup_commands(const struct ini *ini, struct strv *ret, struct error *err)
+{
+    static const char *const keys[] = {"setup-command", "setup-command2"};
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(keys); i++) {
+        const char *command = ini_get(ini, "worker", keys[i]);
+
+        if (!str_empty(command) && strv_add(ret, command) < 0)
+            return error_oom(err);
+    }
+    return 0;
+}
+
+// What all workers of the unit share.
+static int read_worker_common(const struct ini *ini, struct worker_settings *s, struct error *err)
+{
+    int r;
+
+    if ((r = copy(ini, "worker", "unit", "", &s->unit, err)) < 0 ||
+        (r = split(ini, "worker", "releases", &s->releases, err)) < 0 ||
+        (r = copy(ini, "worker", "mirror", NULL, &s->mirror, err)) < 0 ||
+        (r = copy(ini, "worker", "autopkgtest", "/usr/bin/autopkgtest", &s->autopkgtest, err)) <
+            0 ||
+        (r = copy(ini, "worker", "upload", "/opt/autopkgtest-cloud/bin/autopkgtest-upload",
+                  &s->upload, err)) < 0 ||
+        (r = copy_required(ini, "worker", "work-dir", &s->work_dir, err)) < 0 ||
+        (r = copy_required(ini, "worker", "spool-dir", &s->spool_dir, err)) < 0 ||
+        (r = copy_required(ini, "worker", "lists-dir", &s->lists_dir, err)) < 0 ||
+        (r = read_setup_commands(ini, &s->setup_commands, err)) < 0 ||
+        (r = ini_get_uint(ini, "worker", "retry-delay", 0, 86400, 300, &s->retry_delay_s, err)) <
+            0 ||
+        (r = ini_get_uint(ini, "worker", "upstream-percentage", 0, 100, 20, &s->upstream_percentage,
+                          err)) < 0 ||
+        (r = ini_get_uint(ini, "worker", "lease-ttl", 3, 86400, 600, &s->lease_ttl_s, err)) < 0)
+        return r;
+    if (s->releases.len == 0)
+        return error_set(err, -EINVAL, "worker.conf: [worker] releases: names no release");
+    return 0;
+}
+
+static int read_worker_instance(const struct ini *ini, const char *instance,
+                                struct worker_settings *s, struct error *err)
+{
+    int r;
+
+    s->name = strdup(instance);
+    if (!s->name)
+        return error_oom(err);
+    if ((r = copy_required(ini, instance, "cloud", &s->cloud, err)) < 0 ||
+        (r = copy_required(ini, instance, "arch", &s->arch, err)) < 0 ||
+        (r = copy_required(ini, instance, "backend", &s->backend, err)) < 0)
+        return r;
+    return split(ini, instance, "args", &s->backend_args, err);
+}
+
+int settings_load_worker(const char *dir, const char *instance, struct worker_settings *ret,
+                         struct error *err)
+{
+    _cleanup_(ini_freep) struct ini *ini = NULL;
+    struct worker_settings s = {0};
+    int r = load(dir, "worker.conf", &ini, err);
+
+    if (r < 0)
+        return r;
+    if (!ini_has_section(ini, instance))
+        return error_set(err, -ENOENT,
+                         "worker.conf: there is no section [%s]: this unit is not "
+                         "configured to run that worker",
+                         instance);
+    if ((r = read_worker_common(ini, &s, err)) < 0 ||
+        (r = read_worker_instance(ini, instance, &s, err)) < 0) {
+        worker_settings_release(&s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+void worker_settings_release(struct worker_settings *s)
+{
+    free(s->name);
+    free(s->unit);
+    free(s->cloud);
+    free(s->arch);
+    strv_release(&s->releases);
+    free(s->backend);
+    strv_release(&s->backend_args);
+    strv_release(&s->setup_commands);
+    free(s->mirror);
+    free(s->autopkgtest);
+    free(s->upload);
+    free(s->work_dir);
+    free(s->spool_dir);
+    free(s->lists_dir);
+    *s = (struct worker_settings){0};
+}
+
+static int read_web(const struct ini *ini, struct web_settings *s, struct error *err)
+{
+    uint64_t port = 0;
+    int r;
+
+    if ((r = copy(ini, "web", "hostname", "localhost", &s->hostname, err)) < 0 ||
+        (r = ini_get_uint(ini, "web", "port", 1, 65535, 80, &port, err)) < 0 ||
+        (r = split(ini, "web", "releases", &s->releases, err)) < 0 ||
+        (r = split(ini, "web", "architectures", &s->architectures, err)) < 0 ||
+        (r = copy(ini, "web", "authorization", "launchpad", &s->authorization, err)) < 0 ||
+        (r = copy(ini, "web", "api-keys-file", NULL, &s->api_keys_file, err)) < 0 ||
+        (r = copy_required(ini, "web", "database", &s->database, err)) < 0 ||
+        (r = copy(ini, "web", "public-database", NULL, &s->public_database, err)) < 0 ||
+        (r = copy(ini, "web", "store-dir", NULL, &s->store_dir, err)) < 0 ||
+        (r = copy(ini, "web", "store-credentials", NULL, &s->store_credentials, err)) < 0 ||
+        (r = copy(ini, "web", "store-url", NULL, &s->store_url, err)) < 0 ||
+        (r = copy_required(ini, "web", "templates-dir", &s->templates_dir, err)) < 0 ||
+        (r = copy_required(ini, "web", "static-dir", &s->static_dir, err)) < 0)
+        return r;
+    s->port = (uint16_t)port;
+    return 0;
+}
+
+int settings_load_web(const char *dir, struct web_settings *ret, struct error *err)
+{
+    _cleanup_(ini_freep) struct ini *ini = NULL;
+    struct web_settings s = {0};
+    int r = load(dir, "web.conf", &ini, err);
+
+    if (r == 0)
+        r = read_web(ini, &s, err);
+    if (r < 0) {
+        web_settings_release(&s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+void web_settings_release(struct web_settings *s)
+{
+    free(s->hostname);
+    strv_release(&s->releases);
+    strv_release(&s->architectures);
+    free(s->authorization);
+    free(s->api_keys_file);
+    free(s->database);
+    free(s->public_database);
+    free(s->store_dir);
+    free(s->store_credentials);
+    free(s->store_url);
+    free(s->templates_dir);
+    free(s->static_dir);
+    *s = (struct web_settings){0};
+}
