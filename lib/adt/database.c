@@ -37,6 +37,8 @@ static const char schema[] =
     " requester TEXT NOT NULL, env TEXT NOT NULL,"
     " PRIMARY KEY(container, release, arch, package, run_id)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX special_result_run_id ON special_result(run_id DESC);"
+    "CREATE TABLE rejected_message (id INTEGER PRIMARY KEY, received INTEGER NOT NULL,"
+    " reason TEXT NOT NULL, body BLOB NOT NULL) STRICT;"
     "PRAGMA user_version = 1;";
 
 int database_error(struct database *db, int rc, const char *doing, struct error *err)
@@ -319,4 +321,19 @@ int database_add_result(struct database *db, const struct test_complete *done, s
     if (str_equal(done->container, plain) && !str_empty(done->triggers))
         return add_public(db, done, err);
     return add_special(db, done, err);
+}
+
+int database_add_rejected(struct database *db, const void *body, size_t len, const char *reason,
+                          struct error *err)
+{
+    static const char sql[] =
+        "INSERT INTO rejected_message(received, reason, body) VALUES(unixepoch(), ?, ?)";
+    sqlite3_stmt *statement = NULL;
+    int r = database_statement(db, sql, &statement, err);
+
+    if (r < 0)
+        return r;
+    bind_text(statement, 1, reason);
+    (void)sqlite3_bind_blob64(statement, 2, len ? body : "", len, SQLITE_STATIC);
+    return run(db, statement, "cannot set a message aside", err);
 }

@@ -28,6 +28,10 @@ int database_rollback(struct database *db);
 // others go to the table of their own, which the public copy does not have. Idempotent.
 int database_add_result(struct database *db, const struct test_complete *done, struct error *err);
 
+// Sets a message aside that has no place in the tables, with the reason, for a person to look at.
+int database_add_rejected(struct database *db, const void *body, size_t len, const char *reason,
+                          struct error *err);
+
 // A prepared statement, kept for the life of the handle and reset; bind with database_bind. The
 // text must be a constant.
 int database_statement(struct database *db, const char *sql, sqlite3_stmt **ret, struct error *err);

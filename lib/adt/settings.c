@@ -220,7 +220,8 @@ static int read_web(const struct ini *ini, struct web_settings *s, struct error 
     uint64_t port = 0;
     int r;
 
-    if ((r = copy(ini, "web", "hostname", "localhost", &s->hostname, err)) < 0 ||
+    if ((r = copy(ini, "web", "unit", "autopkgtest-cloud/0", &s->unit, err)) < 0 ||
+        (r = copy(ini, "web", "hostname", "localhost", &s->hostname, err)) < 0 ||
         (r = ini_get_uint(ini, "web", "port", 1, 65535, 80, &port, err)) < 0 ||
         (r = split(ini, "web", "releases", &s->releases, err)) < 0 ||
         (r = split(ini, "web", "architectures", &s->architectures, err)) < 0 ||
@@ -256,6 +257,7 @@ int settings_load_web(const char *dir, struct web_settings *ret, struct error *e
 
 void web_settings_release(struct web_settings *s)
 {
+    free(s->unit);
     free(s->hostname);
     strv_release(&s->releases);
     strv_release(&s->architectures);

@@ -47,6 +47,7 @@ void worker_settings_release(struct worker_settings *settings);
 
 // web.conf: section [web]; read by the web server and the indexer.
 struct web_settings {
+    char *unit; // Juju's name of the unit, "autopkgtest-cloud/0"
     char *hostname;
     uint16_t port;
     struct strv releases, architectures;

@@ -102,6 +102,8 @@ int amqp_link_publish_confirmed(struct amqp_link *link, const struct amqp_public
 int amqp_link_get(struct amqp_link *link, const char *queue, struct amqp_delivery *ret,
                   bool *ret_empty, struct error *err);
 int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err);
+// All deliveries up to this one at once.
+int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err);
 // Gives it back; with requeue at its old place in the queue where that is possible.
 int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err);
 

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "indexer/indexer.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#define PREFETCH 1000 // most messages in one transaction
+#define WRITE_RETRY_US (5 * USEC_PER_SEC)
+
+struct indexer {
+    const char *config_dir;
+    char *queue;
+    struct web_settings settings;
+    struct amqp_settings broker;
+    struct database *db;
+    struct batch *batch;
+    struct amqp_link *link; // NULL while there is no broker
+    size_t host;
+    unsigned attempt;
+    bool incomplete; // a delivery is missing from the batch: nothing behind it may be acknowledged
+    uint64_t total;
+    sd_event *event;
+    sd_event_source *io, *timer;
+};
+
+char *indexer_queue_name(const char *unit)
+{
+    char *name = str_format("autopkgtest-indexer.%s", unit);
+    char *slash = name ? strchr(name, '/') : NULL;
+
+    if (slash)
+        *slash = '-';
+    return name;
+}
+
+static void disconnect(struct indexer *x)
+{
+    x->io = sd_event_source_disable_unref(x->io);
+    if (x->link)
+        amqp_link_free(x->link);
+    x->link = NULL;
+    // What was received and not acknowledged comes again with the next connection.
+    batch_free(x->batch);
+    x->batch = batch_new();
+    x->incomplete = !x->batch;
+}
+
+static void set_timer(struct indexer *x, uint64_t when)
+{
+    (void)sd_event_source_set_time(x->timer, when);
+    (void)sd_event_source_set_enabled(x->timer,
+                                      when == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+static void on_delivery(struct amqp_link *link _unused_, struct amqp_delivery *delivery,
+                        void *userdata)
+{
+    struct indexer *x = userdata;
+
+    if (!x->incomplete && batch_add(x->batch, delivery) < 0)
+        x->incomplete = true;
+}
+
+static void on_cancelled(struct amqp_link *link _unused_, const char *consumer _unused_,
+                         void *userdata)
+{
+    struct indexer *x = userdata;
+
+    log_warning("the queue %s was deleted on the broker: making it anew", x->queue);
+    x->attempt = 0;
+    set_timer(x, 0);
+}
+
+static void report(struct indexer *x)
+{
+    (void)sd_notifyf(0, "STATUS=connected to %s, %" PRIu64 " results since the start",
+                     amqp_link_host(x->link), x->total);
+}
+
+// Writes what has arrived and acknowledges it; what cannot be written is tried again.
+static int flush(struct indexer *x, struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT;
+    size_t n = batch_size(x->batch), rejected = 0;
+    uint64_t tag = 0;
+    int r;
+
+    if (x->incomplete)
+        return error_oom(err);
+    if (n == 0)
+        return 0;
+    r = batch_write(x->batch, x->db, &tag, &rejected, &why);
+    if (r < 0) {
+        log_error("cannot write %zu results, they stay queued: %s", n, error_message(&why));
+        (void)sd_notifyf(0, "STATUS=cannot write results: %s", error_message(&why));
+        set_timer(x, clock_monotonic_us() + WRITE_RETRY_US);
+        return 0;
+    }
+    if (rejected > 0)
+        log_warning("%zu completion messages could not be read and were set aside in the table "
+                    "rejected_message",
+                    rejected);
+    x->total += n - rejected;
+    report(x);
+    return amqp_link_ack_up_to(x->link, tag, err);
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata);
+
+static int subscribe(struct indexer *x, struct error *err)
+{
+    int r;
+
+    if ((r = amqp_link_declare_exchange(x->link, EXCHANGE_COMPLETE, "fanout", AMQP_DURABLE, err)) <
+            0 ||
+        (r = amqp_link_declare_queue(x->link, x->queue, AMQP_DURABLE, NULL, NULL, err)) < 0 ||
+        (r = amqp_link_bind(x->link, x->queue, EXCHANGE_COMPLETE, "", NULL, err)) < 0 ||
+        (r = amqp_link_prefetch(x->link, PREFETCH, err)) < 0)
+        return r;
+    return amqp_link_consume(x->link, x->queue, "indexer", false, false, err);
+}
+
+static int connect_broker(struct indexer *x, struct error *err)
+{
+    struct amqp_handlers handlers = {
+        .on_delivery = on_delivery, .on_cancelled = on_cancelled, .userdata = x};
+    int r;
+
+    amqp_settings_release(&x->broker);
+    r = settings_load_broker(x->config_dir, &x->broker, err);
+    if (r < 0)
+        return r;
+    r = amqp_link_open(&x->broker, x->queue, &handlers, &x->host, &x->link, err);
+    if (r == 0)
+        r = subscribe(x, err);
+    if (r == 0)
+        r = sd_event_add_io(x->event, &x->io, amqp_link_fd(x->link), EPOLLIN, on_readable, x);
+    if (r < 0)
+        return error_prefix(err, r, "cannot subscribe to %s", EXCHANGE_COMPLETE);
+    log_info("connected to %s, reading %s", amqp_link_host(x->link), x->queue);
+    report(x);
+    return 0;
+}
+
+static void retry_later(struct indexer *x, const struct error *err)
+{
+    uint64_t wait = amqp_backoff_us(x->attempt++);
+
+    disconnect(x);
+    log_warning("no broker, next try in %.1f s: %s", (double)wait / 1e6, error_message(err));
+    (void)sd_notifyf(0, "STATUS=no broker: %s", error_message(err));
+    set_timer(x, clock_monotonic_us() + wait);
+}
+
+static void dispatch(struct indexer *x)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    int r = x->link ? amqp_link_dispatch(x->link, &err) : connect_broker(x, &err);
+
+    if (r == 0)
+        r = amqp_link_dispatch(x->link, &err); // what came with the answers
+    set_timer(x, x->link ? amqp_link_deadline(x->link) : USEC_INFINITY);
+    if (r == 0)
+        r = flush(x, &err);
+    if (r < 0)
+        retry_later(x, &err);
+    else
+        x->attempt = 0;
+}
+
+static int on_readable(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_,
+                       void *userdata)
+{
+    dispatch(userdata);
+    return 0;
+}
+
+static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    dispatch(userdata);
+    return 0;
+}
+
+static int on_hangup(sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_,
+                     void *userdata)
+{
+    struct indexer *x = userdata;
+
+    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_us());
+    disconnect(x);
+    x->attempt = 0;
+    dispatch(x);
+    (void)sd_notify(0, "READY=1");
+    return 0;
+}
+
+static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *si _unused_,
+                        void *userdata _unused_)
+{
+    (void)sd_notify(0, "STOPPING=1");
+    return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int prepare_events(struct indexer *x, struct error *err)
+{
+    sigset_t mask;
+    int r;
+
+    (void)sigemptyset(&mask);
+    (void)sigaddset(&mask, SIGTERM);
+    (void)sigaddset(&mask, SIGINT);
+    (void)sigaddset(&mask, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &mask, NULL);
+    if ((r = sd_event_new(&x->event)) < 0 || (r = sd_event_set_watchdog(x->event, true)) < 0 ||
+        (r = sd_event_add_signal(x->event, NULL, SIGTERM, on_terminate, x)) < 0 ||
+        (r = sd_event_add_signal(x->event, NULL, SIGINT, on_terminate, x)) < 0 ||
+        (r = sd_event_add_signal(x->event, NULL, SIGHUP, on_hangup, x)) < 0 ||
+        (r = sd_event_add_time(x->event, &x->timer, CLOCK_MONOTONIC, 0, 0, on_timer, x)) < 0)
+        return error_errno(err, r, "cannot prepare the event loop");
+    return 0;
+}
+
+static void indexer_release(struct indexer *x)
+{
+    disconnect(x);
+    batch_free(x->batch);
+    sd_event_source_unref(x->timer);
+    sd_event_unref(x->event);
+    if (x->db)
+        database_close(x->db);
+    web_settings_release(&x->settings);
+    amqp_settings_release(&x->broker);
+    free(x->queue);
+}
+
+int indexer_run(const char *config_dir, struct error *err)
+{
+    _cleanup_(indexer_release) struct indexer x = {.config_dir = config_dir};
+    int r;
+
+    x.batch = batch_new();
+    if (!x.batch)
+        return error_oom(err);
+    if ((r = settings_load_web(config_dir, &x.settings, err)) < 0 ||
+        (r = database_open(x.settings.database, &x.db, err)) < 0)
+        return r;
+    x.queue = indexer_queue_name(x.settings.unit);
+    if (!x.queue)
+        return error_oom(err);
+    r = prepare_events(&x, err);
+    if (r < 0)
+        return r;
+    // Ready with or without a broker: it is tried again for as long as it takes.
+    (void)sd_notify(0, "READY=1");
+    r = sd_event_loop(x.event);
+    return r < 0 ? error_errno(err, r, "the event loop ended") : 0;
+}
