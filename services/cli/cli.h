@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The command line of the system, `autopkgtest-cloud COMMAND`: one file per command, a table in
+// main.c.
+//
+// Standard output has what was asked for, standard error has what is wrong; exit codes are those of
+// sysexits.h. Every command with data takes `--format json`.
+#pragma once
+
+#include "adt/settings.h"
+#include "base/strv.h"
+
+#include <sysexits.h>
+
+struct command {
+    const char *name;
+    const char *summary; // one line for the list of commands
+    int (*run)(int argc, char **argv);
+};
+
+int command_request(int argc, char **argv);
+int command_queue(int argc, char **argv);
+int command_running(int argc, char **argv);
+int command_result(int argc, char **argv);
+
+// Prints `autopkgtest-cloud COMMAND: MESSAGE` and gives the exit code that fits the errno.
+int cli_fail(const char *command, int r, const struct error *err);
+// The same for a wrong call: EX_USAGE, and names --help.
+int cli_usage(const char *command, const char *format, ...) _printf_(2, 3);
+
+// A connection with the unit's credentials. The message of a failure names the file or the host.
+int cli_connect(const struct amqp_handlers *handlers, struct amqp_link **ret, struct error *err);
+
+// Releases and architectures this unit knows, from worker.conf and web.conf, sorted, each once.
+int cli_known(struct strv *ret_releases, struct strv *ret_archs, struct error *err);
+
+// "text" or "json"; false (and a message) for anything else.
+bool cli_parse_format(const char *command, const char *value, bool *ret_json);
+
+// Prints JSON, indented, with a newline; EX_OK or EX_IOERR.
+int cli_print_json(const json_t *value);
