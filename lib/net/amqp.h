@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // A connection to the broker: AMQP 0-9-1 by rabbitmq-c (0.10 to 0.15), made for poll loops.
 //
-// One link is one TCP (or TLS) connection with one channel in confirm mode. The program waits for
-// amqp_link_fd() to be readable, or for amqp_link_deadline(), and calls amqp_link_dispatch(), which
-// reads what there is without blocking, sends heartbeats when due, and calls the handlers. Calls
-// marked (waits) do a round trip to the broker, bounded by settings.timeout_us; what arrives
-// meanwhile is kept and handed out by the next dispatch.
+// One link is one TCP (or TLS) connection with one channel in confirm mode for messages, and a
+// second one, opened when first used, for declarations: the broker closes the channel of a failed
+// declaration, and that must not take consumers and unacknowledged messages with it. The program
+// waits for amqp_link_fd() to be readable, or for amqp_link_deadline(), and calls
+// amqp_link_dispatch(), which reads what there is without blocking, sends heartbeats when due, and
+// calls the handlers. Calls marked (waits) do a round trip to the broker, bounded by
+// settings.timeout_us; what arrives meanwhile is kept and handed out by the next dispatch (the
+// deadline is 0 then). Handlers may use the link, but not free it.
 //
 // Any call that fails with -ENOTCONN, -EPIPE, -ECONNRESET or -ETIMEDOUT has lost the connection:
-// close the link and open another (amqp_backoff_us() tells after how long). Nothing here knows
+// close the link and open another (amqp_backoff_us() tells after how long). So it is when the
+// broker closes the channel of the messages (an exchange that is not there, a tag acknowledged
+// twice). Publications without an outcome are then in doubt: publish them again. Nothing here knows
 // queues or messages of this project.
 #pragma once
 
@@ -33,9 +38,12 @@ struct amqp_settings {
 
 void amqp_settings_release(struct amqp_settings *settings);
 
+#define AMQP_BODY_MAX ((size_t)16 * 1024 * 1024) // of a message taken; what is longer is cut
+
 struct amqp_delivery {
     uint64_t tag; // for amqp_link_ack()
     bool redelivered;
+    bool truncated; // the body was longer than AMQP_BODY_MAX
     char *consumer; // consumer tag, NULL from amqp_link_get()
     char *exchange;
     char *routing_key;
@@ -74,10 +82,10 @@ struct amqp_handlers {
     void *userdata;
 };
 
-// Connects to the first host that answers (waits: at most timeout_us a host), logs in, opens the
-// channel and selects confirms. `client` names us in the broker's connection list. *cursor (may be
-// NULL) remembers where to begin next time. -EACCES: user, password or vhost refused; the message
-// never has the password.
+// Connects to the first host that answers (waits: at most timeout_us a step and host), logs in,
+// opens the channel and selects confirms. `client` names us in the broker's connection list.
+// *cursor (may be NULL) remembers where to begin next time. -EACCES: user, password or vhost
+// refused; the message never has the password.
 int amqp_link_open(const struct amqp_settings *settings, const char *client,
                    const struct amqp_handlers *handlers, size_t *cursor, struct amqp_link **ret,
                    struct error *err);
@@ -98,7 +106,8 @@ int amqp_link_publish(struct amqp_link *link, const struct amqp_publication *pub
 int amqp_link_publish_confirmed(struct amqp_link *link, const struct amqp_publication *publication,
                                 struct error *err);
 
-// Takes one message from the front of a queue (waits). *ret_empty: there was none.
+// Takes one message from the front of a queue (waits). *ret_empty: there was none. No such queue:
+// -ENOENT.
 int amqp_link_get(struct amqp_link *link, const char *queue, struct amqp_delivery *ret,
                   bool *ret_empty, struct error *err);
 int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err);
@@ -109,12 +118,15 @@ int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct er
 
 // At most `count` messages unacknowledged on the whole channel (waits).
 int amqp_link_prefetch(struct amqp_link *link, uint16_t count, struct error *err);
+// Starts and ends a consumer, whose tag the caller chooses (wait). No such queue: -ENOENT. What was
+// delivered before the cancellation still comes.
 int amqp_link_consume(struct amqp_link *link, const char *queue, const char *consumer, bool no_ack,
                       bool exclusive, struct error *err);
 int amqp_link_cancel(struct amqp_link *link, const char *consumer, struct error *err);
 
 // Declarations (wait). `arguments`: NULL or an object of strings, integers and booleans. A queue or
-// exchange that is there with other properties: -EEXIST, and the channel is open again afterwards.
+// exchange that is there with other properties: -EEXIST; no permission: -EACCES; another
+// connection's exclusive queue: -EBUSY. The link is as good as before in all these cases.
 enum amqp_queue_flags { AMQP_DURABLE = 1, AMQP_EXCLUSIVE = 2, AMQP_AUTO_DELETE = 4 };
 // An empty name lets the broker choose: *ret_name (may be NULL) is the name, owned by the caller.
 int amqp_link_declare_queue(struct amqp_link *link, const char *queue, unsigned flags,

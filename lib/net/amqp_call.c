@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "net/amqp_internal.h"
+
+#define NO_METHOD 0
+
+// Whether the call's wait is over: the answer is there or the broker closed its channel.
+static bool call_ended(const struct amqp_link *link, amqp_channel_t channel)
+{
+    return link->waiting.arrived || (channel == AMQP_CHANNEL_DECLARE && link->exception);
+}
+
+static int call_timed_out(struct amqp_link *link, struct error *err)
+{
+    return amqp_lose(link, -ETIMEDOUT, err, "no answer within %.1f s",
+                     (double)link->timeout_us / (double)USEC_PER_SEC);
+}
+
+int amqp_call(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
+              void *decoded, const amqp_method_number_t expected[2], struct error *err)
+{
+    uint64_t deadline = clock_monotonic_us() + link->timeout_us;
+    int r;
+
+    link->exception = 0;
+    r = amqp_send(link, channel, method, decoded, err);
+    if (r < 0)
+        return r;
+    link->waiting =
+        (struct amqp_waiting){.channel = channel, .expected = {expected[0], expected[1]}};
+    while (!call_ended(link, channel)) {
+        r = amqp_frame_read(link, deadline, err);
+        if (r == 0)
+            r = call_timed_out(link, err);
+        if (r < 0)
+            break;
+    }
+    if (r >= 0 && link->waiting.arrived)
+        return 0;
+    amqp_reply_done(link);
+    if (r >= 0)
+        r = error_set(err, link->exception, "broker %s: %s", link->host, link->exception_text);
+    return r;
+}
+
+// A call whose answer says nothing more.
+static int call_plain(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
+                      void *decoded, amqp_method_number_t expected, struct error *err)
+{
+    int r = amqp_call(link, channel, method, decoded,
+                      (const amqp_method_number_t[2]){expected, NO_METHOD}, err);
+
+    if (r >= 0)
+        amqp_reply_done(link);
+    return r;
+}
+
+static int open_channel(struct amqp_link *link, amqp_channel_t channel, struct error *err)
+{
+    amqp_channel_open_t open = {.out_of_band = amqp_empty_bytes};
+
+    return call_plain(link, channel, AMQP_CHANNEL_OPEN_METHOD, &open, AMQP_CHANNEL_OPEN_OK_METHOD,
+                      err);
+}
+
+int amqp_open_main(struct amqp_link *link, struct error *err)
+{
+    amqp_confirm_select_t select = {.nowait = 0};
+    int r = open_channel(link, AMQP_CHANNEL_MAIN, err);
+
+    if (r < 0)
+        return r;
+    return call_plain(link, AMQP_CHANNEL_MAIN, AMQP_CONFIRM_SELECT_METHOD, &select,
+                      AMQP_CONFIRM_SELECT_OK_METHOD, err);
+}
+
+static int need_declare_channel(struct amqp_link *link, struct error *err)
+{
+    int r = amqp_check_usable(link, err);
+
+    if (r < 0 || link->declare_open)
+        return r;
+    r = open_channel(link, AMQP_CHANNEL_DECLARE, err);
+    if (r >= 0)
+        link->declare_open = true;
+    return r;
+}
+
+static int call_declare(struct amqp_link *link, amqp_method_number_t method, void *decoded,
+                        amqp_method_number_t expected, struct error *err)
+{
+    int r = need_declare_channel(link, err);
+
+    if (r < 0)
+        return r;
+    return amqp_call(link, AMQP_CHANNEL_DECLARE, method, decoded,
+                     (const amqp_method_number_t[2]){expected, NO_METHOD}, err);
+}
+
+// ---------------------------------------------------------------- declarations
+
+int amqp_link_declare_queue(struct amqp_link *link, const char *queue, unsigned flags,
+                            const json_t *arguments, char **ret_name, struct error *err)
+{
+    amqp_queue_declare_t m = {.queue = amqp_bytes_of(queue),
+                              .durable = (flags & AMQP_DURABLE) != 0,
+                              .exclusive = (flags & AMQP_EXCLUSIVE) != 0,
+                              .auto_delete = (flags & AMQP_AUTO_DELETE) != 0};
+    const amqp_queue_declare_ok_t *ok;
+    char *name = NULL;
+    int r;
+
+    r = amqp_table_from_json(arguments, &m.arguments, err);
+    if (r < 0)
+        return error_prefix(err, r, "cannot declare queue \"%s\"", queue);
+    r = call_declare(link, AMQP_QUEUE_DECLARE_METHOD, &m, AMQP_QUEUE_DECLARE_OK_METHOD, err);
+    free(m.arguments.entries);
+    if (r < 0)
+        return error_prefix(err, r, "cannot declare queue \"%s\"", queue);
+    ok = link->waiting.decoded;
+    if (ret_name)
+        name = amqp_bytes_string(ok->queue);
+    amqp_reply_done(link);
+    if (ret_name && !name)
+        return error_oom(err);
+    if (ret_name)
+        *ret_name = name;
+    return 0;
+}
+
+int amqp_link_inspect_queue(struct amqp_link *link, const char *queue, uint32_t *ret_messages,
+                            uint32_t *ret_consumers, struct error *err)
+{
+    amqp_queue_declare_t m = {.queue = amqp_bytes_of(queue), .passive = 1};
+    const amqp_queue_declare_ok_t *ok;
+    int r = call_declare(link, AMQP_QUEUE_DECLARE_METHOD, &m, AMQP_QUEUE_DECLARE_OK_METHOD, err);
+
+    if (r < 0)
+        return error_prefix(err, r, "cannot look at queue \"%s\"", queue);
+    ok = link->waiting.decoded;
+    if (ret_messages)
+        *ret_messages = ok->message_count;
+    if (ret_consumers)
+        *ret_consumers = ok->consumer_count;
+    amqp_reply_done(link);
+    return 0;
+}
+
+int amqp_link_delete_queue(struct amqp_link *link, const char *queue, struct error *err)
+{
+    amqp_queue_delete_t m = {.queue = amqp_bytes_of(queue)};
+    int r;
+
+    if (str_equal(link->known_queue, queue)) {
+        free(link->known_queue);
+        link->known_queue = NULL;
+    }
+    r = call_declare(link, AMQP_QUEUE_DELETE_METHOD, &m, AMQP_QUEUE_DELETE_OK_METHOD, err);
+    if (r < 0)
+        return error_prefix(err, r, "cannot delete queue \"%s\"", queue);
+    amqp_reply_done(link);
+    return 0;
+}
+
+int amqp_link_declare_exchange(struct amqp_link *link, const char *exchange, const char *type,
+                               unsigned flags, struct error *err)
+{
+    amqp_exchange_declare_t m = {.exchange = amqp_bytes_of(exchange),
+                                 .type = amqp_bytes_of(type),
+                                 .durable = (flags & AMQP_DURABLE) != 0,
+                                 .auto_delete = (flags & AMQP_AUTO_DELETE) != 0};
+    int r =
+        call_declare(link, AMQP_EXCHANGE_DECLARE_METHOD, &m, AMQP_EXCHANGE_DECLARE_OK_METHOD, err);
+
+    if (r < 0)
+        return error_prefix(err, r, "cannot declare exchange \"%s\"", exchange);
+    amqp_reply_done(link);
+    return 0;
+}
+
+int amqp_link_bind(struct amqp_link *link, const char *queue, const char *exchange,
+                   const char *routing_key, const json_t *arguments, struct error *err)
+{
+    amqp_queue_bind_t m = {.queue = amqp_bytes_of(queue),
+                           .exchange = amqp_bytes_of(exchange),
+                           .routing_key = amqp_bytes_of(routing_key)};
+    int r = amqp_table_from_json(arguments, &m.arguments, err);
+
+    if (r >= 0)
+        r = call_declare(link, AMQP_QUEUE_BIND_METHOD, &m, AMQP_QUEUE_BIND_OK_METHOD, err);
+    free(m.arguments.entries);
+    if (r < 0)
+        return error_prefix(err, r, "cannot bind queue \"%s\" to exchange \"%s\"", queue, exchange);
+    amqp_reply_done(link);
+    return 0;
+}
+
+// ---------------------------------------------------------------- messages
+
+// Looks whether there is such a queue before the main channel names it: an absent one would close
+// that channel. Asked once for calls in a row with the same queue.
+static int need_queue(struct amqp_link *link, const char *queue, struct error *err)
+{
+    char *copy;
+    int r = amqp_check_usable(link, err);
+
+    if (r < 0 || str_equal(link->known_queue, queue))
+        return r;
+    r = amqp_link_inspect_queue(link, queue, NULL, NULL, err);
+    if (r < 0)
+        return r;
+    copy = strdup(queue);
+    if (!copy)
+        return error_oom(err);
+    free(link->known_queue);
+    link->known_queue = copy;
+    return 0;
+}
+
+int amqp_link_get(struct amqp_link *link, const char *queue, struct amqp_delivery *ret,
+                  bool *ret_empty, struct error *err)
+{
+    amqp_basic_get_t m = {.queue = amqp_bytes_of(queue)};
+    int r = need_queue(link, queue, err);
+
+    if (r < 0)
+        return r;
+    r = amqp_call(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_GET_METHOD, &m,
+                  (const amqp_method_number_t[2]){AMQP_BASIC_GET_EMPTY_METHOD, NO_METHOD}, err);
+    if (r < 0)
+        return error_prefix(err, r, "cannot get from queue \"%s\"", queue);
+    *ret_empty = link->waiting.method == AMQP_BASIC_GET_EMPTY_METHOD;
+    if (!*ret_empty) {
+        *ret = link->got;
+        link->got = (struct amqp_delivery){0};
+    }
+    amqp_reply_done(link);
+    return 0;
+}
+
+int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err)
+{
+    amqp_basic_ack_t m = {.delivery_tag = tag};
+
+    return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_ACK_METHOD, &m, err);
+}
+
+int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err)
+{
+    amqp_basic_nack_t m = {.delivery_tag = tag, .requeue = requeue};
+
+    return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_NACK_METHOD, &m, err);
+}
+
+int amqp_link_prefetch(struct amqp_link *link, uint16_t count, struct error *err)
+{
+    amqp_basic_qos_t m = {.prefetch_count = count, .global = 1};
+
+    return call_plain(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_QOS_METHOD, &m, AMQP_BASIC_QOS_OK_METHOD,
+                      err);
+}
+
+int amqp_link_consume(struct amqp_link *link, const char *queue, const char *consumer, bool no_ack,
+                      bool exclusive, struct error *err)
+{
+    amqp_basic_consume_t m = {.queue = amqp_bytes_of(queue),
+                              .consumer_tag = amqp_bytes_of(consumer),
+                              .no_ack = no_ack,
+                              .exclusive = exclusive};
+    int r = need_queue(link, queue, err);
+
+    if (r >= 0)
+        r = call_plain(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_CONSUME_METHOD, &m,
+                       AMQP_BASIC_CONSUME_OK_METHOD, err);
+    return r < 0 ? error_prefix(err, r, "cannot consume from queue \"%s\"", queue) : 0;
+}
+
+int amqp_link_cancel(struct amqp_link *link, const char *consumer, struct error *err)
+{
+    amqp_basic_cancel_t m = {.consumer_tag = amqp_bytes_of(consumer)};
+
+    return call_plain(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_CANCEL_METHOD, &m,
+                      AMQP_BASIC_CANCEL_OK_METHOD, err);
+}
+
+int amqp_link_publish_confirmed(struct amqp_link *link, const struct amqp_publication *publication,
+                                struct error *err)
+{
+    uint64_t deadline = clock_monotonic_us() + link->timeout_us;
+    int r = amqp_link_publish(link, publication, &link->awaited_tag, err);
+
+    link->awaited_known = false;
+    while (r >= 0 && !link->awaited_known) {
+        r = amqp_frame_read(link, deadline, err);
+        if (r == 0 && link->blocked)
+            r = amqp_lose(link, -ETIMEDOUT, err, "it takes no messages at the moment: %s",
+                          link->blocked);
+        else if (r == 0)
+            r = call_timed_out(link, err);
+    }
+    link->awaited_tag = 0;
+    if (r < 0)
+        return r;
+    if (link->awaited_outcome == AMQP_CONFIRMED)
+        return 0;
+    if (link->awaited_outcome == AMQP_REFUSED)
+        return error_set(err, -EIO, "broker %s: it refused a message for \"%s\"", link->host,
+                         publication->routing_key);
+    return error_set(err, -ENOENT,
+                     "broker %s: no queue takes a message for \"%s\" by exchange "
+                     "\"%s\"",
+                     link->host, publication->routing_key, publication->exchange);
+}

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "net/amqp_internal.h"
+
+#include <sys/time.h>
+
+int amqp_lose(struct amqp_link *link, int r, struct error *err, const char *format, ...)
+{
+    struct amqp_event **at = &link->first_event;
+    struct error reason = ERROR_INIT;
+    va_list args;
+
+    va_start(args, format);
+    (void)error_setv(&reason, r, format, args);
+    va_end(args);
+    if (!link->lost) {
+        link->lost = r;
+        link->lost_reason = str_format("%s", error_message(&reason));
+    }
+    // What was delivered and not handed out yet is given to somebody else by the broker.
+    while (*at) {
+        struct amqp_event *event = *at;
+
+        if (event->kind != AMQP_EVENT_DELIVERY) {
+            at = &event->next;
+            continue;
+        }
+        *at = event->next;
+        amqp_event_free(event);
+    }
+    link->last_event = at;
+    r = error_set(err, r, "broker %s: %s", link->host, error_message(&reason));
+    error_clear(&reason);
+    return r;
+}
+
+int amqp_lose_status(struct amqp_link *link, int status, struct error *err, const char *doing)
+{
+    int r = amqp_status_errno(status);
+
+    if (r != -ENOMEM && r != -ETIMEDOUT)
+        r = -ECONNRESET;
+    if (status == AMQP_STATUS_HEARTBEAT_TIMEOUT)
+        return amqp_lose(link, r, err, "it has been silent for two heartbeats");
+    return amqp_lose(link, r, err, "connection lost while %s: %s", doing,
+                     amqp_error_string2(status));
+}
+
+int amqp_check_usable(const struct amqp_link *link, struct error *err)
+{
+    if (link->lost)
+        return error_set(err, -ENOTCONN, "broker %s: connection was lost: %s", link->host,
+                         link->lost_reason ? link->lost_reason : "out of memory");
+    return 0;
+}
+
+int amqp_send(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
+              void *decoded, struct error *err)
+{
+    int status, r = amqp_check_usable(link, err);
+
+    if (r < 0)
+        return r;
+    status = amqp_send_method(link->connection, channel, method, decoded);
+    if (status != AMQP_STATUS_OK)
+        return amqp_lose_status(link, status, err, "sending");
+    link->last_send_us = clock_monotonic_us();
+    return 0;
+}
+
+void amqp_event_free(struct amqp_event *event)
+{
+    amqp_delivery_release(&event->delivery);
+    free(event->consumer);
+    free(event);
+}
+
+struct amqp_event *amqp_event_add(struct amqp_link *link, enum amqp_event_kind kind)
+{
+    struct amqp_event *event = calloc(1, sizeof(*event));
+
+    if (!event)
+        return NULL;
+    event->kind = kind;
+    *link->last_event = event;
+    link->last_event = &event->next;
+    return event;
+}
+
+void amqp_reply_done(struct amqp_link *link)
+{
+    link->waiting = (struct amqp_waiting){0};
+    amqp_maybe_release_buffers(link->connection);
+}
+
+static int out_of_memory(struct amqp_link *link, struct error *err)
+{
+    return amqp_lose(link, -ENOMEM, err, "out of memory");
+}
+
+// ---------------------------------------------------------------- messages
+
+static int incoming_begin(struct amqp_link *link, enum amqp_incoming_kind kind,
+                          amqp_bytes_t exchange, amqp_bytes_t routing_key, struct error *err)
+{
+    struct amqp_incoming *in = &link->incoming;
+
+    if (in->kind != AMQP_INCOMING_NONE)
+        return amqp_lose(link, -ECONNRESET, err, "a message began inside another");
+    in->kind = kind;
+    in->message.body.max = AMQP_BODY_MAX;
+    in->message.exchange = amqp_bytes_string(exchange);
+    in->message.routing_key = amqp_bytes_string(routing_key);
+    if (!in->message.exchange || !in->message.routing_key)
+        return out_of_memory(link, err);
+    return 0;
+}
+
+static int on_deliver(struct amqp_link *link, const amqp_basic_deliver_t *m, struct error *err)
+{
+    int r = incoming_begin(link, AMQP_INCOMING_DELIVER, m->exchange, m->routing_key, err);
+
+    if (r < 0)
+        return r;
+    link->incoming.message.tag = m->delivery_tag;
+    link->incoming.message.redelivered = m->redelivered;
+    link->incoming.message.consumer = amqp_bytes_string(m->consumer_tag);
+    return link->incoming.message.consumer ? 0 : out_of_memory(link, err);
+}
+
+static int on_get_ok(struct amqp_link *link, const amqp_basic_get_ok_t *m, struct error *err)
+{
+    int r;
+
+    if (link->waiting.expected[0] != AMQP_BASIC_GET_EMPTY_METHOD || link->waiting.arrived)
+        return amqp_lose(link, -ECONNRESET, err, "it sent a message nobody asked for");
+    r = incoming_begin(link, AMQP_INCOMING_GET, m->exchange, m->routing_key, err);
+    if (r < 0)
+        return r;
+    link->incoming.message.tag = m->delivery_tag;
+    link->incoming.message.redelivered = m->redelivered;
+    link->incoming.message.message_count = m->message_count;
+    return 0;
+}
+
+static int incoming_end(struct amqp_link *link, struct error *err)
+{
+    struct amqp_incoming *in = &link->incoming;
+    struct amqp_event *event;
+
+    switch (in->kind) {
+    case AMQP_INCOMING_DELIVER:
+        event = amqp_event_add(link, AMQP_EVENT_DELIVERY);
+        if (!event)
+            return out_of_memory(link, err);
+        event->delivery = in->message;
+        break;
+    case AMQP_INCOMING_GET:
+        amqp_delivery_release(&link->got);
+        link->got = in->message;
+        link->waiting.arrived = true;
+        link->waiting.method = AMQP_BASIC_GET_OK_METHOD;
+        break;
+    default:
+        amqp_unconfirmed_returned(&link->unconfirmed,
+                                  amqp_fingerprint(amqp_cstring_bytes(in->message.exchange),
+                                                   amqp_cstring_bytes(in->message.routing_key),
+                                                   in->message.body.data, in->message.body.len));
+        amqp_delivery_release(&in->message);
+        break;
+    }
+    *in = (struct amqp_incoming){0};
+    return 0;
+}
+
+static int copy_properties(struct amqp_delivery *message, const amqp_basic_properties_t *p)
+{
+    static const amqp_table_t no_headers;
+
+    if (p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) {
+        message->message_id = amqp_bytes_string(p->message_id);
+        if (!message->message_id)
+            return -ENOMEM;
+    }
+    if (p->_flags & AMQP_BASIC_CORRELATION_ID_FLAG) {
+        message->correlation_id = amqp_bytes_string(p->correlation_id);
+        if (!message->correlation_id)
+            return -ENOMEM;
+    }
+    return amqp_table_to_json(p->_flags & AMQP_BASIC_HEADERS_FLAG ? &p->headers : &no_headers,
+                              &message->headers);
+}
+
+static int on_header(struct amqp_link *link, const amqp_frame_t *frame, struct error *err)
+{
+    struct amqp_incoming *in = &link->incoming;
+
+    if (in->kind == AMQP_INCOMING_NONE || in->has_header)
+        return amqp_lose(link, -ECONNRESET, err, "a message's header came out of place");
+    if (copy_properties(&in->message, frame->payload.properties.decoded) < 0)
+        return out_of_memory(link, err);
+    in->has_header = true;
+    in->remaining = frame->payload.properties.body_size;
+    return in->remaining == 0 ? incoming_end(link, err) : 0;
+}
+
+static int on_body(struct amqp_link *link, amqp_bytes_t part, struct error *err)
+{
+    struct amqp_incoming *in = &link->incoming;
+    size_t room, len = part.len;
+
+    if (!in->has_header || len > in->remaining)
+        return amqp_lose(link, -ECONNRESET, err, "a message's body came out of place");
+    in->remaining -= len;
+    room = in->message.body.max - in->message.body.len;
+    if (len > room) {
+        in->message.truncated = true;
+        len = room;
+    }
+    if (len > 0 && buf_add(&in->message.body, part.bytes, len) < 0)
+        return out_of_memory(link, err);
+    return in->remaining == 0 ? incoming_end(link, err) : 0;
+}
+
+// ---------------------------------------------------------------- methods
+
+static int settled(void *userdata, uint64_t tag, enum amqp_outcome outcome)
+{
+    struct amqp_link *link = userdata;
+    struct amqp_event *event;
+
+    if (tag == link->awaited_tag) {
+        link->awaited_known = true;
+        link->awaited_outcome = outcome;
+        return 0;
+    }
+    event = amqp_event_add(link, AMQP_EVENT_OUTCOME);
+    if (!event)
+        return -ENOMEM;
+    event->tag = tag;
+    event->outcome = outcome;
+    return 0;
+}
+
+static int settle(struct amqp_link *link, uint64_t tag, bool multiple, bool refused,
+                  struct error *err)
+{
+    if (amqp_unconfirmed_settle(&link->unconfirmed, tag, multiple, refused, settled, link) < 0)
+        return out_of_memory(link, err);
+    return 0;
+}
+
+static int on_cancel(struct amqp_link *link, const amqp_basic_cancel_t *m, struct error *err)
+{
+    struct amqp_event *event = amqp_event_add(link, AMQP_EVENT_CANCELLED);
+    amqp_basic_cancel_ok_t ok = {.consumer_tag = m->consumer_tag};
+
+    if (event)
+        event->consumer = amqp_bytes_string(m->consumer_tag);
+    if (!event || !event->consumer)
+        return out_of_memory(link, err);
+    return m->nowait ? 0
+                     : amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_CANCEL_OK_METHOD, &ok, err);
+}
+
+static int exception_errno(unsigned code)
+{
+    switch (code) {
+    case AMQP_NOT_FOUND:
+        return -ENOENT;
+    case AMQP_PRECONDITION_FAILED:
+        return -EEXIST;
+    case AMQP_RESOURCE_LOCKED:
+        return -EBUSY;
+    case AMQP_ACCESS_REFUSED:
+        return -EACCES;
+    default:
+        return -EIO;
+    }
+}
+
+static int on_channel_close(struct amqp_link *link, amqp_channel_t channel,
+                            const amqp_channel_close_t *m, struct error *err)
+{
+    _cleanup_free_ char *text = amqp_bytes_string(m->reply_text);
+    amqp_channel_close_ok_t ok = {0};
+    int r;
+
+    if (!text)
+        return out_of_memory(link, err);
+    if (channel != AMQP_CHANNEL_DECLARE)
+        return amqp_lose(link, -ECONNRESET, err, "it closed the channel: %s", text);
+    r = amqp_send(link, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok, err);
+    if (r < 0)
+        return r;
+    link->declare_open = false;
+    link->exception = exception_errno(m->reply_code);
+    free(link->exception_text);
+    link->exception_text = TAKE_PTR(text);
+    return 0;
+}
+
+static int on_connection_method(struct amqp_link *link, const amqp_method_t *method,
+                                struct error *err)
+{
+    const amqp_connection_close_t *close = method->decoded;
+    const amqp_connection_blocked_t *blocked = method->decoded;
+    amqp_connection_close_ok_t ok = {0};
+    _cleanup_free_ char *text = NULL;
+
+    switch (method->id) {
+    case AMQP_CONNECTION_CLOSE_METHOD:
+        text = amqp_bytes_string(close->reply_text);
+        (void)amqp_send(link, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok, NULL);
+        return amqp_lose(link, -ECONNRESET, err, "it closed the connection: %s",
+                         text ? text : "out of memory");
+    case AMQP_CONNECTION_BLOCKED_METHOD:
+        free(link->blocked);
+        link->blocked = amqp_bytes_string(blocked->reason);
+        return 0;
+    case AMQP_CONNECTION_UNBLOCKED_METHOD:
+        free(link->blocked);
+        link->blocked = NULL;
+        return 0;
+    default:
+        return amqp_lose(link, -ECONNRESET, err, "an unexpected method 0x%08x", method->id);
+    }
+}
+
+static int on_reply(struct amqp_link *link, amqp_channel_t channel, const amqp_method_t *method,
+                    struct error *err)
+{
+    struct amqp_waiting *w = &link->waiting;
+
+    if (w->channel != channel || w->arrived ||
+        (method->id != w->expected[0] && method->id != w->expected[1]))
+        return amqp_lose(link, -ECONNRESET, err, "an unexpected method 0x%08x", method->id);
+    w->arrived = true;
+    w->method = method->id;
+    w->decoded = method->decoded;
+    return 0;
+}
+
+static int on_channel_method(struct amqp_link *link, amqp_channel_t channel,
+                             const amqp_method_t *method, struct error *err)
+{
+    const amqp_basic_return_t *returned = method->decoded;
+    const amqp_basic_ack_t *ack = method->decoded;
+    const amqp_basic_nack_t *nack = method->decoded;
+
+    switch (method->id) {
+    case AMQP_BASIC_DELIVER_METHOD:
+        return on_deliver(link, method->decoded, err);
+    case AMQP_BASIC_GET_OK_METHOD:
+        return on_get_ok(link, method->decoded, err);
+    case AMQP_BASIC_RETURN_METHOD:
+        return incoming_begin(link, AMQP_INCOMING_RETURN, returned->exchange, returned->routing_key,
+                              err);
+    case AMQP_BASIC_ACK_METHOD:
+        return settle(link, ack->delivery_tag, ack->multiple, false, err);
+    case AMQP_BASIC_NACK_METHOD:
+        return settle(link, nack->delivery_tag, nack->multiple, true, err);
+    case AMQP_BASIC_CANCEL_METHOD:
+        return on_cancel(link, method->decoded, err);
+    case AMQP_CHANNEL_CLOSE_METHOD:
+        return on_channel_close(link, channel, method->decoded, err);
+    default:
+        return on_reply(link, channel, method, err);
+    }
+}
+
+static int on_frame(struct amqp_link *link, const amqp_frame_t *frame, struct error *err)
+{
+    switch (frame->frame_type) {
+    case AMQP_FRAME_METHOD:
+        if (frame->channel == 0)
+            return on_connection_method(link, &frame->payload.method, err);
+        return on_channel_method(link, frame->channel, &frame->payload.method, err);
+    case AMQP_FRAME_HEADER:
+        return on_header(link, frame, err);
+    case AMQP_FRAME_BODY:
+        return on_body(link, frame->payload.body_fragment, err);
+    default:
+        return 0;
+    }
+}
+
+int amqp_frame_read(struct amqp_link *link, uint64_t deadline_us, struct error *err)
+{
+    uint64_t now = clock_monotonic_us(), left = deadline_us > now ? deadline_us - now : 0;
+    struct timeval timeout = {.tv_sec = (time_t)(left / USEC_PER_SEC),
+                              .tv_usec = (suseconds_t)(left % USEC_PER_SEC)};
+    amqp_frame_t frame;
+    int status, r;
+
+    status = amqp_simple_wait_frame_noblock(link->connection, &frame, &timeout);
+    if (status == AMQP_STATUS_TIMEOUT)
+        return 0;
+    if (status != AMQP_STATUS_OK)
+        return amqp_lose_status(link, status, err, "reading");
+    r = on_frame(link, &frame, err);
+    if (r < 0)
+        return r;
+    if (!link->waiting.arrived)
+        amqp_maybe_release_buffers_on_channel(link->connection, frame.channel);
+    return 1;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What the parts of the AMQP link share; nobody else includes this.
+//
+//     amqp_connect.c  finding a host, TLS, login
+//     amqp_frame.c    frames in: replies, deliveries, outcomes, what the broker says by itself
+//     amqp_confirm.c  which publications wait for their outcome
+//     amqp_call.c     the round trips
+//     amqp_table.c    AMQP tables <-> JSON
+//     amqp.c          the life of a link, dispatch, publishing
+//
+// Frames come in one by one through amqp_frame_read() and are copied out of rabbitmq-c's memory at
+// once, so that its pools are recycled after each. A round trip sends its method, then reads frames
+// until its reply is there; everything else becomes an event that the next dispatch hands out.
+#pragma once
+
+#include "base/clock.h"
+#include "net/amqp.h"
+
+#if __has_include(<rabbitmq-c/amqp.h>)
+#include <rabbitmq-c/amqp.h>
+#include <rabbitmq-c/framing.h>
+#include <rabbitmq-c/ssl_socket.h>
+#include <rabbitmq-c/tcp_socket.h>
+#else
+#include <amqp.h>
+#include <amqp_framing.h>
+#include <amqp_ssl_socket.h>
+#include <amqp_tcp_socket.h>
+#endif
+
+// Messages, confirms and consumers are on the first channel. Declarations have one of their own,
+// opened when first used: the broker answers a failed one by closing the channel, which would take
+// the consumers and everything unacknowledged with it.
+#define AMQP_CHANNEL_MAIN 1
+#define AMQP_CHANNEL_DECLARE 2
+
+enum amqp_event_kind { AMQP_EVENT_DELIVERY, AMQP_EVENT_OUTCOME, AMQP_EVENT_CANCELLED };
+
+struct amqp_event {
+    struct amqp_event *next;
+    enum amqp_event_kind kind;
+    struct amqp_delivery delivery;
+    uint64_t tag;
+    enum amqp_outcome outcome;
+    char *consumer;
+};
+
+// Publications without an outcome: item i (from `head` on) has the number first_tag + i - head.
+enum amqp_pending_state { AMQP_PENDING_WAITS, AMQP_PENDING_RETURNED, AMQP_PENDING_DONE };
+struct amqp_pending {
+    uint64_t
+        fingerprint; // of a mandatory publication, to know it again when it is returned; else 0
+    enum amqp_pending_state state;
+};
+struct amqp_unconfirmed {
+    struct amqp_pending *items;
+    size_t head, len, alloc;
+    uint64_t first_tag;
+};
+
+// The message whose header and body frames are coming in.
+enum amqp_incoming_kind {
+    AMQP_INCOMING_NONE,
+    AMQP_INCOMING_DELIVER,
+    AMQP_INCOMING_GET,
+    AMQP_INCOMING_RETURN
+};
+struct amqp_incoming {
+    enum amqp_incoming_kind kind;
+    bool has_header;
+    uint64_t remaining; // bytes of the body
+    struct amqp_delivery message;
+};
+
+// What a round trip is waiting for.
+struct amqp_waiting {
+    amqp_channel_t channel; // 0: no round trip
+    amqp_method_number_t expected[2];
+    bool arrived;
+    amqp_method_number_t method; // that arrived
+    void *decoded;               // valid until the next frame is read
+};
+
+struct amqp_link {
+    amqp_connection_state_t connection;
+    struct amqp_handlers handlers;
+    char *host;
+    int fd;
+    uint64_t timeout_us;
+    uint64_t heartbeat_us; // 0: none
+    uint64_t last_send_us;
+    int lost; // negative errno once the connection is of no use
+    char *lost_reason;
+    bool declare_open; // AMQP_CHANNEL_DECLARE
+    int exception;     // negative errno when the broker closed AMQP_CHANNEL_DECLARE
+    char *exception_text;
+    char *blocked;     // why the broker takes no publications at the moment
+    char *known_queue; // the last queue seen to exist
+    bool unread;       // dispatch stopped before all was read
+    struct amqp_waiting waiting;
+    struct amqp_incoming incoming;
+    struct amqp_delivery got; // complete answer to basic.get
+    struct amqp_event *first_event, **last_event;
+    struct amqp_unconfirmed unconfirmed;
+    uint64_t awaited_tag; // its outcome is for publish_confirmed, not for on_outcome; 0: none
+    bool awaited_known;
+    enum amqp_outcome awaited_outcome;
+};
+
+// amqp_connect.c
+int amqp_connect(struct amqp_link *link, const struct amqp_settings *settings, const char *host,
+                 const char *client, struct error *err);
+// errno for one of rabbitmq-c's status numbers.
+int amqp_status_errno(int status);
+
+// amqp_frame.c
+// Reads and handles at most one frame. 1: one was handled; 0: none came until `deadline_us`.
+int amqp_frame_read(struct amqp_link *link, uint64_t deadline_us, struct error *err);
+// Marks the connection as lost and returns `r`; the first reason stays.
+int amqp_lose(struct amqp_link *link, int r, struct error *err, const char *format, ...)
+    _printf_(4, 5);
+int amqp_lose_status(struct amqp_link *link, int status, struct error *err, const char *doing);
+// 0, or -ENOTCONN with the reason.
+int amqp_check_usable(const struct amqp_link *link, struct error *err);
+int amqp_send(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
+              void *decoded, struct error *err);
+struct amqp_event *amqp_event_add(struct amqp_link *link, enum amqp_event_kind kind);
+void amqp_event_free(struct amqp_event *event);
+// Recycles rabbitmq-c's memory after a reply was used.
+void amqp_reply_done(struct amqp_link *link);
+
+// amqp_confirm.c
+uint64_t amqp_fingerprint(amqp_bytes_t exchange, amqp_bytes_t routing_key, const void *body,
+                          size_t len);
+// Makes room for one more, so that the publication can be noted without failing afterwards.
+int amqp_unconfirmed_reserve(struct amqp_unconfirmed *u);
+uint64_t amqp_unconfirmed_add(struct amqp_unconfirmed *u, uint64_t fingerprint);
+void amqp_unconfirmed_returned(struct amqp_unconfirmed *u, uint64_t fingerprint);
+// Settles publication `tag`, or with `multiple` all up to it (0: all). Calls `settled` for each in
+// order; a negative number from it ends the walk and is returned.
+int amqp_unconfirmed_settle(struct amqp_unconfirmed *u, uint64_t tag, bool multiple, bool refused,
+                            int (*settled)(void *userdata, uint64_t tag, enum amqp_outcome outcome),
+                            void *userdata);
+void amqp_unconfirmed_release(struct amqp_unconfirmed *u);
+
+// amqp_call.c
+// Sends a method and waits for one of the expected answers, which is in link->waiting afterwards;
+// ends with amqp_reply_done(). An exception on AMQP_CHANNEL_DECLARE is returned as its errno.
+int amqp_call(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
+              void *decoded, const amqp_method_number_t expected[2], struct error *err);
+int amqp_open_main(struct amqp_link *link, struct error *err);
+
+// amqp_table.c
+// Strings, integers and booleans of a JSON object (NULL: none) as a table that borrows the strings;
+// the caller frees ret->entries. -EINVAL for other values.
+int amqp_table_from_json(const json_t *object, amqp_table_t *ret, struct error *err);
+// Any table as a JSON object; bytes that are no UTF-8 become U+FFFD, what is nested deeper than 16
+// becomes null.
+int amqp_table_to_json(const amqp_table_t *table, json_t **ret);
+// A JSON string of bytes, made valid. NULL for lack of memory.
+json_t *amqp_bytes_to_json(amqp_bytes_t bytes);
+
+// A copy as a C string, cut at a NUL; NULL for lack of memory.
+char *amqp_bytes_string(amqp_bytes_t bytes);
+static inline amqp_bytes_t amqp_bytes_of(const char *s)
+{
+    return s ? amqp_cstring_bytes(s) : amqp_empty_bytes;
+}
