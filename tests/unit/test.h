@@ -51,3 +51,7 @@ void test_register(struct test_case *test);
 
 // A new empty folder under $TMPDIR or /tmp that is removed when the test program ends.
 const char *test_dir(void);
+// path_join() whose result lives as long as the test.
+const char *test_path(const char *dir, const char *name);
+// Keeps an allocated string (not NULL) for as long as the test runs.
+const char *test_keep(char *s);

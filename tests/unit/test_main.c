@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "test.h"
 
+#include "base/file.h"
+#include "base/strv.h"
+
 #include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static struct test_case *first;
 static char *scratch;
+static struct strv kept;
 
 void test_register(struct test_case *test)
 {
@@ -17,15 +21,24 @@ void test_register(struct test_case *test)
     *at = test;
 }
 
+const char *test_keep(char *s)
+{
+    ck_assert_int_eq(strv_take(&kept, s), 0);
+    return s;
+}
+
 const char *test_dir(void)
 {
     static int number;
-    const char *dir;
+    const char *dir = test_keep(str_format("%s/%d-%d", scratch, (int)getpid(), number++));
 
-    dir = str_format("%s/%d-%d", scratch, (int)getpid(), number++);
-    ck_assert_ptr_nonnull(dir);
     ck_assert_int_eq(mkdir(dir, 0700), 0);
     return dir;
+}
+
+const char *test_path(const char *dir, const char *name)
+{
+    return test_keep(path_join(dir, name));
 }
 
 static int remove_entry(const char *path, const struct stat *st _unused_, int type _unused_,

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#define LINE_MAX_BYTES ((size_t)64 * 1024)
+#define CHUNK ((size_t)4096)
+
+char *path_join(const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+
+    if (n == 0)
+        return strdup(name);
+    while (n > 0 && dir[n - 1] == '/')
+        n--;
+    name += strspn(name, "/");
+    return str_format("%.*s/%s", (int)n, dir, name);
+}
+
+bool path_is_inside(const char *path)
+{
+    for (;;) {
+        size_t n = strcspn(path, "/");
+
+        if (n == 0 || (n == 1 && path[0] == '.') || (n == 2 && path[0] == '.' && path[1] == '.'))
+            return false;
+        if (path[n] == '\0')
+            return true;
+        path += n + 1;
+    }
+}
+
+// The folder part of a path, "." when it has none. The caller frees.
+static char *parent_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return strdup(".");
+    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static ssize_t read_some(int fd, void *bytes, size_t len)
+{
+    ssize_t n;
+
+    do
+        n = read(fd, bytes, len);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+// Reads once into the free room. Gives the number of bytes, 0 at the end, or a negative errno.
+static ssize_t read_into(int fd, struct buf *b)
+{
+    size_t room = b->max - b->len;
+    ssize_t n;
+    int r;
+
+    if (room == 0) {
+        char beyond;
+
+        n = read_some(fd, &beyond, 1);
+        return n > 0 ? -E2BIG : n;
+    }
+    if (room > CHUNK)
+        room = CHUNK;
+    r = buf_reserve(b, room);
+    if (r < 0)
+        return r;
+    room = b->alloc - b->len - 1; // doubling gives more than was asked for
+    if (room > b->max - b->len)
+        room = b->max - b->len;
+    n = read_some(fd, b->data + b->len, room);
+    if (n > 0)
+        b->len += (size_t)n;
+    b->data[b->len] = '\0';
+    return n;
+}
+
+int file_read_fd(int fd, const char *name, struct buf *b, struct error *err)
+{
+    size_t before = b->len;
+    ssize_t n;
+
+    do
+        n = read_into(fd, b);
+    while (n > 0);
+    if (n == 0)
+        return 0;
+    if (before < b->len)
+        buf_truncate(b, before);
+    if (n == -E2BIG)
+        return error_set(err, -E2BIG, "%s: larger than %zu bytes", name, b->max - before);
+    return error_errno(err, (int)n, "cannot read %s", name);
+}
+
+int file_read(const char *path, struct buf *b, struct error *err)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        return error_errno(err, -errno, "cannot read %s", path);
+    return file_read_fd(fd, path, b, err);
+}
+
+int file_read_line(const char *path, char **ret, struct error *err)
+{
+    _cleanup_buf_ struct buf b = BUF_INIT(LINE_MAX_BYTES);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    const char *end;
+    char *line;
+    ssize_t n;
+
+    if (fd < 0)
+        return error_errno(err, -errno, "cannot read %s", path);
+    do {
+        n = read_into(fd, &b);
+        end = b.len > 0 ? memchr(b.data, '\n', b.len) : NULL;
+    } while (n > 0 && !end);
+    if (!end && n == -E2BIG)
+        return error_set(err, -E2BIG, "%s: line longer than %zu bytes", path, LINE_MAX_BYTES);
+    if (!end && n < 0)
+        return error_errno(err, (int)n, "cannot read %s", path);
+    if (end)
+        buf_truncate(&b, (size_t)(end - b.data));
+    line = buf_take(&b);
+    if (!line)
+        return error_oom(err);
+    *ret = line;
+    return 0;
+}
+
+int fd_write_all(int fd, const void *bytes, size_t len)
+{
+    const char *at = bytes;
+
+    while (len > 0) {
+        ssize_t n = write(fd, at, len);
+
+        if (n >= 0) {
+            at += n;
+            len -= (size_t)n;
+        } else if (errno == EAGAIN) {
+            struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+            if (poll(&p, 1, -1) < 0 && errno != EINTR)
+                return -errno;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+// Whether the open file has exactly this content: 1, 0 or a negative errno.
+static int has_content(int fd, const char *content, size_t len)
+{
+    char chunk[CHUNK];
+
+    for (;;) {
+        ssize_t n = read_some(fd, chunk, sizeof(chunk));
+
+        if (n < 0)
+            return (int)n;
+        if (n == 0)
+            return len == 0;
+        if ((size_t)n > len || memcmp(chunk, content, (size_t)n) != 0)
+            return 0;
+        content += n;
+        len -= (size_t)n;
+    }
+}
+
+static bool has_attributes(const struct stat *st, const struct file_attributes *want)
+{
+    return (st->st_mode & 07777) == want->mode &&
+           (want->uid == (uid_t)-1 || st->st_uid == want->uid) &&
+           (want->gid == (gid_t)-1 || st->st_gid == want->gid);
+}
+
+// 1: the file is as wanted; 0: it is absent or must be replaced.
+static int is_as_wanted(const char *path, const void *content, size_t len,
+                        const struct file_attributes *attributes)
+{
+    // O_NONBLOCK: a FIFO in the way must not stop us.
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0)
+        return 0; // whatever the reason, replacing it meets and reports it
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode) || (size_t)st.st_size != len || !has_attributes(&st, attributes))
+        return 0;
+    return has_content(fd, content, len);
+}
+
+// Owner first: a change of owner clears set-user-ID bits.
+static int set_attributes(int fd, const struct file_attributes *attributes)
+{
+    if ((attributes->uid != (uid_t)-1 || attributes->gid != (gid_t)-1) &&
+        fchown(fd, attributes->uid, attributes->gid) < 0)
+        return -errno;
+    return fchmod(fd, attributes->mode) < 0 ? -errno : 0;
+}
+
+static int sync_dir(const char *dir)
+{
+    _cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    // EINVAL: a file system without such a thing.
+    return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+// Writes the temporary file (made 0600 by mkostemp) and renames it over `path`.
+static int write_and_rename(const char *path, char *temporary, const void *content, size_t len,
+                            const struct file_attributes *attributes)
+{
+    _cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    r = fd_write_all(fd, content, len);
+    if (r == 0)
+        r = set_attributes(fd, attributes);
+    if (r == 0 && fsync(fd) < 0)
+        r = -errno;
+    if (r == 0 && rename(temporary, path) < 0)
+        r = -errno;
+    if (r < 0)
+        (void)unlink(temporary);
+    return r;
+}
+
+int file_replace(const char *path, const void *content, size_t len,
+                 const struct file_attributes *attributes, bool *ret_changed, struct error *err)
+{
+    _cleanup_free_ char *dir = parent_of(path), *temporary = NULL;
+    int r;
+
+    if (!dir)
+        return error_oom(err);
+    r = is_as_wanted(path, content, len, attributes);
+    if (r == 0) {
+        temporary = str_format("%s/.%s.XXXXXX", dir, name_of(path));
+        if (!temporary)
+            return error_oom(err);
+        r = write_and_rename(path, temporary, content, len, attributes);
+        if (r == 0)
+            r = sync_dir(dir);
+        if (r == 0 && ret_changed)
+            *ret_changed = true;
+    } else if (r > 0) {
+        r = 0;
+        if (ret_changed)
+            *ret_changed = false;
+    }
+    return r < 0 ? error_errno(err, r, "cannot write %s", path) : 0;
+}
+
+// 1: `path` is a link with this target.
+static int links_to(const char *path, const char *target)
+{
+    size_t n = strlen(target);
+    _cleanup_free_ char *there = malloc(n + 1); // one more, to tell a longer one
+    ssize_t got;
+
+    if (!there)
+        return -ENOMEM;
+    got = readlink(path, there, n + 1);
+    return got >= 0 && (size_t)got == n && memcmp(there, target, n) == 0;
+}
+
+static int link_and_rename(const char *dir, const char *path, const char *target)
+{
+    for (;;) {
+        _cleanup_free_ char *temporary = NULL;
+        unsigned salt;
+        int r;
+
+        if (getrandom(&salt, sizeof(salt), 0) < 0)
+            return -errno;
+        temporary = str_format("%s/.%s.%08x", dir, name_of(path), salt);
+        if (!temporary)
+            return -ENOMEM;
+        if (symlink(target, temporary) < 0) {
+            if (errno == EEXIST)
+                continue;
+            return -errno;
+        }
+        if (rename(temporary, path) == 0)
+            return sync_dir(dir);
+        r = -errno;
+        (void)unlink(temporary);
+        return r;
+    }
+}
+
+int file_replace_link(const char *path, const char *target, bool *ret_changed, struct error *err)
+{
+    _cleanup_free_ char *dir = parent_of(path);
+    bool changed;
+    int r;
+
+    if (!dir)
+        return error_oom(err);
+    r = links_to(path, target);
+    changed = r == 0;
+    if (changed)
+        r = link_and_rename(dir, path, target);
+    if (r < 0)
+        return error_errno(err, r, "cannot link %s to %s", path, target);
+    if (ret_changed)
+        *ret_changed = changed;
+    return 0;
+}
+
+// Makes one folder; 1: made, 0: it was there.
+static int make_one(const char *path, mode_t mode)
+{
+    struct stat st;
+
+    if (mkdir(path, mode) == 0)
+        return chmod(path, mode) < 0 ? -errno : 1; // the umask is not ours to know
+    if (errno != EEXIST)
+        return -errno;
+    if (stat(path, &st) < 0)
+        return -errno;
+    return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+// Makes what is missing; the last folder with another mode than its parents. 1: the last was made.
+static int make_all(const char *path, mode_t parents, mode_t last, struct error *err)
+{
+    _cleanup_free_ char *part = strdup(path);
+    char *at;
+    int r;
+
+    if (!part)
+        return error_oom(err);
+    for (at = part + strspn(part, "/"); (at = strchr(at, '/')); at++) {
+        *at = '\0';
+        r = make_one(part, parents);
+        if (r < 0)
+            return error_errno(err, r, "cannot make the folder %s", part);
+        *at = '/';
+    }
+    r = make_one(path, last);
+    return r < 0 ? error_errno(err, r, "cannot make the folder %s", path) : r;
+}
+
+int dir_make(const char *path, mode_t mode, struct error *err)
+{
+    int r = make_all(path, mode, mode, err);
+
+    return r < 0 ? r : 0;
+}
+
+int dir_ensure(const char *path, const struct file_attributes *attributes, bool *ret_changed,
+               struct error *err)
+{
+    _cleanup_close_ int fd = -1;
+    struct stat st;
+    bool changed;
+    int r = make_all(path, 0755, attributes->mode, err);
+
+    if (r < 0)
+        return r;
+    changed = r > 0;
+    // O_NOFOLLOW: where others may write, a link must not lead our chown elsewhere.
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_errno(err, -errno, "cannot open the folder %s", path);
+    if (!has_attributes(&st, attributes)) {
+        r = set_attributes(fd, attributes);
+        if (r < 0)
+            return error_errno(err, r, "cannot set owner and mode of %s", path);
+        changed = true;
+    }
+    if (ret_changed)
+        *ret_changed = changed;
+    return 0;
+}
+
+int file_remove(const char *path, bool *ret_changed, struct error *err)
+{
+    bool removed = unlink(path) == 0;
+
+    if (!removed && errno != ENOENT)
+        return error_errno(err, -errno, "cannot remove %s", path);
+    if (ret_changed)
+        *ret_changed = removed;
+    return 0;
+}
+
+int dir_sync(const char *path, struct error *err)
+{
+    int r = sync_dir(path);
+
+    return r < 0 ? error_errno(err, r, "cannot sync the folder %s", path) : 0;
+}
