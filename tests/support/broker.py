@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""A private real RabbitMQ for one test or benchmark (tests/rigs/rabbitmq), and what our programs need to use it."""
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import urllib.request
+from typing import Any
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RIG = ROOT / "tests/rigs/rabbitmq"
+
+
+class Broker:
+    """`with Broker(dir) as broker:` starts one whose state is below dir, and destroys it at the end."""
+
+    def __init__(self, state: pathlib.Path, *options: str) -> None:
+        self.env = dict(os.environ, RABBITMQ_RIG_DIR=str(state / "rabbitmq"))
+        self.options = options
+        self.settings: dict[str, str] = {}
+
+    def __enter__(self) -> "Broker":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.rig("destroy")
+
+    def rig(self, *words: str) -> str:
+        return subprocess.run([RIG, *words], env=self.env, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def start(self) -> None:
+        for word in shlex.split(self.rig("start", *self.options)):
+            key, equals, value = word.partition("=")
+            if equals:
+                self.settings[key] = value
+
+    def write_credentials(self, config_dir: pathlib.Path) -> None:
+        keys = ("RABBIT_HOST", "RABBIT_PORT", "RABBIT_USER", "RABBIT_PASSWORD", "RABBIT_VHOST")
+        (config_dir / "rabbitmq.cred").write_text("".join(f"{k}={self.settings[k]}\n" for k in keys))
+
+    def api(self, method: str, path: str, body: Any = None) -> Any:
+        """One call of the management API; path below /api, its parts percent-encoded."""
+        url = f"http://{self.settings['RABBIT_HOST']}:{self.settings['RABBIT_MGMT_PORT']}/api{path}"
+        login = f"{self.settings['RABBIT_USER']}:{self.settings['RABBIT_PASSWORD']}"
+        request = urllib.request.Request(url, method=method, data=None if body is None else json.dumps(body).encode())
+        request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def declare_queue(self, name: str) -> None:
+        self.api("PUT", f"/queues/%2F/{name}", {"durable": True, "auto_delete": False})
