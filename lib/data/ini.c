@@ -166,7 +166,8 @@ int ini_load(const char *path, struct ini **ret, struct error *err)
     if (r < 0)
         return r;
     r = ini_parse_text(buf_str(&text), text.len, path, ret, err);
-    explicit_bzero(text.data, text.len);
+    if (text.data)
+        explicit_bzero(text.data, text.len);
     return r;
 }
 

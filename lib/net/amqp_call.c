@@ -244,6 +244,13 @@ int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err)
     return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_ACK_METHOD, &m, err);
 }
 
+int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err)
+{
+    amqp_basic_ack_t m = {.delivery_tag = tag, .multiple = 1};
+
+    return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_ACK_METHOD, &m, err);
+}
+
 int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err)
 {
     amqp_basic_nack_t m = {.delivery_tag = tag, .requeue = requeue};

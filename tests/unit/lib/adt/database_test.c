@@ -3,20 +3,25 @@
 #include "base/file.h"
 #include "test.h"
 
+// The structs own their strings elsewhere; here they borrow constants.
+static char *text(const char *constant)
+{
+    return (char *)(uintptr_t)constant;
+}
+
 static struct test_complete done_of(const char *container, const char *triggers, int exitcode)
 {
-    return (struct test_complete){.release = (char[]){"noble"},
-                                  .arch = (char[]){"amd64"},
-                                  .container = (char *)(uintptr_t)container,
-                                  .package = (char[]){"gzip"},
+    return (struct test_complete){.release = text("noble"),
+                                  .arch = text("amd64"),
+                                  .container = text(container),
+                                  .package = text("gzip"),
                                   .duration_s = 7,
                                   .exitcode = exitcode,
-                                  .testpkg_version = (char[]){"1.12-1"},
-                                  .requester = (char[]){"me"},
-                                  .swift_dir =
-                                      (char[]){"noble/amd64/g/gzip/20261123_041500_abc12@"},
-                                  .triggers = (char *)(uintptr_t)triggers,
-                                  .env = (char[]){""}};
+                                  .testpkg_version = text("1.12-1"),
+                                  .requester = text("me"),
+                                  .swift_dir = text("noble/amd64/g/gzip/20261123_041500_abc12@"),
+                                  .triggers = text(triggers),
+                                  .env = text("")};
 }
 
 static int64_t number(struct database *db, const char *sql)
