@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The table of hook tools, and running one of them.
+
+A tool is a function from a Call to a value, which is printed as --format says. The tools are in
+tools_action.py, tools_relation.py, tools_unit.py and tools_secret.py.
+"""
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .context import Context
+from .errors import ToolError, usage
+from .flags import Flag, Parsed, Parser
+from .formats import render
+
+SMART = ("smart", "json", "yaml")
+PLAIN = ("json", "yaml")
+
+
+class NeedStdin(Exception):
+    """The tool wants its standard input: the client reads it and calls again."""
+
+
+class Raw(bytes):
+    """Output that is printed as it is."""
+
+
+@dataclass
+class Call:
+    """One call of a tool."""
+    ctx: Context
+    name: str
+    cwd: str
+    stdin_data: bytes | None
+    parsed: Parsed = field(default_factory=lambda: Parsed({}))
+    warnings: bytes = b""
+
+    @property
+    def args(self) -> list[str]:
+        return self.parsed.args
+
+    def stdin(self) -> bytes:
+        if self.stdin_data is None:
+            raise NeedStdin
+        return self.stdin_data
+
+    def at_most(self, count: int) -> None:
+        if len(self.args) > count:
+            from .formats import to_json
+            raise usage(f"unrecognized args: {to_json(self.args[count:])}")
+
+    def file_or_stdin(self, name: str) -> bytes:
+        """The content of FILE, resolved against the caller's directory, or stdin for -."""
+        if name == "-":
+            return self.stdin()
+        try:
+            return self.ctx.host_path(name, self.cwd).read_bytes()
+        except OSError as error:
+            raise ToolError(f"open {os.path.join(self.cwd, name)}: "
+                            f"{(error.strerror or '').lower()}") from None
+
+
+@dataclass(frozen=True)
+class Tool:
+    run: Callable[[Call], Any]
+    usage: str = ""
+    flags: Callable[[Call], list[Flag]] = lambda call: []
+    formats: tuple[str, ...] = ()
+    only3: bool = False
+    old_format: bool = False  # takes --format, ignores it and says so
+
+
+TABLE: dict[str, Tool] = {}
+# Tools of Kubernetes charms and of payloads, which a machine charm has no use for.
+ABSENT = ("k8s-spec-set", "k8s-spec-get", "pod-spec-set", "pod-spec-get", "k8s-raw-set",
+          "k8s-raw-get", "payload-register", "payload-unregister", "payload-status-set")
+
+
+def tool_names() -> list[str]:
+    """Every name a hook finds in its tools directory."""
+    _load()
+    return sorted([*TABLE, *ABSENT])
+
+
+def _load() -> None:
+    if not TABLE:
+        from . import tools_action, tools_relation, tools_secret, tools_unit
+        for module in (tools_action, tools_relation, tools_secret, tools_unit):
+            TABLE.update(module.TOOLS)
+
+
+def _format(allowed: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f'unknown format "{text}"')
+        return text
+    return parse
+
+
+def _flags(tool: Tool, call: Call) -> list[Flag]:
+    flags = list(tool.flags(call))
+    if tool.formats:
+        default = "smart" if "smart" in tool.formats else "yaml"
+        flags.append(Flag(("format",), "Specify output format (" + "|".join(
+            sorted(tool.formats)) + ")", default=default, parse=_format(tool.formats)))
+        flags.append(Flag(("o", "output"), "Specify an output file", default=""))
+    if tool.old_format:
+        flags.append(Flag(("format",), "deprecated format flag", default=""))
+    return flags
+
+
+def help_text(name: str, tool: Tool, flags: list[Flag]) -> str:
+    out = f"Usage: {name} [options] {tool.usage}".rstrip() + "\n"
+    if flags:
+        out += "\nOptions:\n"
+    for flag in sorted(flags, key=lambda f: f.dest):
+        names = ", ".join(("-" if len(n) == 1 else "--") + n for n in flag.names)
+        out += f"{names}  (= {flag.default!r})\n    {flag.help}\n"
+    return out
+
+
+def run_tool(ctx: Context, name: str, args: list[str], cwd: str,
+             stdin: bytes | None) -> tuple[int, bytes, bytes]:
+    """Exit status, stdout and stderr of one call. Raises ToolError and NeedStdin."""
+    _load()
+    tool = TABLE.get(name)
+    if name in ABSENT and ctx.juju3:
+        raise ToolError(f"juju-local has no {name}: it stands in for machines only")
+    if tool is None or (tool.only3 and not ctx.juju3):
+        raise ToolError(f"bad request: unknown command: {name}")
+    call = Call(ctx, name, cwd, stdin)
+    flags = _flags(tool, call)
+    call.parsed = Parser(flags).parse(args)
+    if call.parsed.help:
+        return 0, help_text(name, tool, flags).encode(), b""
+    if tool.old_format and call.parsed.format:
+        call.warnings += f'--format flag deprecated for command "{name}"'.encode()
+    value = tool.run(call)
+    if isinstance(value, Raw):
+        return 0, bytes(value), call.warnings
+    if not tool.formats:
+        return 0, b"", call.warnings
+    out = render(value, call.parsed.format)
+    if call.parsed.output:
+        ctx.host_path(call.parsed.output, cwd).write_bytes(out)
+        out = b""
+    return 0, out, call.warnings

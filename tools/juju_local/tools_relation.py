@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Hook tools of relations and the network."""
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from . import controller
+from .errors import ToolError, usage
+from .flags import Flag
+from .model import Bag, Model, Relation, Unit
+from .tools import PLAIN, SMART, Call, Tool
+
+UNIT_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*/(0|[1-9][0-9]*)")
+APP_NAME = controller.APP_NAME
+BAG_MAX = 16 << 20
+
+
+def relation_flag(call: Call) -> Flag:
+    """-r ID: endpoint:5 or 5; the relation of the hook by default."""
+    ctx = call.ctx
+
+    def parse(text: str) -> int:
+        number = text.rpartition(":")[2]
+        if not number.isdigit():
+            raise ValueError("invalid relation id")
+        relation = ctx.draft.relations.get(number)
+        if relation is None or number not in ctx.unit.agent.relations:
+            raise ValueError("relation not found")
+        if ":" in text and ctx.relation_name(relation) != text:
+            raise ValueError("relation not found")
+        return int(number)
+
+    default = ctx.hook.relation if ctx.hook else None
+    return Flag(("r", "relation"), "Specify a relation by id", default=default, parse=parse)
+
+
+def _relation(call: Call) -> Relation:
+    if call.parsed.relation is None:
+        raise usage("no relation id specified")
+    relation = call.ctx.draft.relations.get(str(call.parsed.relation))
+    if relation is None:
+        raise ToolError("relation not found")
+    return relation
+
+
+def relation_ids(call: Call) -> Any:
+    call.at_most(1)
+    ctx = call.ctx
+    if call.args:
+        name = call.args[0]
+    else:
+        relation = ctx.draft.relations.get(str(ctx.hook.relation)) if ctx.hook else None
+        end = relation.endpoint_of(ctx.app_name) if relation else None
+        if end is None:
+            raise usage("no endpoint name specified")
+        name = end.name
+    return sorted(ctx.relation_name(r) for r in ctx.own_relations()
+                  if ctx.relation_name(r).partition(":")[0] == name)
+
+
+def relation_list(call: Call) -> Any:
+    call.at_most(0)
+    relation = _relation(call)
+    if call.parsed.app:
+        return relation.remote_app(call.ctx.app_name)
+    return call.ctx.members(relation)
+
+
+def _reader(call: Call, relation: Relation, args: list[str]) -> str:
+    """Whose bag relation-get reads."""
+    ctx = call.ctx
+    hook = ctx.hook if ctx.hook and ctx.hook.relation == relation.id else None
+    if args:
+        name = args[0]
+        if call.parsed.app:
+            if UNIT_NAME.fullmatch(name):
+                return name.partition("/")[0]
+            if APP_NAME.fullmatch(name):
+                return name
+            raise usage(f'invalid application name "{name}"')
+        if UNIT_NAME.fullmatch(name):
+            return name
+        if APP_NAME.fullmatch(name):
+            raise usage(f'expected unit name, got application name "{name}"')
+        raise usage(f'invalid unit name "{name}"')
+    if hook and call.parsed.app:
+        return hook.remote_app
+    if hook and hook.remote_unit:
+        return hook.remote_unit
+    if hook and hook.remote_app:
+        return hook.remote_app
+    if call.parsed.app:
+        return relation.remote_app(ctx.app_name)
+    raise usage("no unit or application specified")
+
+
+def relation_get(call: Call) -> Any:
+    call.at_most(2)
+    relation = _relation(call)
+    key = call.args[0] if call.args and call.args[0] != "-" else ""
+    owner = _reader(call, relation, call.args[1:])
+    ctx = call.ctx
+    if owner == ctx.app_name and not relation.peer() and not ctx.leader() and ctx.juju3:
+        raise ToolError("permission denied")
+    settings = ctx.settings(relation, owner)
+    return settings.get(key) if key else dict(settings)
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+class _Text(yaml.SafeLoader):
+    """Scalars as they were written: yaml.v2 decodes into a map of strings."""
+
+
+_Text.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in rules if tag == "tag:yaml.org,2002:null"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+
+
+def string_map(data: bytes, where: str) -> dict[str, str]:
+    """A YAML map of scalars."""
+    try:
+        raw = yaml.load(data, Loader=_Text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ToolError(f"yaml: {' '.join(str(error).split())}") from None
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise ToolError(f"{where}: yaml: unmarshal errors: cannot unmarshal into map[string]string")
+    for key, value in raw.items():
+        if isinstance(value, (dict, list)):
+            raise ToolError(f"yaml: unmarshal errors: cannot unmarshal the value of {key} into "
+                            "string")
+    return {str(k): _scalar(v) for k, v in raw.items()}
+
+
+def key_values(args: list[str]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for arg in args:
+        key, equals, value = arg.partition("=")
+        if not equals or not key:
+            raise usage(f'expected "key=value", got "{arg}"')
+        if key in out:
+            raise usage(f'key "{key}" specified more than once')
+        out[key] = value
+    return out
+
+
+def relation_set(call: Call) -> None:
+    arguments = key_values(call.args)
+    relation_id = _relation(call).id
+    values: dict[str, str] = {}
+    if call.parsed.file:
+        values = string_map(call.file_or_stdin(call.parsed.file), call.parsed.file)
+    values.update(arguments)
+    if not values:
+        return
+    ctx = call.ctx
+    if call.parsed.app and not ctx.leader():
+        raise ToolError("cannot write relation settings")
+    unit, app, to_app = ctx.unit_name, ctx.app_name, call.parsed.app
+    ctx.later(lambda model: _write_bag(model, relation_id, app if to_app else unit, unit, values))
+
+
+def _write_bag(model: Model, relation_id: int, owner: str, writer: str,
+               values: dict[str, str]) -> None:
+    relation = model.relations.get(str(relation_id))
+    if relation is None:
+        return  # gone meanwhile: nobody is left to read it
+    if "/" not in owner and not model.is_leader(writer):
+        raise ToolError(f'"{writer}" is not leader of "{owner}"')
+    bags = relation.units if "/" in owner else relation.apps
+    bag = bags.setdefault(owner, Bag())
+    changed = False
+    for key, value in values.items():
+        if value == "" and key in bag.settings:
+            del bag.settings[key]
+            changed = True
+        elif value != "" and bag.settings.get(key) != value:
+            bag.settings[key] = value
+            changed = True
+    size = sum(len(k.encode("utf-8", "surrogateescape")) + len(
+        v.encode("utf-8", "surrogateescape")) for k, v in bag.settings.items())
+    if size > BAG_MAX:
+        raise ToolError(f"max allowed document size ({BAG_MAX}): quota limit exceeded")
+    if changed:
+        bag.version += 1
+        if "/" not in owner and relation.peer():
+            memory = model.units[writer].agent.relations.get(str(relation_id))
+            if memory:
+                memory.apps[owner] = bag.version
+
+
+def relation_model_get(call: Call) -> Any:
+    call.at_most(0)
+    _relation(call)
+    return {"uuid": call.ctx.draft.uuid}
+
+
+def _network(call: Call, unit: Unit) -> dict[str, Any]:
+    machine = call.ctx.draft.machines[unit.machine]
+    address = machine.address
+    if not address:
+        kinds = "ingress address" if not call.ctx.juju3 else ""
+        raise ToolError(f"no {kinds} attached to space for binding" if kinds else
+                        "no addresses attached to space for binding")
+    cidr = f"{address.rpartition('.')[0]}.0/24" if "." in address else f"{address}/128"
+    return {"bind-addresses": [{
+                "mac-address": "", "interface-name": "lo" if address.startswith("127.") else
+                "eth0", "addresses": [{"hostname": "", "value": address, "cidr": cidr}]}],
+            "egress-subnets": [f"{address}/{'128' if ':' in address else '32'}"],
+            "ingress-addresses": [address]}
+
+
+def network_get(call: Call) -> Any:
+    if not call.args or not call.args[0]:
+        raise usage("no arguments specified")
+    if len(call.args) > 1:
+        call.at_most(1)
+    binding = call.args[0]
+    charm = controller.charm_of(call.ctx.store, call.ctx.draft.applications[call.ctx.app_name])
+    if binding not in [*charm.endpoints, *charm.bindings, "juju-info"]:
+        raise ToolError(f'no network config found for binding "{binding}"')
+    p = call.parsed
+    if p.primary_address and (p.bind_address or p.ingress_address or p.egress_subnets):
+        raise usage("--primary-address must be the only flag specified")
+    info = _network(call, call.ctx.unit)
+    address = info["bind-addresses"][0]["addresses"][0]["value"]
+    chosen: dict[str, Any] = {}
+    if p.primary_address:
+        return address
+    if p.bind_address:
+        chosen["bind-address"] = address
+    if p.ingress_address:
+        chosen["ingress-address"] = address
+    if p.egress_subnets:
+        chosen["egress-subnets"] = info["egress-subnets"]
+    if len(chosen) == 1:
+        return next(iter(chosen.values()))
+    if chosen:
+        return chosen
+    if p.format != "json":
+        for bind in info["bind-addresses"]:
+            bind["macaddress"] = bind["mac-address"]
+            bind["interfacename"] = bind["interface-name"]
+            for one in bind["addresses"]:
+                one["address"] = one["value"]
+    return info
+
+
+def unit_get(call: Call) -> Any:
+    if not call.args:
+        raise usage("no setting specified")
+    call.at_most(1)
+    if call.args[0] not in ("private-address", "public-address"):
+        raise usage(f'unknown setting "{call.args[0]}"')
+    address = call.ctx.draft.machines[call.ctx.unit.machine].address
+    if not address:
+        raise ToolError(f'"{call.ctx.unit_name}" has no {call.args[0].replace("-", " ")} set')
+    return address
+
+
+def goal_state(call: Call) -> Any:
+    call.at_most(0)
+    ctx = call.ctx
+    model = ctx.draft
+
+    def about(unit: Unit) -> dict[str, str]:
+        status = unit.workload.status if unit.life == "alive" else "dying"
+        return {"status": status, "since": unit.workload.since}
+
+    out: dict[str, Any] = {"units": {u.name: about(u) for u in model.units_of(ctx.app_name)},
+                           "relations": {}}
+    for relation in model.relations_of(ctx.app_name):
+        end = relation.endpoint_of(ctx.app_name)
+        if relation.peer() or end is None:
+            continue
+        remote = relation.remote_app(ctx.app_name)
+        place = out["relations"].setdefault(end.name, {})
+        place[remote] = {"status": "joined" if relation.life == "alive" else "dying", "since":
+                         model.units[ctx.unit_name].workload.since}
+        place.update({u.name: about(u) for u in model.units_of(remote)})
+    return out
+
+
+def _switch(name: str, text: str) -> Flag:
+    return Flag((name,), text, switch=True, default=False)
+
+
+_APP = _switch("app", "of the application instead of the unit")
+
+TOOLS = {
+    "relation-ids": Tool(relation_ids, "[<name>]", formats=SMART),
+    "relation-list": Tool(relation_list, "", lambda call: [relation_flag(call), _APP], SMART),
+    "relation-get": Tool(relation_get, "<key> <unit id>",
+                         lambda call: [relation_flag(call), _APP], SMART),
+    "relation-set": Tool(relation_set, "<key>=<value> [<key>=<value> ...]", lambda call: [
+        relation_flag(call), _APP, Flag(("file",), "file containing key-value pairs",
+                                        default="")], old_format=True),
+    "relation-model-get": Tool(relation_model_get, "", lambda call: [relation_flag(call)], SMART),
+    "network-get": Tool(network_get, "<binding-name> [--ingress-address] [--bind-address] "
+                        "[--egress-subnets]", lambda call: [
+                            relation_flag(call), _switch("primary-address", "deprecated"),
+                            _switch("bind-address", "get the address to bind to"),
+                            _switch("ingress-address", "get the address to publish"),
+                            _switch("egress-subnets", "get the subnets traffic comes from")],
+                        SMART),
+    "unit-get": Tool(unit_get, "<setting>", formats=SMART),
+    "goal-state": Tool(goal_state, formats=PLAIN),
+}

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Hook tools of secrets."""
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from . import secrets
+from .errors import ToolError, usage
+from .flags import Flag
+from .model import Model, Secret, Unit, unit_tag
+from .resolver import owned_by
+from .tools import PLAIN, SMART, Call, Raw, Tool
+from .tools_relation import relation_flag
+
+
+def _own(call: Call, model: Model | None = None) -> list[Secret]:
+    """Secrets this unit manages."""
+    model = model or call.ctx.draft
+    return [s for s in model.secrets.values() if owned_by(model, s, model.units[
+        call.ctx.unit_name])]
+
+
+def _not_found(uri: str) -> ToolError:
+    return ToolError(f'secret "{uri}" not found')
+
+
+def _owned(call: Call, uri: str) -> Secret:
+    secret_id = secrets.parse_uri(uri)
+    secret = call.ctx.draft.secrets.get(secret_id)
+    if secret is None:
+        raise _not_found(secret_id)
+    if secret not in _own(call):
+        raise ToolError("permission denied")
+    return secret
+
+
+def _options(call: Call) -> list[Flag]:
+    return [Flag((name,), default=None) for name in (
+        "label", "description", "rotate", "expire", "owner", "file")]
+
+
+def _fields(call: Call) -> dict[str, Any]:
+    """The metadata a caller gave, checked."""
+    p = call.parsed
+    if p.rotate is not None and p.rotate not in secrets.ROTATE:
+        raise usage(f'rotate policy "{p.rotate}" not valid')
+    if p.owner is not None and p.owner not in ("application", "unit"):
+        raise usage(f'secret owner "{p.owner}" not valid')
+    out = {k: getattr(p, k) for k in ("label", "description", "rotate")
+           if getattr(p, k) is not None}
+    if p.expire:
+        out["expire"] = secrets.parse_expire(p.expire)
+    return out
+
+
+def secret_add(call: Call) -> Raw:
+    p, ctx = call.parsed, call.ctx
+    if not call.args and not p.file:
+        raise usage("missing secret value or filename")
+    fields = _fields(call)
+    content = secrets.parse_content(call.args, _file(call))
+    owner = unit_tag(ctx.unit_name) if p.owner == "unit" else f"application-{ctx.app_name}"
+    if p.owner != "unit" and not ctx.leader():
+        raise ToolError("this unit is not the leader")
+    label = fields.get("label", "")
+    if label and any(s.label == label and s.owner == owner for s in ctx.draft.secrets.values()):
+        raise ToolError(f'secret with label "{label}" already exists')
+    secret_id = secrets.new_id()
+
+    def change(model: Model) -> None:
+        if owner.startswith("application-") and not model.is_leader(ctx.unit_name):
+            raise ToolError("this unit is not the leader")
+        secrets.create(model, secret_id, owner, content, **fields)
+    ctx.later(change)
+    return Raw(f"secret:{secret_id}\n".encode())
+
+
+def _file(call: Call) -> str:
+    return str(call.ctx.named_path(call.parsed.file)) if call.parsed.file else ""
+
+
+def _find(call: Call, uri: str, label: str) -> Secret:
+    """By URI, or by label: a consumer's own label first, then the owner's."""
+    ctx, model = call.ctx, call.ctx.draft
+    if uri:
+        secret_id = secrets.parse_uri(uri)
+        if secret_id not in model.secrets:
+            raise _not_found(secret_id)
+        return model.secrets[secret_id]
+    for secret in model.secrets.values():
+        consumer = secret.consumers.get(ctx.unit_name)
+        if consumer and consumer.label == label:
+            return secret
+    for secret in model.secrets.values():
+        if secret.label == label and secret.owner in (unit_tag(ctx.unit_name),
+                                                      f"application-{ctx.app_name}"):
+            return secret
+    raise ToolError(f'consumer label "{label}" not found')
+
+
+def secret_get(call: Call) -> Any:
+    p, ctx = call.parsed, call.ctx
+    args = list(call.args)
+    looks_uri = bool(args) and (args[0].startswith("secret:") or not p.label)
+    uri = args.pop(0) if looks_uri else ""
+    if not uri and not p.label:
+        raise usage("require either a secret URI or label")
+    key = args.pop(0) if args else ""
+    if args:
+        raise usage(f'unrecognized args: ["{args[0]}"]')
+    if p.peek and p.refresh:
+        raise usage("specify one of --peek or --refresh but not both")
+    secret = _find(call, uri, p.label or "")
+    unit: Unit = ctx.unit
+    if not secrets.may_read(ctx.draft, secret, unit):
+        raise ToolError("permission denied")
+    revision = _consume(call, secret)
+    if revision is None:
+        raise _not_found(secret.id)
+    name, _, suffix = key.partition("#")
+    if key:
+        if name not in revision:
+            raise ToolError(f'secret key value "{name}" not found')
+        return revision[name] if suffix == "base64" else _text(revision[name])
+    return {k: _text(v) for k, v in revision.items()}
+
+
+def _consume(call: Call, secret: Secret) -> dict[str, str] | None:
+    p, ctx = call.parsed, call.ctx
+    label = p.label if p.label and call.args and call.args[0].startswith("secret:") else ""
+    real = ctx.store.read().secrets.get(secret.id)
+    pending = real is None or real.latest != secret.latest
+
+    def change(model: Model) -> None:
+        if secret.id in model.secrets:
+            secrets.consume(model.secrets[secret.id], model.units[ctx.unit_name], p.refresh,
+                            p.peek, label)
+    if pending and (p.peek or p.refresh or real is None):
+        ctx.later(change)
+    elif not p.peek:
+        ctx.now(change)
+    draft = ctx.draft.secrets[secret.id]
+    number = draft.latest
+    if not p.peek and ctx.unit_name in draft.consumers:
+        number = draft.consumers[ctx.unit_name].revision
+    found = draft.revisions.get(str(number))
+    return found.data if found else None
+
+
+def _text(encoded: str) -> str:
+    return base64.b64decode(encoded).decode("utf-8", "surrogateescape")
+
+
+def secret_info_get(call: Call) -> Any:
+    call.at_most(1)
+    p = call.parsed
+    if call.args and p.label:
+        raise usage("specify either a secret URI or label but not both")
+    if not call.args and not p.label:
+        raise usage("require either a secret URI or label")
+    wanted = secrets.parse_uri(call.args[0]) if call.args else ""
+    for secret in _own(call):
+        if secret.id == wanted or (p.label and secret.label == p.label):
+            return {secret.id: _info(secret)}
+    raise ToolError(f'secret "{wanted or p.label}" not found')
+
+
+def _info(secret: Secret) -> dict[str, Any]:
+    latest = secret.revisions.get(str(secret.latest))
+    out: dict[str, Any] = {"revision": secret.latest, "label": secret.label,
+                           "owner": secret.owner.partition("-")[0]}
+    optional = {"description": secret.description, "rotation": secret.rotate,
+                "expiry": latest.expire if latest else "", "rotates": secret.next_rotate}
+    out.update({k: v for k, v in optional.items() if v and v != "never"})
+    if secret.rotate == "never":
+        out["rotation"] = "never"
+    if secret.access:
+        out["access"] = [{"target": k, **v} for k, v in sorted(secret.access.items())]
+    return out
+
+
+def secret_ids(call: Call) -> list[str]:
+    call.at_most(0)
+    return [secret.id for secret in _own(call)]
+
+
+def secret_set(call: Call) -> None:
+    if not call.args:
+        raise usage("missing secret URI")
+    fields = _fields(call)
+    secret_id = secrets.parse_uri(call.args[0])
+    content = secrets.parse_content(call.args[1:], _file(call))
+    _owned(call, call.args[0])
+
+    def change(model: Model) -> None:
+        secret = model.secrets.get(secret_id)
+        if secret is None:
+            raise _not_found(secret_id)
+        values = dict(fields)
+        expire = values.pop("expire", "")
+        if content:
+            secrets.add_revision(secret, content, expire)
+        if expire:
+            secret.revisions[str(secret.latest)].expire = expire
+        for name, value in values.items():
+            setattr(secret, name, value)
+        if "rotate" in values:
+            secret.next_rotate = secrets.next_rotation(secret.rotate)
+    call.ctx.later(change)
+
+
+def secret_remove(call: Call) -> None:
+    if not call.args:
+        raise usage("missing secret URI")
+    call.at_most(1)
+    secret_id = secrets.parse_uri(call.args[0])
+    _owned(call, call.args[0])
+    revision = call.parsed.revision
+
+    def change(model: Model) -> None:
+        secret = model.secrets.get(secret_id)
+        if secret is None:
+            return
+        if revision:
+            secret.revisions.pop(str(revision), None)
+        if not revision or not secret.revisions:
+            del model.secrets[secret_id]
+    call.ctx.later(change)
+
+
+def _check_unit_in(app: str, unit: str) -> None:
+    if unit.rpartition("/")[0] != app:
+        raise usage(f'cannot specify unit "{unit}" in relation to application "{app}"')
+
+
+def secret_grant(call: Call) -> None:
+    if not call.args:
+        raise usage("missing secret URI")
+    call.at_most(1)
+    p, ctx = call.parsed, call.ctx
+    if p.relation is None:
+        raise usage("no relation id specified")
+    secret_id = secrets.parse_uri(call.args[0])
+    relation = ctx.relation(p.relation)
+    remote = relation.remote_app(ctx.app_name)
+    if p.unit:
+        _check_unit_in(remote, p.unit)
+    _owned(call, call.args[0])
+    target = unit_tag(p.unit) if p.unit else f"application-{remote}"
+    grant = {"scope": f"relation-{relation.id}", "role": "view"}
+
+    def change(model: Model) -> None:
+        if secret_id in model.secrets:
+            model.secrets[secret_id].access[target] = dict(grant)
+    ctx.later(change)
+
+
+def secret_revoke(call: Call) -> None:
+    if not call.args:
+        raise usage("missing secret URI")
+    call.at_most(1)
+    p, ctx = call.parsed, call.ctx
+    secret_id = secrets.parse_uri(call.args[0])
+    if p.relation is None and not p.app and not p.unit:
+        raise usage("missing relation or application or unit")
+    if p.app and p.unit:
+        raise usage("specify only one of application or unit")
+    if "relation" in p.given and p.app:
+        raise usage("do not specify both relation and app")
+    app = p.app or (p.unit.rpartition("/")[0] if p.unit else "")
+    if p.relation is not None and not p.app:
+        remote = ctx.relation(p.relation).remote_app(ctx.app_name)
+        if p.unit:
+            _check_unit_in(remote, p.unit)
+        app = remote
+    _owned(call, call.args[0])
+    target = unit_tag(p.unit) if p.unit else f"application-{app}"
+
+    def change(model: Model) -> None:
+        if secret_id in model.secrets:
+            access = model.secrets[secret_id].access
+            access.pop(target, None)
+            if not p.unit:
+                for key in [k for k in access if k.startswith(f"unit-{app}-")]:
+                    del access[key]
+    ctx.later(change)
+
+
+def _revision(text: str) -> int:
+    if not text.isdigit() or text == "0":
+        raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+TOOLS = {
+    "secret-add": Tool(secret_add, "[key[#base64|#file]=value...]", _options),
+    "secret-get": Tool(secret_get, "<ID> [key[#base64]]", lambda call: [
+        Flag(("label",), default=""),
+        Flag(("peek",), "the latest revision, this once", switch=True, default=False),
+        Flag(("refresh",), "the latest revision, from now on", switch=True, default=False)],
+        PLAIN),
+    "secret-info-get": Tool(secret_info_get, "<ID>", lambda call: [
+        Flag(("label",), default="")], PLAIN),
+    "secret-ids": Tool(secret_ids, formats=SMART),
+    "secret-set": Tool(secret_set, "<ID> [key[#base64]=value...]", _options),
+    "secret-remove": Tool(secret_remove, "<ID>", lambda call: [
+        Flag(("revision",), default=0, parse=_revision)]),
+    "secret-grant": Tool(secret_grant, "<ID>", lambda call: [
+        relation_flag(call), Flag(("unit",), default="")]),
+    "secret-revoke": Tool(secret_revoke, "<ID>", lambda call: [
+        relation_flag(call), Flag(("app",), default=""),
+        Flag(("unit",), default="")]),
+}

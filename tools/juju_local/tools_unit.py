@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Hook tools of the unit: config, leadership, status, ports, state, storage, resources."""
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from . import controller
+from .charm import settings
+from .errors import JujuLocalError, ToolError, usage
+from .flags import Flag
+from .formats import to_json
+from .model import Model, PortRange, Status, now, unit_tag
+from .tools import SMART, Call, Raw, Tool
+from .tools_relation import key_values, string_map
+
+STATUSES = ("maintenance", "blocked", "waiting", "active")
+STATE_KEY_MAX = 256
+STATE_VALUE_MAX = 65536
+
+
+def _switch(*names: str) -> Flag:
+    return Flag(names, "", switch=True, default=False)
+
+
+def config_get(call: Call) -> Any:
+    call.at_most(1)
+    ctx = call.ctx
+    app = ctx.draft.applications[ctx.app_name]
+    values = settings(controller.charm_of(ctx.store, app), app.config)
+    if call.args and call.parsed.all:
+        raise usage(f'cannot use argument --all together with key "{call.args[0]}"')
+    if call.args:
+        return values.get(call.args[0])
+    if call.parsed.all:
+        return values
+    return {k: v for k, v in values.items() if v is not None}
+
+
+def is_leader(call: Call) -> bool:
+    call.at_most(0)
+    return call.ctx.leader()
+
+
+def leader_get(call: Call) -> Any:
+    call.at_most(1)
+    values = call.ctx.draft.applications[call.ctx.app_name].leader_settings
+    if call.args and call.args[0] != "-":
+        return values.get(call.args[0])
+    return dict(values)
+
+
+def leader_set(call: Call) -> None:
+    values = key_values(call.args)
+    ctx = call.ctx
+    if not ctx.leader():
+        raise ToolError("cannot write leadership settings: cannot write settings: not the leader")
+
+    def change(model: Model) -> None:
+        kept = model.applications[ctx.app_name].leader_settings
+        for key, value in values.items():
+            if value:
+                kept[key] = value
+            else:
+                kept.pop(key, None)
+    ctx.now(change)
+
+
+def application_version_set(call: Call) -> None:
+    if not call.args:
+        raise usage("no version specified")
+    call.at_most(1)
+    app, version = call.ctx.app_name, call.args[0]
+    call.ctx.now(lambda model: setattr(model.applications[app], "version", version))
+
+
+def status_set(call: Call) -> None:
+    if not call.args:
+        raise usage("invalid args, require <status> [message]")
+    status, message = call.args[0], call.args[1] if len(call.args) > 1 else ""
+    if status not in STATUSES:
+        raise usage(f'invalid status "{status}", expected one of [{" ".join(STATUSES)}]')
+    call.at_most(2)
+    ctx = call.ctx
+    if call.parsed.application and not ctx.leader():
+        raise ToolError("this unit is not the leader")
+
+    def change(model: Model) -> None:
+        new = Status(status, message, now())
+        if call.parsed.application:
+            model.applications[ctx.app_name].status = new
+        else:
+            unit = model.units[ctx.unit_name]
+            unit.workload = new
+            unit.charm_set_status = True
+    before = ctx.unit.workload
+    ctx.now(change)
+    if call.parsed.application:
+        ctx.show_status(f"application status: {status} {message}".rstrip())
+    elif (before.status, before.message) != (status, message):
+        ctx.show_status(f"{status}: {message}" if message else status)
+
+
+def _about(status: Status, data: bool) -> dict[str, Any]:
+    if data:
+        return {"status": status.status, "message": status.message, "status-data": status.data}
+    return {"status": status.status}
+
+
+def status_get(call: Call) -> Any:
+    call.at_most(0)
+    ctx, p = call.ctx, call.parsed
+    model = ctx.store.read()
+    if not p.application:
+        status = model.units[ctx.unit_name].workload
+        if p.format == "smart" and not p.include_data:
+            return status.status
+        return _about(status, p.include_data)
+    if not ctx.leader():
+        raise ToolError("finding application status: this unit is not the leader")
+    status = model.applications[ctx.app_name].status or Status("unknown")
+    if p.format == "smart" and not p.include_data:
+        return status.status
+    units = {u.name: _about(u.workload, p.include_data) for u in model.units_of(ctx.app_name)}
+    return {"application-status": {**_about(status, p.include_data), "units": units}}
+
+
+# ------------------------------------------------------------------ ports
+
+def _number(text: str, whole: str) -> int:
+    if not re.fullmatch(r"-?\d+", text):
+        raise usage(f'invalid port "{whole}": strconv.Atoi: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+def parse_port(text: str) -> tuple[str, int, int]:
+    """PORT[/PROTO], FROM-TO[/PROTO] or icmp."""
+    word = text.strip().lower()
+    ports, slash, protocol = word.partition("/")
+    if ports == "icmp" and not slash:
+        return "icmp", -1, -1
+    protocol = protocol if slash else "tcp"
+    if protocol == "icmp":
+        raise usage(f'protocol "icmp" doesn\'t support any ports; got "{ports}"')
+    if protocol not in ("tcp", "udp"):
+        raise usage(f'invalid protocol "{protocol}", expected "tcp", "udp", or "icmp"')
+    if re.fullmatch(r"\d+-\d+", ports):
+        first, last = (int(p) for p in ports.split("-"))
+    elif "-" in ports:
+        raise usage(f'invalid port range "{ports}"; expected "from-to"')
+    else:
+        first = last = _number(ports, ports)
+    if not (0 <= first <= 65535 and 0 <= last <= 65535):
+        raise usage(f"port range bounds must be between 0 and 65535, got {first}-{last}")
+    if first > last:
+        raise usage(f"invalid port range {first}-{last}/{protocol}; expected fromPort <= toPort")
+    if first == 0:
+        raise usage(f'invalid port "{ports}": must be between 1 and 65535')
+    return protocol, first, last
+
+
+def show_port(protocol: str, first: int, last: int) -> str:
+    if protocol == "icmp":
+        return "icmp"
+    return f"{first}/{protocol}" if first == last else f"{first}-{last}/{protocol}"
+
+
+def _endpoints(call: Call) -> list[str]:
+    if not call.parsed.endpoints:
+        return [""]
+    charm = controller.charm_of(call.ctx.store, call.ctx.draft.applications[call.ctx.app_name])
+    names = [n.strip() for n in call.parsed.endpoints.split(",")]
+    for name in names:
+        if name not in charm.endpoints and name not in charm.bindings:
+            raise ToolError(f'{call.name.replace("-port", "")} port range: endpoint "{name}" '
+                            "not found")
+    return names
+
+
+def _ports(call: Call, opening: bool) -> None:
+    if not call.args:
+        raise usage("no port or range specified")
+    call.at_most(1)
+    protocol, first, last = parse_port(call.args[0])
+    endpoints, name = _endpoints(call), call.ctx.unit_name
+    shown = show_port(protocol, first, last)
+    verb = "open" if opening else "close"
+
+    def change(model: Model) -> None:
+        unit = model.units[name]
+        same = [p for p in unit.ports if (p.protocol, p.first, p.last) == (protocol, first, last)]
+        if opening:
+            machine = [u for u in model.units.values() if u.machine == unit.machine]
+            for other in machine:
+                for port in other.ports:
+                    if port.protocol == protocol and port.first <= last and port.last >= first \
+                            and (other is not unit or port not in same):
+                        taken = show_port(port.protocol, port.first, port.last)
+                        raise ToolError(f'cannot {verb} {shown} (unit "{name}"): port range '
+                                        f'conflicts with {taken} (unit "{other.name}")')
+            for endpoint in endpoints:
+                if not any(p.endpoint == endpoint for p in same):
+                    unit.ports.append(PortRange(endpoint, protocol, first, last))
+            return
+        for port in [p for p in unit.ports if p.protocol == protocol]:
+            if port not in same and port.first <= last and port.last >= first:
+                taken = show_port(port.protocol, port.first, port.last)
+                raise ToolError(f'cannot {verb} {shown} (unit "{name}"): port range conflicts '
+                                f'with {taken} (unit "{name}")')
+        unit.ports = [p for p in unit.ports if p not in same or (
+            endpoints != [""] and p.endpoint not in endpoints)]
+    call.ctx.later(change)
+
+
+def open_port(call: Call) -> None:
+    _ports(call, True)
+
+
+def close_port(call: Call) -> None:
+    _ports(call, False)
+
+
+def opened_ports(call: Call) -> list[str]:
+    call.at_most(0)
+    grouped: dict[tuple[str, int, int], list[str]] = {}
+    for port in call.ctx.unit.ports:
+        grouped.setdefault((port.protocol, port.first, port.last), []).append(port.endpoint)
+    out = []
+    for key in sorted(grouped):
+        names = sorted(grouped[key])
+        suffix = " (*)" if "" in names else f" ({', '.join(names)})"
+        out.append(show_port(*key) + (suffix if call.parsed.endpoints else ""))
+    return out
+
+
+# ------------------------------------------------------------------ state
+
+def state_get(call: Call) -> Any:
+    call.at_most(1)
+    state = call.ctx.unit.state
+    key = call.args[0] if call.args and call.args[0] != "-" else ""
+    if key:
+        if key not in state and call.parsed.strict:
+            raise ToolError(f'"{key}" not found')
+        return state.get(key, "")
+    return dict(state) if state or call.parsed.format != "json" else None
+
+
+def _json_size(text: str) -> int:
+    return len(to_json(text).encode("utf-8", "surrogateescape")) - 2
+
+
+def state_set(call: Call) -> None:
+    values: dict[str, str] = {}
+    arguments = key_values(call.args)
+    if call.parsed.file:
+        values = string_map(call.file_or_stdin(call.parsed.file), call.parsed.file)
+    values.update(arguments)
+    for key, value in values.items():
+        if _json_size(key) > STATE_KEY_MAX:
+            raise ToolError(f"max allowed key length ({STATE_KEY_MAX}): quota limit exceeded")
+        if _json_size(value) > STATE_VALUE_MAX:
+            raise ToolError(f"max allowed value length ({STATE_VALUE_MAX}): quota limit exceeded")
+    name = call.ctx.unit_name
+    if values:
+        call.ctx.later(lambda model: model.units[name].state.update(values))
+
+
+def state_delete(call: Call) -> None:
+    call.at_most(1)
+    name = call.ctx.unit_name
+    if call.args and call.args[0]:
+        key = call.args[0]
+
+        def change(model: Model) -> None:
+            model.units[name].state.pop(key, None)
+        call.ctx.later(change)
+
+
+# ------------------------------------------------------------------ storage, resources
+
+def storage_list(call: Call) -> list[str]:
+    call.at_most(1)
+    ctx = call.ctx
+    known = set(ctx.unit.agent.storage)
+    if ctx.hook and ctx.hook.storage:
+        known.add(ctx.hook.storage)
+    return sorted(s.id for s in ctx.draft.storage.values() if s.id in known
+                  and (not call.args or s.name == call.args[0]))
+
+
+def _storage_flag(call: Call) -> Flag:
+    def parse(text: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9-]*/\d+", text):
+            raise ValueError(f'invalid storage ID "{text}"')
+        instance = call.ctx.draft.storage.get(text)
+        if instance is None or instance.unit != call.ctx.unit_name:
+            raise ValueError(f'storage "{text}" not found')
+        return text
+    default = call.ctx.hook.storage if call.ctx.hook else ""
+    return Flag(("s",), "specify a storage instance by id", default=default, parse=parse)
+
+
+def storage_get(call: Call) -> Any:
+    call.at_most(1)
+    if not call.parsed.s:
+        raise usage("no storage instance specified")
+    instance = call.ctx.draft.storage[call.parsed.s]
+    location = call.ctx.shown_path(instance.location)
+    values = {"kind": instance.kind, "location": location}
+    if not call.args:
+        return values
+    if call.args[0] not in values:
+        raise ToolError(f'invalid storage attribute "{call.args[0]}"')
+    return values[call.args[0]]
+
+
+def storage_add(call: Call) -> None:
+    if not call.args:
+        raise usage("storage add requires a storage directive")
+    ctx = call.ctx
+    app = ctx.draft.applications[ctx.app_name]
+    charm = controller.charm_of(ctx.store, app)
+    wanted = []
+    for arg in call.args:
+        name, equals, count = arg.partition("=")
+        if equals and not re.fullmatch(r"[1-9]\d*", count):
+            raise usage(f'only count can be specified for "{name}"')
+        if name not in charm.storage:
+            raise ToolError(f'charm storage "{name}" not found')
+        wanted.append((charm.storage[name], int(count or 1)))
+
+    def change(model: Model) -> None:
+        for spec, count in wanted:
+            for _ in range(count):
+                try:
+                    controller.add_storage(model, model.units[ctx.unit_name], spec)
+                except JujuLocalError as error:
+                    raise ToolError(str(error)) from None
+    ctx.later(change)
+
+
+def resource_get(call: Call) -> Raw:
+    if not call.args:
+        raise usage("missing required resource name")
+    call.at_most(1)
+    ctx, name = call.ctx, call.args[0]
+    app = ctx.draft.applications[ctx.app_name]
+    charm = controller.charm_of(ctx.store, app)
+    source = app.resources.get(name)
+    if name not in charm.resources or not source or not Path(source).is_file():
+        raise ToolError(f'could not download resource: HTTP request failed: Get '
+                        f'"resource {name}": resource#{ctx.app_name}/{name} not found')
+    kind = charm.resources[name]
+    filename = kind.get("filename") if kind["type"] == "file" else "content.yaml"
+    inside = f"/var/lib/juju/agents/{unit_tag(ctx.unit_name)}/resources/{name}/{filename}"
+    target = ctx.machine_path(inside)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or target.read_bytes() != Path(source).read_bytes():
+        shutil.copyfile(source, target)
+    return Raw(ctx.shown_path(inside).encode())
+
+
+def credential_get(call: Call) -> Any:
+    call.at_most(0)
+    raise ToolError("cannot access cloud credentials: getting cloud spec: permission denied"
+                    if not call.ctx.draft.applications[call.ctx.app_name].trust else
+                    "juju-local has no cloud, so there are no credentials to give")
+
+
+TOOLS = {
+    "config-get": Tool(config_get, "[<key>]", lambda call: [_switch("a", "all")], SMART),
+    "is-leader": Tool(is_leader, formats=SMART),
+    "leader-get": Tool(leader_get, "[<key>]", formats=SMART, only3=True),
+    "leader-set": Tool(leader_set, "<key>=<value> [...]", only3=True),
+    "application-version-set": Tool(application_version_set, "<new-version>"),
+    "status-set": Tool(status_set, "<maintenance | blocked | waiting | active> [message]",
+                       lambda call: [_switch("application")]),
+    "status-get": Tool(status_get, "", lambda call: [
+        _switch("application"), _switch("include-data")], SMART),
+    "open-port": Tool(open_port, "<port>[/<protocol>] | <from>-<to>[/<protocol>] | icmp",
+                      lambda call: [Flag(("endpoints",), default="")], old_format=True),
+    "close-port": Tool(close_port, "<port>[/<protocol>] | <from>-<to>[/<protocol>] | icmp",
+                       lambda call: [Flag(("endpoints",), default="")], old_format=True),
+    "opened-ports": Tool(opened_ports, "", lambda call: [_switch("endpoints")], SMART),
+    "state-get": Tool(state_get, "[<key>]", lambda call: [_switch("strict")], SMART),
+    "state-set": Tool(state_set, "<key>=<value> [<key>=<value> ...]",
+                      lambda call: [Flag(("file",), default="")]),
+    "state-delete": Tool(state_delete, "<key>"),
+    "storage-list": Tool(storage_list, "[<storage-name>]", formats=SMART),
+    "storage-get": Tool(storage_get, "[<key>]", lambda call: [_storage_flag(call)], SMART),
+    "storage-add": Tool(storage_add, "<charm storage name>[=count] ..."),
+    "resource-get": Tool(resource_get, "<resource name>"),
+    "credential-get": Tool(credential_get, formats=SMART),
+}
