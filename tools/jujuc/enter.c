@@ -151,7 +151,12 @@ __attribute__((noreturn)) static void run(const struct options *o, const sigset_
     (void)setsid();
     if (o->cwd != NULL && chdir(o->cwd) < 0)
         fail(o, errno, o->cwd);
-    execvp(o->program[0], o->program);
+    // execvp() would give a script without an interpreter line to a shell: that is for the caller
+    // to know
+    if (strchr(o->program[0], '/') != NULL)
+        execv(o->program[0], o->program);
+    else
+        execvp(o->program[0], o->program);
     fail(o, errno, o->program[0]);
 }
 

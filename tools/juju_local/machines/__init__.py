@@ -16,8 +16,8 @@ from .machine import ExecResult, Machine
 from .scratch import ScratchMachine
 from .system import SystemMachine, network_down
 
-__all__ = ["ExecResult", "HOST_PACKAGES", "Machine", "MachineError", "create", "missing_packages",
-           "names", "reap_all", "require_host"]
+__all__ = ["ExecResult", "HOST_PACKAGES", "Machine", "MachineError", "ScratchMachine", "SystemMachine",
+           "create", "missing_packages", "names", "reap_all", "require_host"]
 
 KINDS: dict[str, type[Machine]] = {"system": SystemMachine, "scratch": ScratchMachine}
 

@@ -18,9 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .host import MachineError, run
+from .host import CACHE_DIR, MachineError, run
 
-CACHE_DIR = Path("/var/cache/juju-local")
 FORMAT = 1  # part of the key: raise it when customise() changes
 
 MINIMAL = ["systemd", "systemd-sysv", "dbus", "udev", "libpam-systemd", "apt", "ca-certificates",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -24,6 +25,9 @@ _TOOLS = {
 
 # What `make deps` installs for juju-local's machines.
 HOST_PACKAGES = sorted({*_TOOLS.values(), "python3", "python3-yaml", "ca-certificates"})
+
+# Bases and compiled helpers: made once, shared by all state directories.
+CACHE_DIR = Path("/var/cache/juju-local")
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -48,13 +52,27 @@ def require_host() -> None:
 
 
 def built_tool(name: str, override: str | None = None) -> Path:
-    """A program of tools/jujuc, from the build directory."""
+    """A program of tools/jujuc: the given one, the one `make` built, or one compiled here once."""
+    source = _REPOSITORY / "tools/jujuc" / f"{name}.c"
     build = os.environ.get("JUJU_LOCAL_BUILD") or str(_REPOSITORY / "build")
     path = Path(override or f"{build}/tools/{name}")
-    if not os.access(path, os.X_OK):
+    if os.access(path, os.X_OK) and (override or _newer(path, source)):
+        return path
+    if not source.exists() or not shutil.which("gcc"):
         raise MachineError(f"{path} is not there: run make, or point JUJU_LOCAL_BUILD at the "
                            "build directory")
-    return path
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+    compiled = CACHE_DIR / "tools" / f"{name}-{digest}"
+    if not compiled.exists():
+        compiled.parent.mkdir(parents=True, exist_ok=True)
+        new = compiled.with_name(f"{compiled.name}.{os.getpid()}")
+        run("gcc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-static", "-s", "-o", new, source)
+        new.rename(compiled)
+    return compiled
+
+
+def _newer(path: Path, source: Path) -> bool:
+    return not source.exists() or path.stat().st_mtime >= source.stat().st_mtime
 
 
 def run(*argv: str | Path, stdin: str | None = None) -> str:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from . import base as bases
 from . import paths
-from .host import (ProcessFile, attempt, built_tool, cgroup2_root, cgroup_processes, cgroup_remove, cgroup_roots,
-                   is_mounted, namespace, require_host, run, unmount, wait_until)
+from .host import (ProcessFile, attempt, built_tool, cgroup2_root, cgroup_processes,
+                   cgroup_remove, cgroup_roots, is_mounted, namespace, require_host, run, unmount, wait_until)
 from .machine import SOCKET_DIR, TOOL_ENVIRONMENT, Machine, MachineError, Progress
 from .network import Network, locked
 
