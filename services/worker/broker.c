@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "worker/worker.h"
+
+#include "adt/message.h"
+#include "base/log.h"
+
+#include <sys/random.h>
+
+// Remembers the failure of a call made in a handler; the link must live until dispatch returns.
+static void note(struct worker *w, int r, const struct error *err)
+{
+    if (r >= 0 || w->link_error < 0)
+        return;
+    w->link_error = r;
+    log_warning("broker: %s", error_message(err));
+}
+
+static int take(struct worker *w, size_t queue, struct amqp_delivery *delivery, struct error *err)
+{
+    if (worker_may_take(w) && queue < w->pick.len)
+        return job_take(w, queue, delivery, err);
+    return amqp_link_nack(w->link, delivery->tag, true, err);
+}
+
+static void on_delivery(struct amqp_link *link _unused_, struct amqp_delivery *delivery,
+                        void *userdata)
+{
+    struct worker *w = userdata;
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    if (w->link_error == 0) // consumers are named after their queues
+        note(w, take(w, pick_find(&w->pick, delivery->consumer), delivery, &err), &err);
+}
+
+static int lease_refused(struct worker *w, enum amqp_outcome outcome, struct error *err)
+{
+    return error_set(err, -EIO, "the lease queue %s does not take the request (%s)", w->lease_queue,
+                     outcome == AMQP_RETURNED ? "it is gone" : "refused");
+}
+
+static void on_outcome(struct amqp_link *link _unused_, uint64_t tag, enum amqp_outcome outcome,
+                       void *userdata)
+{
+    struct worker *w = userdata;
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    if (w->link_error < 0 || job_is_idle(&w->job) || w->job.lease_tag != tag)
+        return;
+    if (outcome == AMQP_CONFIRMED)
+        note(w, job_leased(w, &err), &err);
+    else // a new link declares the queue again; the request is still in its queue
+        note(w, lease_refused(w, outcome, &err), &err);
+}
+
+static void on_cancelled(struct amqp_link *link _unused_, const char *consumer, void *userdata)
+{
+    struct worker *w = userdata;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    int r = error_set(&err, -EIO, "queue %s was removed", consumer);
+
+    note(w, r, &err); // a new link declares it again
+}
+
+static int declare_exchanges(struct worker *w, struct error *err)
+{
+    int r = amqp_link_declare_exchange(w->link, EXCHANGE_STATUS, "fanout", 0, err);
+
+    if (r == -EEXIST || r >= 0)
+        r = amqp_link_declare_exchange(w->link, EXCHANGE_COMPLETE, "fanout", AMQP_DURABLE, err);
+    return r == -EEXIST ? 0 : r;
+}
+
+static int declare_queues(struct worker *w, struct error *err)
+{
+    for (size_t i = 0; i < w->pick.len; i++) {
+        int r =
+            amqp_link_declare_queue(w->link, w->pick.queues[i].name, AMQP_DURABLE, NULL, NULL, err);
+
+        // One that an operator made with other properties serves as well.
+        if (r < 0 && r != -EEXIST)
+            return r;
+    }
+    return 0;
+}
+
+int broker_open(struct worker *w, struct error *err)
+{
+    _cleanup_free_ char *client = str_format("autopkgtest-worker %s", w->lease_key);
+    struct amqp_handlers handlers = {
+        .on_delivery = on_delivery,
+        .on_outcome = on_outcome,
+        .on_cancelled = on_cancelled,
+        .userdata = w,
+    };
+    int r;
+
+    if (!client)
+        return error_oom(err);
+    r = amqp_link_open(&w->broker, client, &handlers, &w->cursor, &w->link, err);
+    if (r < 0)
+        return r;
+    if ((r = lease_declare(w, err)) < 0 || (r = declare_exchanges(w, err)) < 0 ||
+        (r = declare_queues(w, err)) < 0 || (r = amqp_link_prefetch(w->link, 1, err)) < 0 ||
+        (r = lease_sweep(w, err)) < 0)
+        return r;
+    error_clear(err);
+    w->connect_failures = 0;
+    log_info("connected to the broker %s", amqp_link_host(w->link));
+    return 0;
+}
+
+void broker_lost(struct worker *w, int r, const struct error *err)
+{
+    log_warning("no broker: %s", error_message(err));
+    if (r == -EACCES && w->connect_failures == 0)
+        log_error("the broker refuses our user: see rabbitmq.cred in %s", settings_dir());
+    amqp_link_free(w->link);
+    w->link = NULL;
+    w->link_error = 0;
+    w->consuming = false;
+    w->connect_at_us = clock_monotonic_us() + amqp_backoff_us(w->connect_failures++);
+    job_link_lost(w);
+    report_status(w);
+}
+
+int broker_dispatch(struct worker *w, struct error *err)
+{
+    int r = amqp_link_dispatch(w->link, err);
+
+    if (r == 0 && w->link_error < 0)
+        r = error_set(err, w->link_error, "closing the link to %s", amqp_link_host(w->link));
+    return r;
+}
+
+static unsigned roll(void)
+{
+    uint32_t number = 0;
+
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number)
+        number = (uint32_t)clock_monotonic_us();
+    return number % 100;
+}
+
+static int consume_all(struct worker *w, struct error *err)
+{
+    int r = 0;
+
+    w->consuming = true;
+    for (size_t i = 0; r == 0 && i < w->pick.len; i++)
+        r = amqp_link_consume(w->link, w->pick.queues[i].name, w->pick.queues[i].name, false, false,
+                              err);
+    return r;
+}
+
+int broker_stop_consuming(struct worker *w, struct error *err)
+{
+    int r = 0;
+
+    if (!w->consuming)
+        return 0;
+    w->consuming = false;
+    for (size_t i = 0; r == 0 && i < w->pick.len; i++)
+        r = amqp_link_cancel(w->link, w->pick.queues[i].name, err);
+    return r;
+}
+
+int broker_look(struct worker *w, struct error *err)
+{
+    _cleanup_free_ size_t *order = calloc(w->pick.len, sizeof *order);
+    int r = 0;
+
+    if (!order)
+        return error_oom(err);
+    pick_order(&w->pick, roll(), order);
+    for (size_t i = 0; r == 0 && i < w->pick.len; i++) {
+        _cleanup_(amqp_delivery_release) struct amqp_delivery delivery = {0};
+        bool empty = false;
+
+        r = amqp_link_get(w->link, w->pick.queues[order[i]].name, &delivery, &empty, err);
+        if (r < 0 || empty)
+            continue;
+        return take(w, order[i], &delivery, err);
+    }
+    return r < 0 ? r : consume_all(w, err);
+}

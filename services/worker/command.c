@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "worker/command.h"
+
+#include "adt/names.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+
+#define REFERENCE_TRIGGER "migration-reference/0"
+
+static const char *const timeout_names[] = {"short", "install", "test", "copy", "build"};
+static const uint64_t timeout_seconds[] = {300, 3000, 10000, 900, 20000};
+
+// Releases that still had i386 as an architecture to run on; later ones test it as a foreign one.
+static const char *const i386_host_releases[] = {"precise", "trusty",  "utopic", "vivid",  "wily",
+                                                 "xenial",  "yakkety", "zesty",  "artful", "bionic",
+                                                 "cosmic",  "disco",   "eoan"};
+
+static bool is_foreign_i386(const struct command_context *c)
+{
+    if (!str_equal(c->arch, "i386"))
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(i386_host_releases); i++)
+        if (str_equal(c->release, i386_host_releases[i]))
+            return false;
+    return true;
+}
+
+static const char *host_arch(const struct command_context *c)
+{
+    return is_foreign_i386(c) ? "amd64" : c->arch;
+}
+
+static const char *variable_value(const struct command_context *c, const char *name, size_t len,
+                                  const char *timestamp)
+{
+    const struct {
+        const char *name, *value;
+    } variables[] = {
+        {"RELEASE", c->release},
+        {"ARCHITECTURE", c->arch},
+        {"HOSTARCH", host_arch(c)},
+        {"PACKAGE", c->request->package},
+        {"NAME", c->name},
+        {"TIMESTAMP", timestamp},
+        {"PACKAGESIZE", c->big ? "big" : "default"},
+        {"VMOPT", c->vm ? "--vm" : ""},
+        {"VMFLAG", c->vm ? "/vm" : ""},
+        {"LXD_REMOTE", c->remote},
+        {"MIRROR", c->mirror ? c->mirror : ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
+        if (strlen(variables[i].name) == len && memcmp(variables[i].name, name, len) == 0)
+            return variables[i].value ? variables[i].value : "";
+    return NULL;
+}
+
+char *command_expand(const struct command_context *context, const char *text)
+{
+    _cleanup_buf_ struct buf out = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_free_ char *timestamp = str_format("%" PRId64, context->timestamp);
+
+    while (timestamp && *text) {
+        size_t name = 0;
+        const char *value;
+
+        if (*text == '$')
+            while (isupper((unsigned char)text[1 + name]) || text[1 + name] == '_')
+                name++;
+        value = name ? variable_value(context, text + 1, name, timestamp) : NULL;
+        if (value ? buf_add_str(&out, value) < 0 : buf_add(&out, text, 1 + name) < 0)
+            return NULL;
+        text += 1 + name;
+    }
+    return timestamp ? buf_take(&out) : NULL;
+}
+
+// An expanded argument behind `prefix`; one that is only a variable without value is left out.
+static int add_expanded(const struct command_context *c, struct strv *argv, const char *prefix,
+                        const char *text)
+{
+    _cleanup_free_ char *value = command_expand(c, text);
+
+    if (!value)
+        return -ENOMEM;
+    if (!*value)
+        return 0;
+    return strv_addf(argv, "%s%s", prefix, value);
+}
+
+static bool is_null(const struct command_context *c)
+{
+    return str_equal(c->backend, "null");
+}
+
+// user:token@… of a PPA is for autopkgtest only.
+static int add_ppas(const struct command_context *c, struct strv *argv, struct strv *secrets)
+{
+    bool referred = false;
+    int r = 0;
+
+    STRV_FOREACH (ppa, &c->request->ppas) {
+        if (r < 0)
+            break;
+        if (!strchr(ppa, '@')) {
+            r = strv_addf(argv, "--add-apt-source=ppa:%s", ppa);
+            continue;
+        }
+        r = strv_addf(secrets, "--add-apt-source=ppa:%s", ppa);
+        if (r == 0 && !referred)
+            r = strv_addf(argv, "@%s", c->secrets_file);
+        referred = true;
+    }
+    return r;
+}
+
+// `--apt-pocket=proposed=src:a,src:b`, of the triggers that are packages.
+static int add_trigger_pocket(const struct command_context *c, struct strv *argv)
+{
+    _cleanup_buf_ struct buf pocket = BUF_INIT(BUF_OWN_MAX);
+    int r = 0;
+
+    STRV_FOREACH (trigger, &c->request->triggers) {
+        if (r < 0 || str_equal(trigger, REFERENCE_TRIGGER))
+            continue;
+        r = buf_addf(&pocket, "%ssrc:%.*s", pocket.len ? "," : "", (int)strcspn(trigger, "/"),
+                     trigger);
+    }
+    if (r < 0 || pocket.len == 0)
+        return r;
+    return strv_addf(argv, "--apt-pocket=proposed=%s", buf_str(&pocket));
+}
+
+static int add_pocket(const struct command_context *c, struct strv *argv)
+{
+    const struct request *q = c->request;
+
+    if (is_null(c))
+        return 0;
+    if (q->all_proposed)
+        return strv_add(argv, "--apt-pocket=proposed");
+    if (q->ppas.len || q->test_git || q->build_git)
+        return 0;
+    return add_trigger_pocket(c, argv);
+}
+
+// `URL`, `URL#branch` or `URL branch` into what autopkgtest takes: `URL#branch`.
+static int tree_url(const char *key, const char *text, char **ret, struct error *err)
+{
+    size_t url = strcspn(text, " ");
+    const char *branch = text + url + strspn(text + url, " ");
+
+    if (!isalpha((unsigned char)text[0]) || !memmem(text, url, "://", 3) ||
+        strpbrk(text, "\n\r\t") || strchr(branch, ' '))
+        return error_set(err, -EINVAL, "%s: expected \"URL\", \"URL branch\" or \"URL#branch\"",
+                         key);
+    *ret = *branch ? str_format("%.*s#%s", (int)url, text, branch) : strndup(text, url);
+    return *ret ? 0 : error_oom(err);
+}
+
+static int add_test(const struct command_context *c, struct strv *argv, struct error *err)
+{
+    const struct request *q = c->request;
+    _cleanup_free_ char *url = NULL;
+    int r;
+
+    if (q->test_bzr)
+        return error_set(err, -EINVAL,
+                         "test-bzr: this worker fetches no Bazaar branches: use test-git");
+    if (!q->test_git && !q->build_git)
+        return strv_add(argv, q->package) < 0 ? error_oom(err) : 0;
+    if (q->test_git && q->build_git)
+        return error_set(err, -EINVAL, "test-git and build-git exclude each other");
+    r = q->test_git ? tree_url("test-git", q->test_git, &url, err)
+                    : tree_url("build-git", q->build_git, &url, err);
+    if (r < 0)
+        return r;
+    if ((q->test_git && strv_add(argv, "--no-built-binaries") < 0) || strv_add(argv, url) < 0)
+        return error_oom(err);
+    return 0;
+}
+
+static int add_timeouts(const struct command_context *c, struct strv *argv)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(timeout_names); i++) {
+        bool test = str_equal(timeout_names[i], "test"),
+             build = str_equal(timeout_names[i], "build");
+        uint64_t seconds = timeout_seconds[i];
+
+        if (c->long_tests)
+            seconds *= test ? 4 : build ? 2 : 1;
+        else if (c->big && test)
+            seconds *= 2;
+        if (str_equal(c->arch, "riscv64"))
+            seconds *= 4;
+        if (strv_addf(argv, "--timeout-%s=%" PRIu64, timeout_names[i], seconds) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int add_environment(const struct command_context *c, struct strv *argv)
+{
+    _cleanup_free_ char *triggers = strv_join(&c->request->triggers, " ");
+    int r = triggers ? 0 : -ENOMEM;
+
+    if (r == 0 && c->request->triggers.len)
+        r = strv_addf(argv, "--env=ADT_TEST_TRIGGERS=%s", triggers);
+    STRV_FOREACH (variable, &c->request->env)
+        if (r == 0)
+            r = strv_addf(argv, "--env=%s", variable);
+    if (r == 0 && c->request->testname)
+        r = strv_addf(argv, "--testname=%s", c->request->testname);
+    return r;
+}
+
+// What a backend needs when the settings give it no arguments of their own.
+static const char *const *backend_defaults(const char *backend)
+{
+    static const char *const none[] = {NULL};
+    static const char *const unshare[] = {"--release", "$RELEASE", "--arch", "$ARCHITECTURE", NULL};
+
+    return str_equal(backend, "unshare") ? unshare : none;
+}
+
+static int add_backend(const struct command_context *c, struct strv *argv)
+{
+    const char *const *arguments = c->backend_args->len
+                                       ? (const char *const *)c->backend_args->items
+                                       : backend_defaults(c->backend);
+    int r = 0;
+
+    if (strv_add(argv, "--") < 0 || strv_add(argv, c->backend) < 0)
+        return -ENOMEM;
+    for (; r == 0 && *arguments; arguments++)
+        r = add_expanded(c, argv, "", *arguments);
+    return r;
+}
+
+static int add_testbed_options(const struct command_context *c, struct strv *argv,
+                               struct strv *secrets)
+{
+    int r = 0;
+
+    if (strv_add(argv, c->program) < 0 || strv_add(argv, "--output-dir") < 0 ||
+        strv_add(argv, c->output_dir) < 0)
+        return -ENOMEM;
+    if (is_foreign_i386(c) && (strv_add(argv, "-a") < 0 || strv_add(argv, "i386") < 0))
+        return -ENOMEM;
+    STRV_FOREACH (command, c->setup_commands)
+        if (r == 0)
+            r = add_expanded(c, argv, "--setup-commands=", command);
+    if (r < 0 || (r = add_ppas(c, argv, secrets)) < 0 || (r = add_pocket(c, argv)) < 0)
+        return r;
+    return is_null(c) ? 0 : strv_add(argv, "--apt-upgrade");
+}
+
+int command_build(const struct command_context *context, struct strv *ret_argv,
+                  struct strv *ret_secrets, struct error *err)
+{
+    int r;
+
+    // An option must not come out of a name.
+    if (!isalnum((unsigned char)context->request->package[0]))
+        return error_set(err, -EINVAL, "package: a name begins with a letter or a digit");
+    if (add_testbed_options(context, ret_argv, ret_secrets) < 0)
+        return error_oom(err);
+    r = add_test(context, ret_argv, err);
+    if (r < 0)
+        return r;
+    if (add_timeouts(context, ret_argv) < 0 || add_environment(context, ret_argv) < 0 ||
+        add_backend(context, ret_argv) < 0)
+        return error_oom(err);
+    return 0;
+}

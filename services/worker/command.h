@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The command line of autopkgtest for a request (docs/reference/worker.md has the rules). Pure: a
+// list of arguments comes out, nothing is started and no shell ever sees it.
+//
+// What nobody else may read (a PPA with credentials) does not go on the command line, which every
+// user of the machine can see, but into a list of lines for an argument file; `@FILE` stands in its
+// place.
+#pragma once
+
+#include "adt/request.h"
+#include "base/strv.h"
+
+#include <stdint.h>
+
+struct command_context {
+    const struct request *request;
+    const char *release, *arch;
+    const char *program;               // autopkgtest
+    const char *backend;               // null, unshare, …
+    const struct strv *backend_args;   // with variables
+    const struct strv *setup_commands; // with variables
+    const char *mirror;                // may be NULL
+    const char *remote;                // $LXD_REMOTE; may be NULL
+    const char *output_dir;            // absolute
+    const char *secrets_file;          // where the caller will put the argument file
+    const char *name;                  // $NAME: worker instance and run
+    int64_t timestamp;                 // $TIMESTAMP: seconds since 1970
+    bool big, long_tests, vm;          // of the per-package lists
+};
+
+// Appends the whole command line, and to `secrets` the lines of the argument file. -EINVAL: the
+// request asks for something that cannot be given to autopkgtest; the message says what.
+int command_build(const struct command_context *context, struct strv *ret_argv,
+                  struct strv *ret_secrets, struct error *err);
+
+// Replaces $RELEASE, $ARCHITECTURE, $HOSTARCH, $PACKAGE, $NAME, $TIMESTAMP, $PACKAGESIZE, $VMOPT,
+// $VMFLAG, $LXD_REMOTE and $MIRROR; other uses of '$' stay. The caller frees; NULL for lack of
+// memory.
+char *command_expand(const struct command_context *context, const char *text);

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "worker/worker.h"
+
+#include "adt/names.h"
+#include "adt/spool.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static char *work_dir(const struct worker *w)
+{
+    return path_join(w->settings.work_dir, w->settings.name);
+}
+
+int folder_write(const char *dir, const char *name, const void *content, size_t len,
+                 struct error *err)
+{
+    _cleanup_free_ char *path = path_join(dir, name);
+    _cleanup_close_ int fd = -1;
+    int r;
+
+    if (!path)
+        return error_oom(err);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0)
+        return error_errno(err, -errno, "cannot create %s", path);
+    r = fd_write_all(fd, content, len);
+    return r < 0 ? error_errno(err, r, "cannot write %s", path) : 0;
+}
+
+static int recover_one(struct worker *w, const char *dir, const char *name, struct error *err)
+{
+    _cleanup_free_ char *path = path_join(dir, name);
+    _cleanup_free_ char *marker = path ? path_join(path, "leased") : NULL;
+
+    if (!marker)
+        return error_oom(err);
+    if (name_is_run_id(name) && access(marker, F_OK) < 0 && strv_add(&w->unacked, name) < 0)
+        return error_oom(err);
+    return dir_remove(path, err);
+}
+
+int folder_recover(struct worker *w, struct error *err)
+{
+    _cleanup_free_ char *dir = work_dir(w);
+    struct dirent *entry;
+    DIR *stream;
+    int r;
+
+    if (!dir)
+        return error_oom(err);
+    if ((r = dir_make(dir, 0750, err)) < 0 || (r = dir_make(w->settings.spool_dir, 0750, err)) < 0)
+        return r;
+    stream = opendir(dir);
+    if (!stream)
+        return error_errno(err, -errno, "cannot read %s", dir);
+    while (r == 0 && (entry = readdir(stream)))
+        if (!str_equal(entry->d_name, ".") && !str_equal(entry->d_name, ".."))
+            r = recover_one(w, dir, entry->d_name, err);
+    (void)closedir(stream);
+    return r;
+}
+
+int folder_make(const struct worker *w, struct job *job, struct error *err)
+{
+    _cleanup_free_ char *parent = work_dir(w);
+    int r;
+
+    job->dir = parent ? path_join(parent, job->run_id) : NULL;
+    if (!job->dir)
+        return error_oom(err);
+    if (mkdir(job->dir, 0750) < 0) {
+        // left from a run of the same request that was handed back by us
+        if (errno == EEXIST && (r = dir_remove(job->dir, err)) < 0)
+            return r;
+        if ((r = dir_make(job->dir, 0750, err)) < 0)
+            return r;
+    }
+    return folder_write(job->dir, "request", buf_str(&job->body), job->body.len, err);
+}
+
+int folder_mark_leased(const struct job *job, struct error *err)
+{
+    return folder_write(job->dir, "leased", "", 0, err);
+}
+
+void folder_unmark_leased(const struct job *job)
+{
+    _cleanup_free_ char *path = path_join(job->dir, "leased");
+
+    if (path)
+        (void)file_remove(path, NULL, NULL);
+}
+
+int folder_reset_output(const struct job *job, struct error *err)
+{
+    static const char *const names[] = {"output", "console"};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++) {
+        _cleanup_free_ char *path = path_join(job->dir, names[i]);
+
+        r = path ? dir_remove(path, err) : error_oom(err);
+    }
+    return r;
+}
+
+// An unreadable request may have been a private one: what names a user or a secret is kept closed.
+static bool looks_private(const struct job *job)
+{
+    if (job->request.params && json_object_size(job->request.params) > 0)
+        return request_is_private(&job->request);
+    return memmem(buf_str(&job->body), job->body.len, "swiftuser", 9) ||
+           memchr(buf_str(&job->body), '@', job->body.len);
+}
+
+static int fill_container(const struct job *job, struct spool_run *run, struct error *err)
+{
+    if (container_name(&job->request, job->release, &run->container, err) < 0) {
+        error_clear(err);
+        run->container =
+            str_format("%sautopkgtest-%s", looks_private(job) ? "private-" : "", job->release);
+    } else if (job->verdict && looks_private(job) && !str_starts_with(run->container, "private-")) {
+        free(run->container);
+        run->container = str_format("private-autopkgtest-%s", job->release);
+    }
+    if (run->container && str_starts_with(run->container, "private-") && !job->request.swiftuser)
+        run->read_acl = strdup("");
+    else
+        run->read_acl = container_read_acl(&job->request);
+    return run->container && run->read_acl ? 0 : error_oom(err);
+}
+
+int folder_write_run(const struct worker *w, const struct job *job, int exitcode, struct error *err)
+{
+    struct spool_run run = {
+        .run_id = job->run_id,
+        .release = w->pick.queues[job->queue].release,
+        .arch = w->settings.arch,
+        .exitcode = exitcode,
+        .duration_s = (job->ended_us - job->started_us) / USEC_PER_SEC,
+        .uuid = job->request.uuid ? job->request.uuid : (char[]){""},
+        .worker = w->settings.name,
+        .origin_queue = w->pick.queues[job->queue].name,
+    };
+    int r = fill_container(job, &run, err);
+
+    if (r == 0)
+        r = spool_run_write(job->dir, &run, err);
+    free(run.container);
+    free(run.read_acl);
+    return r;
+}
+
+static int append(const char *path, const char *text, struct error *err)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    int r = fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
+
+    return r < 0 ? error_errno(err, r, "cannot write %s", path) : 0;
+}
+
+static bool is_empty(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) < 0 || st.st_size == 0;
+}
+
+static char *last_words(const struct job *job)
+{
+    if (job->verdict)
+        return str_format("autopkgtest-worker: %s\n", job->verdict);
+    if (job->status < 0)
+        return str_format("autopkgtest-worker: autopkgtest was ended by signal %d\n", -job->status);
+    return str_format("autopkgtest-worker: autopkgtest ended with exit code %d\n", job->status);
+}
+
+// The whole log moves to its own place beside output/. A run that left none (an option refused, a
+// verdict of ours, death by signal) gets its standard error and a line that says so.
+static int complete_log(const struct job *job, int exitcode, struct error *err)
+{
+    _cleanup_free_ char *written = str_format("%s/output/log", job->dir);
+    _cleanup_free_ char *console = path_join(job->dir, "console");
+    _cleanup_free_ char *log = path_join(job->dir, "log");
+    _cleanup_free_ char *words = last_words(job);
+    const char *source;
+
+    if (!written || !console || !log || !words)
+        return error_oom(err);
+    source = is_empty(written) ? console : written;
+    if (rename(source, log) < 0 && errno != ENOENT)
+        return error_errno(err, -errno, "cannot move %s to %s", source, log);
+    (void)unlink(written);
+    (void)unlink(console);
+    if (job->verdict || job->status != exitcode || is_empty(log))
+        return append(log, words, err);
+    return 0;
+}
+
+static int complete_output(const struct job *job, int exitcode, struct error *err)
+{
+    _cleanup_free_ char *output = path_join(job->dir, "output");
+    _cleanup_free_ char *version = NULL;
+    int r;
+
+    if (!output)
+        return error_oom(err);
+    r = dir_make(output, 0750, err);
+    if (r < 0 || exitcode != 99)
+        return r;
+    version = str_format("%s blacklisted\n", job->request.package);
+    return version ? folder_write(output, "testpkg-version", version, strlen(version), err)
+                   : error_oom(err);
+}
+
+// One call that brings all of a tree onto the disk, however many files it has.
+static int sync_tree(const char *dir, struct error *err)
+{
+    _cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || syncfs(fd) < 0)
+        return error_errno(err, -errno, "cannot sync %s", dir);
+    return 0;
+}
+
+// Work and spool may be on different file systems (storage `tmp`): then the folder is copied under
+// a name with a leading dot first.
+static int copy_into_spool(const struct worker *w, const struct job *job, struct error *err)
+{
+    _cleanup_free_ char *hidden = str_format("%s/.%s", w->settings.spool_dir, job->run_id);
+    _cleanup_process_result_ struct process_result result = PROCESS_RESULT_INIT(4096);
+    const char *argv[] = {"cp", "-a", "-T", "--", job->dir, hidden, NULL};
+    struct process_spec spec = PROCESS_SPEC_INIT;
+    _cleanup_free_ char *target = path_join(w->settings.spool_dir, job->run_id);
+    int r;
+
+    if (!hidden || !target)
+        return error_oom(err);
+    spec.argv = argv;
+    if ((r = dir_remove(hidden, err)) < 0 ||
+        (r = process_run(&spec, NULL, 0, 600 * USEC_PER_SEC, &result, err)) < 0)
+        return r;
+    if (result.status != 0)
+        return error_set(err, -EIO, "cannot copy %s into the spool: %s", job->dir,
+                         buf_str(&result.errors));
+    if ((r = sync_tree(hidden, err)) < 0)
+        return r;
+    if (rename(hidden, target) < 0)
+        return error_errno(err, -errno, "cannot rename %s", hidden);
+    return dir_remove(job->dir, err);
+}
+
+static int rename_into_spool(const struct worker *w, const struct job *job, struct error *err)
+{
+    _cleanup_free_ char *target = path_join(w->settings.spool_dir, job->run_id);
+    int r;
+
+    if (!target)
+        return error_oom(err);
+    if (rename(job->dir, target) < 0) {
+        if (errno != EXDEV)
+            return error_errno(err, -errno, "cannot rename %s to %s", job->dir, target);
+        if ((r = copy_into_spool(w, job, err)) < 0)
+            return r;
+    }
+    return dir_sync(w->settings.spool_dir, err);
+}
+
+int folder_spool(const struct worker *w, const struct job *job, int exitcode, struct error *err)
+{
+    static const char *const private[] = {"leased", "arguments"};
+    int r;
+
+    if ((r = complete_output(job, exitcode, err)) < 0 ||
+        (r = complete_log(job, exitcode, err)) < 0 ||
+        (r = folder_write_run(w, job, exitcode, err)) < 0)
+        return r;
+    for (size_t i = 0; i < ARRAY_SIZE(private); i++) {
+        _cleanup_free_ char *path = path_join(job->dir, private[i]);
+
+        if (!path || (r = file_remove(path, NULL, err)) < 0)
+            return path ? r : error_oom(err);
+    }
+    if ((r = sync_tree(job->dir, err)) < 0)
+        return r;
+    return rename_into_spool(w, job, err);
+}

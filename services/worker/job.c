@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "worker/job.h"
+
+#include "adt/message.h"
+#include "adt/spool.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "worker/outcome.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+
+#define KILL_GRACE_US (10 * USEC_PER_SEC)    // for autopkgtest to clean its testbed up
+#define TROUBLE_PAUSE_US (30 * USEC_PER_SEC) // after a failure of this machine
+
+void job_clear(struct job *job)
+{
+    process_release(&job->process);
+    request_release(&job->request);
+    buf_release(&job->body);
+    free(job->run_id);
+    free(job->dir);
+    free(job->verdict);
+    *job = (struct job){.state = job->state, .process = PROCESS_INIT};
+}
+
+// The request is no longer ours: its folder goes.
+static void let_go(struct worker *w)
+{
+    struct job *job = &w->job;
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    job_end_processes(w);
+    if (job->dir && dir_remove(job->dir, &err) < 0)
+        log_warning("%s", error_message(&err));
+    worker_move(&job->state, LIFE_QUEUED);
+    job_clear(job);
+    report_fields(w);
+}
+
+// ---------------------------------------------------------------- taking
+
+static int64_t delivery_attempt(const struct amqp_delivery *delivery)
+{
+    int64_t attempt = json_integer_value(json_object_get(delivery->headers, "attempt"));
+
+    return attempt > 0 && attempt <= OUTCOME_RETRIES ? attempt : 0;
+}
+
+static int choose_run_id(struct worker *w, struct job *job, const struct amqp_delivery *delivery)
+{
+    const char *old = json_string_value(json_object_get(delivery->headers, "run_id"));
+
+    // The same run id again: whatever an interrupted run stored is replaced, not doubled.
+    job->came_back = old && name_is_run_id(old);
+    if (job->came_back)
+        job->run_id = strdup(old);
+    else
+        job->run_id = run_id_new((int64_t)(clock_realtime_us() / USEC_PER_SEC), buf_str(&job->body),
+                                 job->body.len, w->settings.arch, job->release);
+    return job->run_id ? 0 : -ENOMEM;
+}
+
+// Reads the request; what cannot be read, but names a package, gets a verdict.
+static int read_request(struct job *job, struct amqp_delivery *delivery, struct error *err)
+{
+    _cleanup_error_ struct error reason = ERROR_INIT;
+    struct buf body = BUF_INIT(2 * REQUEST_BODY_MAX);
+    int r = request_parse(buf_str(&delivery->body), delivery->body.len, &job->request, &reason);
+
+    if (r < 0 && (!job->request.package || !isalnum((unsigned char)job->request.package[0])))
+        return error_set(err, -EBADMSG, "%s", error_message(&reason));
+    if (r < 0) {
+        job->verdict = str_format("the request cannot be read: %s", error_message(&reason));
+        job->body = delivery->body;
+        delivery->body = (struct buf)BUF_INIT(0);
+        return job->verdict ? 0 : error_oom(err);
+    }
+    if (!isalnum((unsigned char)job->request.package[0]))
+        return error_set(err, -EBADMSG, "package: a name begins with a letter or a digit");
+    if ((r = request_complete(&job->request, err)) < 0)
+        return r;
+    job->body = body;
+    return request_format(&job->request, &job->body, err);
+}
+
+// A copy of a run whose result waits in a spool of this unit: it goes back under the lease that
+// watches over that folder.
+static int restore_spooled(struct worker *w, const struct amqp_delivery *delivery, bool *ret_done,
+                           struct error *err)
+{
+    const char *run_id = json_string_value(json_object_get(delivery->headers, "run_id"));
+    _cleanup_(spool_run_release) struct spool_run run = {0};
+    _cleanup_free_ char *dir = NULL;
+    int r;
+
+    *ret_done = false;
+    if (!run_id || !name_is_run_id(run_id))
+        return 0;
+    dir = path_join(w->settings.spool_dir, run_id);
+    if (!dir)
+        return error_oom(err);
+    if (spool_run_read(dir, &run, err) < 0) {
+        error_clear(err);
+        return 0;
+    }
+    r = lease_restore(w, run.worker, delivery, err);
+    if (r == -ENOENT) { // that worker never ran on this broker: run it again
+        error_clear(err);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    log_info("run %s: its result is in the spool already", run_id);
+    *ret_done = true;
+    return amqp_link_ack(w->link, delivery->tag, err);
+}
+
+// Something on this machine failed before the test could begin: others may have more luck.
+static int refuse(struct worker *w, const struct error *why, struct error *err)
+{
+    int r = amqp_link_nack(w->link, w->job.delivery_tag, true, err);
+
+    log_error("cannot begin a test, giving the request back: %s", error_message(why));
+    w->look_at_us = clock_monotonic_us() + TROUBLE_PAUSE_US;
+    worker_move(&w->job.state, LIFE_TAKEN);
+    let_go(w);
+    return r;
+}
+
+static int reject(struct worker *w, uint64_t tag, const struct error *why, struct error *err)
+{
+    log_error("request rejected, it names no package: %s", error_message(why));
+    job_clear(&w->job);
+    return amqp_link_ack(w->link, tag, err);
+}
+
+int job_take(struct worker *w, size_t queue, struct amqp_delivery *delivery, struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT;
+    struct job *job = &w->job;
+    bool done = false;
+    int r;
+
+    r = restore_spooled(w, delivery, &done, err);
+    if (r < 0 || done)
+        return r;
+    job->queue = queue;
+    job->release = w->pick.queues[queue].release;
+    job->delivery_tag = delivery->tag;
+    job->attempt = (unsigned)delivery_attempt(delivery);
+    pick_taken(&w->pick, queue);
+    r = read_request(job, delivery, &why);
+    if (r == -EBADMSG)
+        return reject(w, delivery->tag, &why, err);
+    if (r < 0 || (r = choose_run_id(w, job, delivery)) < 0 || (r = folder_make(w, job, &why)) < 0)
+        return refuse(w, &why, err);
+    worker_move(&job->state, LIFE_TAKEN);
+    report_fields(w);
+    r = lease_publish(w, job, &job->lease_tag, err);
+    if (r < 0)
+        return r;
+    // The broker writes the copy to its disk while the test already starts. A run that came back
+    // waits: it may be done.
+    if (!job->came_back)
+        job_start(w);
+    return 0;
+}
+
+int job_leased(struct worker *w, struct error *err)
+{
+    struct job *job = &w->job;
+    int r = folder_mark_leased(job, err);
+
+    if (r == 0)
+        r = amqp_link_ack(w->link, job->delivery_tag, err);
+    if (r < 0) {
+        folder_unmark_leased(job);
+        return r;
+    }
+    job->lease_tag = 0;
+    if (job->state == LIFE_EARLY) {
+        report_test(w, true, true);
+        job_finish(w);
+    } else if (job->came_back) {
+        worker_move(&job->state, LIFE_CHECKING);
+        job_check(w);
+    } else {
+        worker_move(&job->state, LIFE_RUNNING);
+        report_test(w, true, true);
+    }
+    return 0;
+}
+
+void job_link_lost(struct worker *w)
+{
+    if (w->job.state != LIFE_TAKEN && w->job.state != LIFE_EARLY)
+        return;
+    log_warning("the broker went away before the request was leased: it stays in its queue");
+    let_go(w);
+}
+
+// ---------------------------------------------------------------- a copy that came back
+
+// autopkgtest-upload --find: is there a result of this run in the store?
+void job_check(struct worker *w)
+{
+    struct job *job = &w->job;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *path = path_join(job->dir, "announcement");
+    _cleanup_close_ int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640) : -1;
+    const char *argv[] = {w->settings.upload, "--find", job->dir, NULL};
+    struct process_spec spec = PROCESS_SPEC_INIT;
+
+    spec.argv = argv;
+    spec.stdout_fd = fd;
+    spec.stderr_fd = STDERR_FILENO;
+    spec.new_session = true;
+    spec.die_with_parent = true;
+    if (fd >= 0 && folder_write_run(w, job, EXIT_OTHER, &err) == 0 &&
+        process_start(&spec, &job->process, &err) == 0)
+        return;
+    log_warning("cannot look for an earlier result, the test is run again: %s",
+                error_message(&err));
+    worker_move(&job->state, LIFE_RUNNING);
+    job_start(w);
+}
+
+static void checked(struct worker *w, int status)
+{
+    struct job *job = &w->job;
+
+    if (status == 0) {
+        log_info("run %s: its result is stored already, it is not run again", job->run_id);
+        worker_move(&job->state, LIFE_STORED);
+        return;
+    }
+    worker_move(&job->state, LIFE_RUNNING);
+    job_start(w);
+}
+
+// Tells of the result that another worker stored, in case it did not get so far.
+static int announce_found(struct worker *w, struct error *err)
+{
+    struct job *job = &w->job;
+    _cleanup_free_ char *path = path_join(job->dir, "announcement");
+    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct amqp_publication message = {.exchange = EXCHANGE_COMPLETE, .routing_key = ""};
+    int r = path ? file_read(path, &body, err) : error_oom(err);
+
+    if (r < 0)
+        return r;
+    message.body = buf_str(&body);
+    message.body_len = body.len;
+    message.persistent = true;
+    r = amqp_link_publish_confirmed(w->link, &message, err);
+    if (r < 0)
+        return r;
+    worker_move(&job->state, LIFE_ANNOUNCED);
+    r = lease_remove(w, job->run_id, err);
+    worker_move(&job->state, LIFE_DONE);
+    let_go(w);
+    return r;
+}
+
+// ---------------------------------------------------------------- the end of a test
+
+static void keep_result(struct worker *w, int exitcode)
+{
+    struct job *job = &w->job;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    int r;
+
+    report_test(w, false, true);
+    r = folder_spool(w, job, exitcode, &err);
+    if (r < 0) {
+        log_error("cannot keep the result, giving the request back: %s", error_message(&err));
+        w->look_at_us = clock_monotonic_us() + TROUBLE_PAUSE_US;
+        if (job->state == LIFE_EARLY)
+            worker_move(&job->state, LIFE_WAITING);
+        worker_move(&job->state, LIFE_RETURNING);
+        return;
+    }
+    log_info("%s: exit code %d after %" PRIu64 " s", job->run_id, exitcode,
+             (job->ended_us - job->started_us) / USEC_PER_SEC);
+    worker_move(&job->state, LIFE_SPOOLED);
+    if (courier_add(w, job->run_id, &err) < 0)
+        log_error("the result waits for the next start: %s", error_message(&err));
+    job_clear(job);
+    job->state = LIFE_QUEUED; // its life goes on as a parcel; the next can be taken
+    report_fields(w);
+}
+
+void job_finish(struct worker *w)
+{
+    struct job *job = &w->job;
+    struct outcome outcome = {.exitcode = job->status};
+
+    if (!job->verdict)
+        outcome = outcome_of(job->status, job->attempt);
+    if (!outcome.retry) {
+        keep_result(w, outcome.exitcode);
+        return;
+    }
+    job->attempt++;
+    job->retry_at_us = clock_monotonic_us() + w->settings.retry_delay_s * USEC_PER_SEC;
+    log_warning("testbed failure, attempt %u of %u follows in %" PRIu64 " s", job->attempt + 1,
+                OUTCOME_RETRIES + 1, w->settings.retry_delay_s);
+    worker_move(&job->state, LIFE_WAITING);
+}
+
+void job_child_ended(struct worker *w)
+{
+    struct job *job = &w->job;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    int status = -SIGKILL;
+
+    if (process_wait(&job->process, &status, NULL, &err) < 0)
+        log_error("%s", error_message(&err));
+    job_end_processes(w);
+    job->kill_at_us = 0;
+    if (job->state == LIFE_CHECKING) {
+        checked(w, status);
+        return;
+    }
+    job->ended_us = clock_monotonic_us();
+    job->status = status;
+    if (job->state == LIFE_TAKEN)
+        worker_move(&job->state, LIFE_EARLY);
+    else if (job->state == LIFE_RUNNING)
+        job_finish(w);
+}
+
+// ---------------------------------------------------------------- timers and control
+
+static int return_now(struct worker *w, struct error *err)
+{
+    int r = lease_return(w, &w->job, err);
+
+    if (r < 0)
+        return r;
+    log_info("the request went back to %s", w->pick.queues[w->job.queue].name);
+    let_go(w);
+    return 0;
+}
+
+void job_give_back(struct worker *w)
+{
+    struct job *job = &w->job;
+
+    switch (job->state) {
+    case LIFE_RUNNING:
+    case LIFE_CHECKING:
+        worker_move(&job->state, LIFE_RETURNING);
+        report_test(w, false, true);
+        (void)process_signal(&job->process, SIGTERM, true);
+        job->kill_at_us = clock_monotonic_us() + KILL_GRACE_US;
+        break;
+    case LIFE_WAITING:
+        worker_move(&job->state, LIFE_RETURNING);
+        break;
+    default: // not leased: the end of the link gives it back; or already on its way
+        break;
+    }
+}
+
+int job_advance(struct worker *w, struct error *err)
+{
+    struct job *job = &w->job;
+    uint64_t now = clock_monotonic_us();
+    _cleanup_error_ struct error failed = ERROR_INIT;
+
+    if (job->kill_at_us && now >= job->kill_at_us) {
+        (void)process_signal(&job->process, SIGKILL, true);
+        job->kill_at_us = 0;
+    }
+    if (job->state == LIFE_WAITING && now >= job->retry_at_us) {
+        if (folder_reset_output(job, &failed) < 0)
+            log_warning("%s", error_message(&failed));
+        worker_move(&job->state, LIFE_RUNNING);
+        job_start(w);
+        report_test(w, true, true);
+    }
+    if (job->state == LIFE_RUNNING && now >= job->report_at_us)
+        report_test(w, true, false);
+    if (job->state == LIFE_RUNNING && job->process.pid == 0)
+        job_finish(w); // a verdict: there is nothing to wait for
+    if (job->state == LIFE_RETURNING && job->process.pid == 0 && w->link)
+        return return_now(w, err);
+    if (job->state == LIFE_STORED && w->link)
+        return announce_found(w, err);
+    return 0;
+}
+
+uint64_t job_deadline(const struct worker *w)
+{
+    const struct job *job = &w->job;
+    uint64_t at = job->kill_at_us ? job->kill_at_us : USEC_INFINITY;
+
+    if (job->state == LIFE_WAITING && job->retry_at_us < at)
+        at = job->retry_at_us;
+    if (job->state == LIFE_RUNNING && job->report_at_us < at)
+        at = job->report_at_us;
+    return at;
+}

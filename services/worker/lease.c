@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "worker/worker.h"
+
+#include "base/log.h"
+
+#define LEASE_EXCHANGE "autopkgtest.leases"
+
+static int declare_queue(struct worker *w, struct error *err)
+{
+    _cleanup_json_ json_t *arguments = json_object();
+
+    if (!arguments ||
+        json_put_int(arguments, "x-message-ttl", (int64_t)w->settings.lease_ttl_s * 1000) < 0 ||
+        json_put_string(arguments, "x-dead-letter-exchange", "") < 0)
+        return error_oom(err);
+    return amqp_link_declare_queue(w->link, w->lease_queue, AMQP_DURABLE, arguments, NULL, err);
+}
+
+static const char *header(const struct amqp_delivery *delivery, const char *name)
+{
+    const char *value = json_string_value(json_object_get(delivery->headers, name));
+
+    return value ? value : "";
+}
+
+// Publishes a delivery once more, with the headers it had.
+static int republish(struct worker *w, const char *exchange, const struct amqp_delivery *delivery,
+                     const char *worker, struct error *err)
+{
+    int64_t attempt = json_integer_value(json_object_get(delivery->headers, "attempt"));
+    _cleanup_json_ json_t *headers = json_object();
+    struct amqp_publication publication = {
+        .exchange = exchange,
+        .routing_key = delivery->routing_key,
+        .body = buf_str(&delivery->body),
+        .body_len = delivery->body.len,
+        .headers = headers,
+        .message_id = delivery->message_id,
+        .persistent = true,
+        .mandatory = true,
+    };
+
+    if (!headers || json_put_string(headers, "worker", worker) < 0 ||
+        json_put_string(headers, "uuid", header(delivery, "uuid")) < 0 ||
+        json_put_string(headers, "run_id", header(delivery, "run_id")) < 0 ||
+        json_put_int(headers, "attempt", attempt) < 0)
+        return error_oom(err);
+    return amqp_link_publish_confirmed(w->link, &publication, err);
+}
+
+// Back into the queue it came from, which is made again when somebody removed it meanwhile.
+static int give_back(struct worker *w, const struct amqp_delivery *delivery, struct error *err)
+{
+    int r = republish(w, "", delivery, header(delivery, "worker"), err);
+
+    if (r != -ENOENT)
+        return r;
+    error_clear(err);
+    r = amqp_link_declare_queue(w->link, delivery->routing_key, AMQP_DURABLE, NULL, NULL, err);
+    return r < 0 ? r : republish(w, "", delivery, header(delivery, "worker"), err);
+}
+
+// A lease queue made with another TTL cannot be changed: it is emptied and made anew.
+static int replace_queue(struct worker *w, struct error *err)
+{
+    bool empty = false;
+    int r;
+
+    log_info("lease queue %s has other properties: making it anew", w->lease_queue);
+    while (!empty) {
+        _cleanup_(amqp_delivery_release) struct amqp_delivery copy = {0};
+
+        r = amqp_link_get(w->link, w->lease_queue, &copy, &empty, err);
+        if (r == 0 && !empty)
+            r = give_back(w, &copy, err);
+        if (r == 0 && !empty)
+            r = amqp_link_ack(w->link, copy.tag, err);
+        if (r < 0)
+            return r;
+    }
+    r = amqp_link_delete_queue(w->link, w->lease_queue, err);
+    return r < 0 ? r : declare_queue(w, err);
+}
+
+int lease_declare(struct worker *w, struct error *err)
+{
+    _cleanup_json_ json_t *arguments = json_object();
+    int r;
+
+    r = amqp_link_declare_exchange(w->link, LEASE_EXCHANGE, "headers", AMQP_DURABLE, err);
+    if (r < 0)
+        return r;
+    r = declare_queue(w, err);
+    if (r == -EEXIST) {
+        error_clear(err);
+        r = replace_queue(w, err);
+    }
+    if (r < 0)
+        return r;
+    if (!arguments || json_put_string(arguments, "x-match", "all") < 0 ||
+        json_put_string(arguments, "worker", w->lease_key) < 0)
+        return error_oom(err);
+    return amqp_link_bind(w->link, w->lease_queue, LEASE_EXCHANGE, "", arguments, err);
+}
+
+static json_t *job_headers(const struct worker *w, const struct job *job)
+{
+    json_t *headers = json_object();
+    const char *uuid = job->request.uuid ? job->request.uuid : "";
+
+    if (!headers || json_put_string(headers, "worker", w->lease_key) < 0 ||
+        json_put_string(headers, "uuid", uuid) < 0 ||
+        json_put_string(headers, "run_id", job->run_id) < 0 ||
+        json_put_int(headers, "attempt", (int64_t)job->attempt) < 0) {
+        json_decref(headers);
+        return NULL;
+    }
+    return headers;
+}
+
+static struct amqp_publication job_publication(const struct worker *w, const struct job *job,
+                                               const char *exchange, const json_t *headers)
+{
+    return (struct amqp_publication){
+        .exchange = exchange,
+        .routing_key = w->pick.queues[job->queue].name,
+        .body = buf_str(&job->body),
+        .body_len = job->body.len,
+        .headers = headers,
+        .message_id = job->run_id,
+        .persistent = true,
+        .mandatory = true,
+    };
+}
+
+int lease_publish(struct worker *w, const struct job *job, uint64_t *ret_tag, struct error *err)
+{
+    _cleanup_json_ json_t *headers = job_headers(w, job);
+    struct amqp_publication copy = job_publication(w, job, LEASE_EXCHANGE, headers);
+
+    return headers ? amqp_link_publish(w->link, &copy, ret_tag, err) : error_oom(err);
+}
+
+enum decision { RENEW, RETURN, DROP };
+
+static enum decision decide_job(struct worker *w)
+{
+    return w->job.state == LIFE_RETURNING && w->job.process.pid == 0 ? RETURN : RENEW;
+}
+
+static enum decision decide(struct worker *w, const char *run_id)
+{
+    struct parcel *parcel = courier_find(w, run_id);
+
+    if (!job_is_idle(&w->job) && str_equal(w->job.run_id, run_id))
+        return decide_job(w);
+    if (parcel) {
+        if (parcel->seen || parcel->state == LIFE_ANNOUNCED)
+            return DROP;
+        parcel->seen = true;
+        return parcel->state == LIFE_RETURNING ? RETURN : RENEW;
+    }
+    // Of this life: released, but the acknowledgement was lost with a link.
+    if (w->recovered)
+        return DROP;
+    // Of an earlier life: the broker gave the original to others if it was never acknowledged.
+    return strv_contains(&w->unacked, run_id) ? DROP : RETURN;
+}
+
+static int sweep_copy(struct worker *w, const struct amqp_delivery *copy, bool *job_seen,
+                      struct error *err)
+{
+    const char *run_id = header(copy, "run_id");
+    bool is_job = !job_is_idle(&w->job) && str_equal(w->job.run_id, run_id);
+    enum decision decision = is_job && *job_seen ? DROP : decide(w, run_id);
+    int r = 0;
+
+    if (decision == RENEW) {
+        r = republish(w, LEASE_EXCHANGE, copy, w->lease_key, err);
+    } else if (decision == RETURN) {
+        r = give_back(w, copy, err);
+        if (r == 0)
+            log_info("run %s: the request went back to %s", run_id, copy->routing_key);
+    }
+    *job_seen |= is_job;
+    return r < 0 ? r : amqp_link_ack(w->link, copy->tag, err);
+}
+
+static void note_lost(struct worker *w, bool job_seen)
+{
+    if (!job_seen && life_is_leased(w->job.state))
+        log_warning("the lease was lost, the request is in its queue again; the test goes on");
+    for (struct parcel *p = w->courier.first; p; p = p->next)
+        p->seen = false;
+}
+
+int lease_sweep(struct worker *w, struct error *err)
+{
+    uint32_t messages = 0, consumers;
+    bool job_seen = false;
+    int r = amqp_link_inspect_queue(w->link, w->lease_queue, &messages, &consumers, err);
+
+    for (uint32_t i = 0; r == 0 && i < messages; i++) {
+        _cleanup_(amqp_delivery_release) struct amqp_delivery copy = {0};
+        bool empty = false;
+
+        r = amqp_link_get(w->link, w->lease_queue, &copy, &empty, err);
+        if (r < 0 || empty)
+            break;
+        r = sweep_copy(w, &copy, &job_seen, err);
+    }
+    if (r == 0)
+        note_lost(w, job_seen);
+    w->renew_at_us = clock_monotonic_us() + w->settings.lease_ttl_s * USEC_PER_SEC / 3;
+    if (r == 0)
+        w->recovered = true;
+    return r;
+}
+
+int lease_remove(struct worker *w, const char *run_id, struct error *err)
+{
+    uint64_t *others = NULL;
+    size_t len = 0;
+    bool empty = false, found = false;
+    int r = 0;
+
+    while (r == 0 && !empty && !found) {
+        _cleanup_(amqp_delivery_release) struct amqp_delivery copy = {0};
+
+        r = amqp_link_get(w->link, w->lease_queue, &copy, &empty, err);
+        if (r < 0 || empty)
+            break;
+        found = str_equal(header(&copy, "run_id"), run_id);
+        if (found) {
+            r = amqp_link_ack(w->link, copy.tag, err);
+        } else {
+            uint64_t *more = reallocarray(others, len + 1, sizeof *others);
+
+            if (!more) {
+                r = error_oom(err);
+                break;
+            }
+            others = more;
+            others[len++] = copy.tag;
+        }
+    }
+    for (size_t i = 0; r == 0 && i < len; i++)
+        r = amqp_link_nack(w->link, others[i], true, err);
+    free(others);
+    return r;
+}
+
+int lease_return(struct worker *w, const struct job *job, struct error *err)
+{
+    _cleanup_json_ json_t *headers = job_headers(w, job);
+    struct amqp_publication request = job_publication(w, job, "", headers);
+    int r;
+
+    if (!headers)
+        return error_oom(err);
+    r = amqp_link_publish_confirmed(w->link, &request, err);
+    return r < 0 ? r : lease_remove(w, job->run_id, err);
+}
+
+int lease_restore(struct worker *w, const char *worker, const struct amqp_delivery *delivery,
+                  struct error *err)
+{
+    _cleanup_free_ char *key = str_format("%s/%s", w->settings.unit, worker);
+
+    return key ? republish(w, LEASE_EXCHANGE, delivery, key, err) : error_oom(err);
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// autopkgtest-worker: takes requests from the queues of one architecture, one at a time, runs
+// autopkgtest for them and hands the results to autopkgtest-upload.
+#include "base/log.h"
+#include "worker/worker.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+
+static const char usage[] =
+    "usage: autopkgtest-worker --name CLOUD-ARCH-N\n"
+    "\n"
+    "Runs one worker, usually as autopkgtest-worker@CLOUD-ARCH-N.service. Its settings are the\n"
+    "section of that name in worker.conf, and rabbitmq.cred, both in $AUTOPKGTEST_CLOUD_CONFIG\n"
+    "(default /etc/autopkgtest-cloud).\n"
+    "\n"
+    "      --name NAME  the worker's name\n"
+    "  -v, --verbose    log more\n"
+    "      --version    print the version\n"
+    "  -h, --help       print this\n"
+    "\n"
+    "signals: SIGTERM ends it after the running test; a second one at once, the request goes back\n"
+    "to its queue; SIGHUP makes it read its settings again, after the running test.\n"
+    "exit codes: 0 ended as told, 64 wrong usage, 70 internal error, 78 no such worker or no\n"
+    "broker configured.\n";
+
+static int parse_options(int argc, char **argv, const char **ret_name, bool *ret_verbose)
+{
+    static const struct option options[] = {
+        {"name", required_argument, NULL, 'n'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "vh", options, NULL)) >= 0)
+        switch (c) {
+        case 'n':
+            *ret_name = optarg;
+            break;
+        case 'v':
+            *ret_verbose = true;
+            break;
+        case 'V':
+            puts("autopkgtest-worker " VERSION);
+            return EX_OK;
+        case 'h':
+            fputs(usage, stdout);
+            return EX_OK;
+        default:
+            fputs(usage, stderr);
+            return EX_USAGE;
+        }
+    if (*ret_name && optind == argc)
+        return -1;
+    fputs(usage, stderr);
+    return EX_USAGE;
+}
+
+// The new image of a program that was replaced on disk, else the one that runs.
+static void execute_anew(char **argv)
+{
+    (void)execvp(argv[0], argv);
+    (void)execv("/proc/self/exe", argv);
+}
+
+int main(int argc, char **argv)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    const char *name = NULL;
+    bool verbose = false;
+    struct worker worker;
+    int r = parse_options(argc, argv, &name, &verbose);
+
+    if (r >= 0)
+        return r;
+    log_open("autopkgtest-worker", verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    // Whatever a test leaves behind becomes our child and ends with the test.
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    r = worker_init(&worker, name, &err);
+    if (r < 0) {
+        log_error("%s", error_message(&err));
+        worker_release(&worker);
+        return r == -ENOENT || r == -EINVAL || r == -ERANGE || r == -EBADMSG ? EX_CONFIG : EX_OSERR;
+    }
+    r = worker_run(&worker, &err);
+    if (r < 0)
+        log_error("%s", error_message(&err));
+    worker_release(&worker);
+    if (r == 1) {
+        execute_anew(argv);
+        log_error("cannot execute the program anew");
+    }
+    return r == 0 ? EX_OK : EX_SOFTWARE;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "worker/worker.h"
+
+#include "adt/message.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#include <systemd/sd-daemon.h>
+
+#define LOOK_US (2 * USEC_PER_SEC)    // at the log, while a test runs
+#define REPEAT_US (30 * USEC_PER_SEC) // for those who came later, when nothing changes
+#define TAIL_MAX ((size_t)64 * 1024)
+
+// FNV-1a: only to see whether the tail is the one of last time.
+static uint64_t hash(const struct buf *text)
+{
+    uint64_t h = UINT64_C(14695981039346656037);
+
+    for (size_t i = 0; i < text->len; i++)
+        h = (h ^ (unsigned char)text->data[i]) * UINT64_C(1099511628211);
+    return h;
+}
+
+static void read_tail(const struct job *job, struct buf *tail)
+{
+    _cleanup_free_ char *log = str_format("%s/output/log", job->dir);
+
+    if (log && logtail_make(log, tail, NULL) < 0) // not there yet
+        buf_truncate(tail, 0);
+}
+
+static void publish(struct worker *w, const struct buf *tail, bool running)
+{
+    const struct job *job = &w->job;
+    bool private = request_is_private(&job->request);
+    struct test_status status = {
+        .release = w->pick.queues[job->queue].release,
+        .arch = w->settings.arch,
+        .package = private ? (char[]){"private-test"} : job->request.package,
+        .running = running,
+        .params = private ? NULL : job->request.params,
+        .duration_s = (clock_monotonic_us() - job->started_us) / USEC_PER_SEC,
+        .logtail = private || !tail->data ? (char[]){""} : tail->data,
+    };
+    _cleanup_buf_ struct buf body = BUF_INIT(2 * REQUEST_BODY_MAX);
+    struct amqp_publication message = {.exchange = EXCHANGE_STATUS, .routing_key = ""};
+    uint64_t tag;
+
+    if (test_status_format(&status, &body, NULL) < 0)
+        return;
+    message.body = buf_str(&body);
+    message.body_len = body.len;
+    // Nobody waits for it: a link that fails here is found out by the next dispatch.
+    (void)amqp_link_publish(w->link, &message, &tag, NULL);
+}
+
+void report_test(struct worker *w, bool running, bool always)
+{
+    struct job *job = &w->job;
+    _cleanup_buf_ struct buf tail = BUF_INIT(TAIL_MAX);
+    uint64_t now = clock_monotonic_us(), tail_hash;
+
+    job->report_at_us = now + LOOK_US;
+    report_status(w);
+    if (!w->link || !job->dir)
+        return;
+    read_tail(job, &tail);
+    tail_hash = hash(&tail);
+    if (!always && tail_hash == job->tail_hash && now < job->reported_us + REPEAT_US)
+        return;
+    job->tail_hash = tail_hash;
+    job->reported_us = now;
+    publish(w, &tail, running);
+}
+
+// The parameters as text; of a private run nothing.
+static char *describe_params(const struct request *request)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(2 * REQUEST_BODY_MAX);
+
+    if (!request->params || request_is_private(request) || json_write(request->params, &text) < 0)
+        return NULL;
+    return buf_take(&text);
+}
+
+void report_fields(const struct worker *w)
+{
+    const struct job *job = &w->job;
+    _cleanup_free_ char *params = NULL;
+
+    if (job_is_idle(job)) {
+        log_clear_fields();
+        return;
+    }
+    params = describe_params(&job->request);
+    (void)log_set_field("ADT_PACKAGE", job->request.package);
+    (void)log_set_field("ADT_RELEASE", job->release);
+    (void)log_set_field("ADT_ARCH", w->settings.arch);
+    (void)log_set_field("ADT_UUID", job->request.uuid);
+    (void)log_set_field("ADT_PARAMS", params);
+}
+
+static char *describe_job(const struct worker *w)
+{
+    const struct job *job = &w->job;
+    const char *package =
+        request_is_private(&job->request) ? "a private test" : job->request.package;
+    _cleanup_free_ char *time =
+        clock_format_duration((clock_monotonic_us() - job->started_us) / USEC_PER_SEC);
+
+    if (job->state == LIFE_WAITING)
+        return str_format("testbed failure of %s (%s/%s), waiting for attempt %u", package,
+                          job->release, w->settings.arch, job->attempt + 1);
+    if (job->state != LIFE_RUNNING && job->state != LIFE_TAKEN)
+        return str_format("%s: %s (%s/%s)", life_name(job->state), package, job->release,
+                          w->settings.arch);
+    return str_format("running %s (%s/%s) for %s%s", package, job->release, w->settings.arch,
+                      time ? time : "", w->link ? "" : ", no broker");
+}
+
+static char *describe(const struct worker *w)
+{
+    size_t waiting = 0;
+
+    if (!job_is_idle(&w->job))
+        return describe_job(w);
+    for (const struct parcel *p = w->courier.first; p; p = p->next)
+        waiting++;
+    if (!w->link)
+        return str_format("no broker, trying again");
+    if (waiting >= PARCELS_MAX)
+        return str_format("taking no work: %zu results wait for the store", waiting);
+    if (w->courier.refused)
+        return str_format("the store refuses us (see the journal), %zu results wait", waiting);
+    if (w->courier.failures)
+        return str_format("idle; the store is down, %zu results wait", waiting);
+    return str_format("idle, listening to %zu queues", w->pick.len);
+}
+
+void report_status(struct worker *w)
+{
+    _cleanup_free_ char *status = describe(w);
+
+    if (!status || str_equal(status, w->status))
+        return;
+    (void)sd_notifyf(0, "STATUS=%s", status);
+    free(w->status);
+    w->status = TAKE_PTR(status);
+}

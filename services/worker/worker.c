@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "worker/job.h"
+
+#include "base/log.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+void worker_move(enum life *state, enum life to)
+{
+    enum life from = *state;
+
+    if (!life_move(state, to)) {
+        log_error("mistake in this program: a request cannot go from %s to %s", life_name(from),
+                  life_name(to));
+        *state = to;
+    }
+}
+
+// unit and instance, as a queue's name: autopkgtest.lease.autopkgtest-cloud-0.local-amd64-1
+static int name_lease(struct worker *w, struct error *err)
+{
+    w->lease_key = str_format("%s/%s", w->settings.unit, w->settings.name);
+    w->lease_queue = str_format("autopkgtest.lease.%s.%s", w->settings.unit, w->settings.name);
+    if (!w->lease_key || !w->lease_queue)
+        return error_oom(err);
+    for (char *c = w->lease_queue; *c; c++)
+        if (*c == '/')
+            *c = '-';
+    return 0;
+}
+
+static int block_signals(struct worker *w, struct error *err)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return error_errno(err, -errno, "cannot set signals");
+    w->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return w->signal_fd < 0 ? error_errno(err, -errno, "cannot watch signals") : 0;
+}
+
+int worker_init(struct worker *w, const char *name, struct error *err)
+{
+    int r;
+
+    *w = (struct worker){.signal_fd = -1};
+    w->job.process = (struct process)PROCESS_INIT;
+    w->courier.upload = (struct process)PROCESS_INIT;
+    if ((r = settings_load_worker(settings_dir(), name, &w->settings, err)) < 0 ||
+        (r = settings_load_broker(settings_dir(), &w->broker, err)) < 0 ||
+        (r = name_lease(w, err)) < 0 ||
+        (r = pick_init(&w->pick, &w->settings.releases, w->settings.arch,
+                       w->settings.upstream_percentage, err)) < 0 ||
+        (r = block_signals(w, err)) < 0 || (r = folder_recover(w, err)) < 0)
+        return r;
+    if (sd_watchdog_enabled(0, &w->watchdog_us) <= 0)
+        w->watchdog_us = 0;
+    return courier_load(w, err);
+}
+
+void worker_release(struct worker *w)
+{
+    amqp_link_free(w->link);
+    w->link = NULL;
+    if (w->job.dir)
+        job_end_processes(w);
+    job_clear(&w->job);
+    courier_release(w);
+    pick_release(&w->pick);
+    strv_release(&w->unacked);
+    worker_settings_release(&w->settings);
+    amqp_settings_release(&w->broker);
+    free(w->lease_key);
+    free(w->lease_queue);
+    free(w->status);
+    close_fd(&w->signal_fd);
+}
+
+static size_t parcels(const struct worker *w)
+{
+    size_t n = 0;
+
+    for (const struct parcel *p = w->courier.first; p; p = p->next)
+        n++;
+    return n;
+}
+
+bool worker_may_take(const struct worker *w)
+{
+    return job_is_idle(&w->job) && w->stop_requests == 0 && !w->reload &&
+           clock_monotonic_us() >= w->look_at_us && parcels(w) < PARCELS_MAX;
+}
+
+// ---------------------------------------------------------------- signals
+
+static void on_terminate(struct worker *w)
+{
+    w->stop_requests++;
+    (void)sd_notify(0, "STOPPING=1");
+    if (w->stop_requests == 1) {
+        log_info("stopping%s", job_is_idle(&w->job) ? "" : " when the test has ended");
+        if (w->job.state == LIFE_WAITING)
+            job_give_back(w);
+        return;
+    }
+    log_info("stopping now: the request goes back");
+    job_give_back(w);
+}
+
+static void read_signals(struct worker *w)
+{
+    struct signalfd_siginfo info;
+
+    while (read(w->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        switch (info.ssi_signo) {
+        case SIGTERM:
+        case SIGINT:
+            on_terminate(w);
+            break;
+        case SIGHUP:
+            log_info("reading the settings again%s",
+                     job_is_idle(&w->job) ? "" : " when the test has ended");
+            w->reload = true;
+            break;
+        default: // SIGCHLD: those who are ours are seen by their pidfd
+            break;
+        }
+}
+
+// ---------------------------------------------------------------- what is due
+
+static int connect_when_due(struct worker *w, struct error *err)
+{
+    if (w->link || clock_monotonic_us() < w->connect_at_us)
+        return 0;
+    return broker_open(w, err);
+}
+
+static int link_work(struct worker *w, struct error *err)
+{
+    uint64_t now = clock_monotonic_us();
+    int r = 0;
+
+    if (now >= amqp_link_deadline(w->link))
+        r = broker_dispatch(w, err);
+    if (r == 0 && now >= w->renew_at_us)
+        r = lease_sweep(w, err);
+    if (r == 0 && w->consuming && !worker_may_take(w))
+        r = broker_stop_consuming(w, err);
+    if (r == 0 && !w->consuming && worker_may_take(w))
+        r = broker_look(w, err);
+    return r;
+}
+
+// Whatever time and events have made possible. Errors: of the link.
+static int advance(struct worker *w, struct error *err)
+{
+    int r = connect_when_due(w, err);
+
+    if (r == 0)
+        r = job_advance(w, err);
+    if (r == 0)
+        r = courier_advance(w, err);
+    if (r == 0 && w->link)
+        r = link_work(w, err);
+    return r;
+}
+
+static bool is_finished(const struct worker *w)
+{
+    if (w->stop_requests == 0 && !w->reload)
+        return false;
+    if (w->job.state == LIFE_RETURNING && w->job.process.pid == 0 && !w->link)
+        return true; // the lease gives it back
+    return job_is_idle(&w->job) && !courier_is_busy(w);
+}
+
+static void ping_watchdog(struct worker *w)
+{
+    uint64_t now = clock_monotonic_us();
+
+    if (!w->watchdog_us || now < w->watchdog_at_us)
+        return;
+    (void)sd_notify(0, "WATCHDOG=1");
+    w->watchdog_at_us = now + w->watchdog_us / 3;
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t deadline(const struct worker *w)
+{
+    uint64_t at = earliest(job_deadline(w), courier_deadline(w));
+
+    if (w->watchdog_us)
+        at = earliest(at, w->watchdog_at_us);
+    if (!w->link)
+        return earliest(at, w->connect_at_us);
+    at = earliest(at, amqp_link_deadline(w->link));
+    if (!w->consuming && job_is_idle(&w->job) && w->look_at_us > clock_monotonic_us())
+        at = earliest(at, w->look_at_us);
+    return earliest(at, w->renew_at_us);
+}
+
+// Sleeps until something happens or is due, and takes note of it.
+static int wait_for_events(struct worker *w, struct error *err)
+{
+    struct pollfd fds[] = {
+        {.fd = w->signal_fd, .events = POLLIN},
+        {.fd = w->job.process.pidfd, .events = POLLIN},
+        {.fd = w->courier.upload.pidfd, .events = POLLIN},
+        {.fd = w->link ? amqp_link_fd(w->link) : -1, .events = POLLIN},
+    };
+    uint64_t at = deadline(w), now = clock_monotonic_us();
+    uint64_t wait = at > now ? at - now : 0;
+    struct timespec timeout = {.tv_sec = (time_t)(wait / USEC_PER_SEC),
+                               .tv_nsec = (long)(wait % USEC_PER_SEC) * 1000};
+
+    if (ppoll(fds, ARRAY_SIZE(fds), at == USEC_INFINITY ? NULL : &timeout, NULL) < 0)
+        return errno == EINTR ? 0 : error_errno(err, -errno, "poll");
+    if (fds[1].revents)
+        job_child_ended(w);
+    if (fds[2].revents)
+        courier_upload_ended(w);
+    if (fds[0].revents) {
+        read_signals(w);
+        job_reap_strays(w);
+    }
+    return fds[3].revents && w->link ? broker_dispatch(w, err) : 0;
+}
+
+int worker_run(struct worker *w, struct error *err)
+{
+    _cleanup_error_ struct error lost = ERROR_INIT;
+
+    (void)sd_notify(0, "READY=1");
+    while (!is_finished(w)) {
+        int r = advance(w, &lost);
+
+        ping_watchdog(w);
+        if (r == 0) {
+            report_status(w);
+            if (is_finished(w))
+                break;
+            r = wait_for_events(w, &lost);
+        }
+        if (r == -ENOMEM)
+            return error_set(err, r, "%s", error_message(&lost));
+        if (r < 0)
+            broker_lost(w, r, &lost);
+        error_clear(&lost);
+    }
+    return w->stop_requests == 0 && w->reload ? 1 : 0;
+}

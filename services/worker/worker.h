@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The worker as a whole: what its modules share.
+//
+//     main.c     settings, signals, exit codes
+//     worker.c   the poll loop, timers, control
+//     broker.c   the link: opening, losing, looking for work
+//     lease.c    copies of requests in this worker's lease queue
+//     job.c      the request in hand: taken, tested, ended
+//     folder.c   its files: work folder, spool folder
+//     courier.c  finished results: uploaded, announced, removed
+//     report.c   what others are told: status messages, journal, systemd
+//
+// One thread. Calls that wait for the broker take one round trip, bounded by the settings.
+#pragma once
+
+#include "adt/settings.h"
+#include "base/clock.h"
+#include "base/process.h"
+#include "worker/life.h"
+#include "worker/pick.h"
+
+// The request in hand. Empty (state LIFE_QUEUED) while the worker is idle.
+struct job {
+    enum life state;
+    char *run_id;
+    const char *release; // of the queue, borrowed from the pick
+    size_t queue;        // where it came from, an index of the pick
+    struct buf body;     // completed: what the lease copy and the spool have
+    struct request request;
+    char *dir;                     // work/NAME/RUNID
+    uint64_t delivery_tag;         // unacknowledged original, while LIFE_TAKEN or LIFE_EARLY
+    uint64_t lease_tag;            // publication number of the copy
+    bool came_back;                // a copy that returned from a lost lease
+    unsigned attempt;              // testbed failures so far
+    char *verdict;                 // why there is nothing to run; then `status` is what is recorded
+    int status;                    // exit code of autopkgtest, or minus the signal
+    struct process process;        // autopkgtest, or the look into the store
+    uint64_t started_us, ended_us; // of the test, monotonic
+    uint64_t retry_at_us;
+    uint64_t kill_at_us;   // SIGTERM was not enough
+    uint64_t report_at_us; // next look at the log
+    uint64_t reported_us;
+    uint64_t tail_hash; // of the log tail that was reported last
+};
+
+// A finished run that waits in the spool, is uploaded or announced.
+struct parcel {
+    enum life state;
+    char *run_id;
+    bool seen; // by the sweep that is under way
+    struct parcel *next;
+};
+
+struct courier {
+    struct parcel *first;
+    struct process upload; // of `current`
+    struct parcel *current;
+    unsigned failures; // in a row
+    uint64_t retry_at_us;
+    bool refused; // credentials or configuration: a person must act
+};
+
+#define PARCELS_MAX 200 // results kept back; with more, no further work is taken
+
+struct worker {
+    struct worker_settings settings;
+    struct amqp_settings broker;
+    char *lease_queue, *lease_key;
+    struct pick pick;
+    struct amqp_link *link; // NULL: not connected
+    size_t cursor;
+    unsigned connect_failures;
+    uint64_t connect_at_us;
+    int link_error; // set by handlers, looked at after each dispatch
+    bool consuming;
+    bool recovered;      // the lease queue was looked through once since the start
+    struct strv unacked; // run ids of an earlier life that were never acknowledged
+    uint64_t renew_at_us;
+    uint64_t look_at_us; // no work is taken before
+    struct job job;
+    struct courier courier;
+    unsigned stop_requests; // SIGTERMs
+    bool reload;            // SIGHUP
+    int signal_fd;
+    uint64_t watchdog_us; // 0: none
+    uint64_t watchdog_at_us;
+    char *status; // what systemd was told last
+};
+
+// ---- worker.c
+int worker_init(struct worker *w, const char *name, struct error *err);
+// Works until told to end: 0, or 1 when the program shall execute itself anew.
+int worker_run(struct worker *w, struct error *err);
+void worker_release(struct worker *w);
+// Moves a state; a move that is not allowed is logged as the mistake it is.
+void worker_move(enum life *state, enum life to);
+bool worker_may_take(const struct worker *w);
+
+// ---- broker.c
+int broker_open(struct worker *w, struct error *err);
+// The link is gone or of no use: closes it and tells everyone whom it concerns.
+void broker_lost(struct worker *w, int r, const struct error *err);
+int broker_dispatch(struct worker *w, struct error *err);
+// Looks into the queues; waits in all of them when they are empty.
+int broker_look(struct worker *w, struct error *err);
+int broker_stop_consuming(struct worker *w, struct error *err);
+
+// ---- lease.c
+int lease_declare(struct worker *w, struct error *err);
+// Publishes the copy of the job; its confirm arrives with *ret_tag.
+int lease_publish(struct worker *w, const struct job *job, uint64_t *ret_tag, struct error *err);
+// Goes through the lease queue once: renews what is ours, gives back what an earlier life of this
+// worker left, drops what is done with.
+int lease_sweep(struct worker *w, struct error *err);
+// Removes the copy of that run, if it is there.
+int lease_remove(struct worker *w, const char *run_id, struct error *err);
+// Puts the job's request back into its queue, confirmed, and removes the copy.
+int lease_return(struct worker *w, const struct job *job, struct error *err);
+// Puts a copy of a run that waits in the spool back under the lease of its worker, confirmed.
+int lease_restore(struct worker *w, const char *worker, const struct amqp_delivery *delivery,
+                  struct error *err);
+
+// ---- job.c
+static inline bool job_is_idle(const struct job *job)
+{
+    return job->state == LIFE_QUEUED;
+}
+// Takes a delivery from queue number `queue`; its content may be taken over. Errors: of the link.
+int job_take(struct worker *w, size_t queue, struct amqp_delivery *delivery, struct error *err);
+// The broker has the copy: the original can go.
+int job_leased(struct worker *w, struct error *err);
+// The link went: without a lease the broker gives the request to somebody else.
+void job_link_lost(struct worker *w);
+// The child has ended.
+void job_child_ended(struct worker *w);
+// Timers, and what could not be done for want of a link.
+int job_advance(struct worker *w, struct error *err);
+uint64_t job_deadline(const struct worker *w);
+// Ends the test and gives the request back.
+void job_give_back(struct worker *w);
+
+// ---- folder.c
+// work/NAME, and what is in it of an earlier life: run ids that were not acknowledged go to
+// `unacked`, the folders go.
+int folder_recover(struct worker *w, struct error *err);
+// Makes the job's folder with the request in it.
+int folder_make(const struct worker *w, struct job *job, struct error *err);
+// From now on the copy counts, not the original.
+int folder_mark_leased(const struct job *job, struct error *err);
+void folder_unmark_leased(const struct job *job);
+int folder_write(const char *dir, const char *name, const void *content, size_t len,
+                 struct error *err);
+// Makes output/ ready for another attempt.
+int folder_reset_output(const struct job *job, struct error *err);
+// Completes the folder and renames it into the spool.
+int folder_spool(const struct worker *w, const struct job *job, int exitcode, struct error *err);
+// run.json of the job.
+int folder_write_run(const struct worker *w, const struct job *job, int exitcode,
+                     struct error *err);
+
+// ---- courier.c
+int courier_load(struct worker *w, struct error *err);
+int courier_add(struct worker *w, const char *run_id, struct error *err);
+struct parcel *courier_find(const struct worker *w, const char *run_id);
+// Starts what is due. Errors: of the link.
+int courier_advance(struct worker *w, struct error *err);
+void courier_upload_ended(struct worker *w);
+uint64_t courier_deadline(const struct worker *w);
+// Whether something is under way, or could be, right now.
+bool courier_is_busy(const struct worker *w);
+void courier_release(struct worker *w);
+
+// ---- report.c
+// A status message on the test, when there is something new to tell or `always`.
+void report_test(struct worker *w, bool running, bool always);
+// Journal fields of the job; without one they go.
+void report_fields(const struct worker *w);
+// The line systemd shows.
+void report_status(struct worker *w);
