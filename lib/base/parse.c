@@ -45,10 +45,10 @@ int parse_int(const char *s, int64_t min, int64_t max, int64_t *ret, struct erro
     int64_t value = 0;
     int r = digits(s + negative, &n);
 
-    if (r == 0 && n > (uint64_t)INT64_MAX)
+    if (r == 0 && n > (uint64_t)INT64_MAX + negative)
         r = -ERANGE;
     if (r == 0) {
-        value = negative ? -(int64_t)n : (int64_t)n;
+        value = (int64_t)(negative ? -n : n); // two's complement: INT64_MIN has no positive
         if (value < min || value > max)
             r = -ERANGE;
     }

@@ -33,7 +33,8 @@ int json_get_optional_strv(const json_t *object, const char *key, struct strv *v
 // "a string", "an object", … for messages.
 const char *json_type_name(const json_t *value);
 
-// Setters for objects built up by us: 0 or -ENOMEM; a NULL string value sets nothing.
+// Setters for objects built up by us: 0 or -ENOMEM; a NULL string value sets nothing, one that is
+// not UTF-8 is refused with -EILSEQ.
 int json_put_string(json_t *object, const char *key, const char *value);
 int json_put_int(json_t *object, const char *key, int64_t value);
 int json_put_bool(json_t *object, const char *key, bool value);

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "data/json.h"
+
+#include "base/file.h"
+
+#include <string.h>
+
+static int parse_error(const json_error_t *e, const char *name, struct error *err)
+{
+    if (json_error_code(e) == json_error_out_of_memory)
+        return error_oom(err);
+    if (e->line < 0)
+        return error_set(err, -EINVAL, "%s: %s", name, e->text);
+    return error_set(err, -EINVAL, "%s: line %d, column %d: %s", name, e->line, e->column, e->text);
+}
+
+int json_parse(const char *text, size_t len, const char *name, json_t **ret, struct error *err)
+{
+    json_error_t e;
+    json_t *value =
+        json_loadb(len > 0 ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+
+    if (!value)
+        return parse_error(&e, name, err);
+    *ret = value;
+    return 0;
+}
+
+int json_parse_file(const char *path, size_t max, json_t **ret, struct error *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(max);
+    int r = file_read(path, &text, err);
+
+    if (r < 0)
+        return r;
+    return json_parse(text.data, text.len, path, ret, err);
+}
+
+static int append_chunk(const char *bytes, size_t len, void *userdata)
+{
+    return buf_add(userdata, bytes, len);
+}
+
+int json_write(const json_t *value, struct buf *b)
+{
+    size_t before = b->len;
+    size_t room = b->max - b->len;
+
+    if (json_dump_callback(value, append_chunk, b,
+                           JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) == 0)
+        return 0;
+    // jansson does not pass the callback's reason on: what it could not append tells it.
+    buf_truncate(b, before);
+    return json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) > room
+               ? -E2BIG
+               : -ENOMEM;
+}
+
+const char *json_type_name(const json_t *value)
+{
+    if (!value)
+        return "nothing";
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "an array";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return "a number";
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return "true or false";
+    case JSON_NULL:
+        break;
+    }
+    return "null";
+}
+
+static int wrong_type(const char *key, const char *expected, const json_t *got, struct error *err)
+{
+    return error_set(err, -EINVAL, "%s: expected %s, got %s", key, expected, json_type_name(got));
+}
+
+// The member, NULL when it is absent or null.
+static const json_t *member(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_null(value) ? NULL : value;
+}
+
+int json_get_string(const json_t *object, const char *key, const char **ret, struct error *err)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!value)
+        return error_set(err, -EINVAL, "%s: missing", key);
+    if (!json_is_string(value))
+        return wrong_type(key, "a string", value, err);
+    *ret = json_string_value(value);
+    return 0;
+}
+
+int json_get_optional_string(const json_t *object, const char *key, const char **ret,
+                             struct error *err)
+{
+    return member(object, key) ? json_get_string(object, key, ret, err) : 0;
+}
+
+int json_get_optional_int(const json_t *object, const char *key, int64_t *ret, struct error *err)
+{
+    const json_t *value = member(object, key);
+
+    if (!value)
+        return 0;
+    if (!json_is_integer(value))
+        return wrong_type(key, "a whole number", value, err);
+    *ret = json_integer_value(value);
+    return 0;
+}
+
+int json_get_optional_bool(const json_t *object, const char *key, bool *ret, struct error *err)
+{
+    const json_t *value = member(object, key);
+
+    if (!value)
+        return 0;
+    if (!json_is_boolean(value))
+        return wrong_type(key, "true or false", value, err);
+    *ret = json_is_true(value);
+    return 0;
+}
+
+int json_get_optional_strv(const json_t *object, const char *key, struct strv *v, struct error *err)
+{
+    const json_t *value = member(object, key), *item;
+    size_t i;
+
+    if (!value)
+        return 0;
+    if (!json_is_array(value))
+        return wrong_type(key, "an array", value, err);
+    json_array_foreach (value, i, item)
+        if (!json_is_string(item))
+            return error_set(err, -EINVAL, "%s[%zu]: expected a string, got %s", key, i,
+                             json_type_name(item));
+    json_array_foreach (value, i, item)
+        if (strv_add(v, json_string_value(item)) < 0)
+            return error_oom(err);
+    return 0;
+}
+
+int json_put(json_t *object, const char *key, json_t *value)
+{
+    return json_object_set_new(object, key, value) < 0 ? -ENOMEM : 0;
+}
+
+int json_put_string(json_t *object, const char *key, const char *value)
+{
+    _cleanup_json_ json_t *unchecked = NULL;
+    json_t *string;
+
+    if (!value)
+        return 0;
+    string = json_string(value);
+    if (string)
+        return json_put(object, key, string);
+    unchecked = json_string_nocheck(value);
+    return unchecked ? -EILSEQ : -ENOMEM;
+}
+
+int json_put_int(json_t *object, const char *key, int64_t value)
+{
+    return json_put(object, key, json_integer(value));
+}
+
+int json_put_bool(json_t *object, const char *key, bool value)
+{
+    return json_put(object, key, json_boolean(value));
+}
