@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// HTTP requests by libcurl: time limits, size limits, retries, proxies from the environment.
+// HTTP requests by libcurl: time limits, size limits, retries, proxies from the environment
+// (http_proxy, https_proxy, no_proxy). Only http and https; a redirect is an answer like any other
+// unless the request allows some.
 #pragma once
 
 #include "base/buf.h"
@@ -11,15 +13,17 @@
 struct http_request {
     const char *method; // NULL: GET
     const char *url;
-    const struct strv *headers; // "Name: value" lines, may be NULL
+    const struct strv *headers; // "Name: value" lines, may be NULL; an empty value is sent as such
     const void *body;           // from memory …
     size_t body_len;
     const char *body_file;       // … or streamed from this file (rewound for a retry); NULL: none
     const char *ca_file;         // NULL: the system's
     uint64_t connect_timeout_us; // 0: 10 s
     uint64_t idle_timeout_us;    // no byte for this long; 0: 60 s
-    unsigned
-        retries; // of connection failures, 429 and 5xx, with back-off; only for idempotent methods
+    // Of connection failures, 429 and 5xx, after a growing random time or what Retry-After says
+    // (longer than a minute: not at all); only for idempotent methods.
+    unsigned retries;
+    unsigned redirects; // how many may be followed
 };
 
 struct http_response {
@@ -39,9 +43,10 @@ struct http_client; // keeps connections open between requests; for one thread
 int http_client_new(const char *user_agent, struct http_client **ret, struct error *err);
 void http_client_free(struct http_client *client);
 
-// Does the request to its end. An HTTP status of any kind is success here; -ETIMEDOUT,
-// -ECONNREFUSED, -EHOSTUNREACH, -EPROTO, -E2BIG (body larger than allowed) else. Messages name
-// method and URL without user, password or query.
+// Does the request to its end; what was in `response` is replaced. An HTTP status of any kind is
+// success here; -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET, -EHOSTUNREACH, -EPROTO (TLS, or no HTTP),
+// -E2BIG (body larger than allowed), -EINVAL (URL, header), or what opening body_file gave else.
+// Messages name method and URL without user, password or query.
 int http_perform(struct http_client *client, const struct http_request *request,
                  struct http_response *response, struct error *err);
 

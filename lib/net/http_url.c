@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "net/http.h"
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+char *http_escape(const char *s, bool keep_slash)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *escaped = malloc(strlen(s) * 3 + 1), *out = escaped;
+
+    if (!escaped)
+        return NULL;
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+
+        if (is_unreserved(*s) || (keep_slash && *s == '/')) {
+            *out++ = *s;
+        } else {
+            *out++ = '%';
+            *out++ = digits[c >> 4];
+            *out++ = digits[c & 0xf];
+        }
+    }
+    *out = '\0';
+    return escaped;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int http_unescape(char *s, bool form)
+{
+    // Looked at first, so that a bad string is left as it was.
+    for (const char *in = s; *in; in++) {
+        if (*in != '%')
+            continue;
+        if (hex_value(in[1]) < 0 || hex_value(in[2]) < 0 || (in[1] == '0' && in[2] == '0'))
+            return -EINVAL;
+        in += 2;
+    }
+    for (const char *in = s;; in++) {
+        if (*in == '%') {
+            *s++ = (char)(hex_value(in[1]) * 16 + hex_value(in[2]));
+            in += 2;
+        } else {
+            *s++ = form && *in == '+' ? ' ' : *in;
+            if (!*in)
+                return 0;
+        }
+    }
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "net/swift_internal.h"
+
+#include "base/parse.h"
+#include "data/json.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <strings.h>
+
+#define ANSWER_MAX ((size_t)64 * 1024)
+#define LISTING_MAX ((size_t)32 * 1024 * 1024)
+#define MD5_HEX (2 * 16 + 1)
+
+void swift_settings_release(struct swift_settings *settings)
+{
+    free(settings->auth_url);
+    free(settings->username);
+    if (settings->password)
+        explicit_bzero(settings->password, strlen(settings->password));
+    free(settings->password);
+    free(settings->project_name);
+    free(settings->project_domain_name);
+    free(settings->user_domain_name);
+    free(settings->region);
+    *settings = (struct swift_settings){0};
+}
+
+static int copy_string(const char *from, char **to)
+{
+    if (!from)
+        return 0;
+    *to = strdup(from);
+    return *to ? 0 : -ENOMEM;
+}
+
+static int copy_settings(const struct swift_settings *from, struct swift_settings *to)
+{
+    if (copy_string(from->auth_url, &to->auth_url) < 0 ||
+        copy_string(from->username, &to->username) < 0 ||
+        copy_string(from->password, &to->password) < 0 ||
+        copy_string(from->project_name, &to->project_name) < 0 ||
+        copy_string(from->project_domain_name, &to->project_domain_name) < 0 ||
+        copy_string(from->user_domain_name, &to->user_domain_name) < 0 ||
+        copy_string(from->region, &to->region) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+int swift_new(const struct swift_settings *settings, struct swift **ret, struct error *err)
+{
+    _cleanup_(swift_freep) struct swift *swift = NULL;
+    int r;
+
+    if (str_empty(settings->auth_url) || str_empty(settings->username) || !settings->password)
+        return error_set(err, -EINVAL,
+                         "the store needs an authentication URL, a user and a password");
+    swift = calloc(1, sizeof(*swift));
+    if (!swift || copy_settings(settings, &swift->settings) < 0)
+        return error_oom(err);
+    r = http_client_new("autopkgtest-cloud/" VERSION, &swift->http, err);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(swift);
+    return 0;
+}
+
+void swift_free(struct swift *swift)
+{
+    if (!swift)
+        return;
+    swift_forget_token(swift);
+    swift_settings_release(&swift->settings);
+    http_client_free(swift->http);
+    free(swift);
+}
+
+// ---------------------------------------------------------------- one request
+
+struct swift_call {
+    const char *method, *container, *object, *query; // object and query may be NULL
+    const struct strv *headers;
+    const void *body;
+    size_t body_len;
+    const char *body_file;
+};
+
+static int call_url(const struct swift *swift, const struct swift_call *call, char **ret)
+{
+    _cleanup_free_ char *container = http_escape(call->container, false);
+    _cleanup_free_ char *object = call->object ? http_escape(call->object, true) : NULL;
+
+    if (!container || (call->object && !object))
+        return -ENOMEM;
+    *ret = str_format("%s/%s%s%s%s", swift->storage_url, container, object ? "/" : "",
+                      object ? object : "", call->query ? call->query : "");
+    return *ret ? 0 : -ENOMEM;
+}
+
+static int call_once(struct swift *swift, const struct swift_call *call,
+                     struct http_response *answer, struct error *err)
+{
+    _cleanup_strv_ struct strv headers = STRV_INIT;
+    _cleanup_free_ char *url = NULL;
+    struct http_request request = {.method = call->method,
+                                   .headers = &headers,
+                                   .body = call->body,
+                                   .body_len = call->body_len,
+                                   .body_file = call->body_file,
+                                   .retries = SWIFT_RETRIES};
+
+    if (call_url(swift, call, &url) < 0 ||
+        strv_addf(&headers, "X-Auth-Token: %s", swift->token) < 0)
+        return error_oom(err);
+    if (call->headers && call->headers->len > 0 &&
+        strv_add_all(&headers, (const char *const *)call->headers->items) < 0)
+        return error_oom(err);
+    request.url = url;
+    return swift_transfer_error(http_perform(swift->http, &request, answer, err));
+}
+
+static int status_error(const struct swift_call *call, long status, struct error *err)
+{
+    const char *slash = call->object ? "/" : "", *object = call->object ? call->object : "";
+    int r = -EIO;
+
+    if (status >= 200 && status < 300)
+        return 0;
+    if (status == 401 || status == 403)
+        return error_set(err, -EACCES, "store: %s %s%s%s: access is refused (HTTP status %ld)",
+                         call->method, call->container, slash, object, status);
+    if (status == 404)
+        return error_set(err, -ENOENT, "store: there is no %s%s%s", call->container, slash, object);
+    // 422: what arrived does not have the MD5 sum announced; 498 to 507: see again later.
+    if (status == 408 || status == 422 || status == 429 || status == 498 || status >= 500)
+        r = -EAGAIN;
+    return error_set(err, r, "store: %s %s%s%s: HTTP status %ld", call->method, call->container,
+                     slash, object, status);
+}
+
+// Does the call with a valid token: one that is refused is renewed once.
+static int swift_call(struct swift *swift, const struct swift_call *call,
+                      struct http_response *answer, struct error *err)
+{
+    bool fresh = false;
+    int r;
+
+    for (;;) {
+        if (!swift->token) {
+            r = swift_authenticate(swift, err);
+            if (r < 0)
+                return r;
+            fresh = true;
+        }
+        r = call_once(swift, call, answer, err);
+        if (r < 0)
+            return r;
+        if (answer->status != 401 || fresh)
+            return status_error(call, answer->status, err);
+        swift_forget_token(swift);
+    }
+}
+
+// ---------------------------------------------------------------- the calls
+
+int swift_ensure_container(struct swift *swift, const char *container, const char *read_acl,
+                           struct error *err)
+{
+    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(ANSWER_MAX);
+    _cleanup_strv_ struct strv headers = STRV_INIT;
+    struct swift_call call = {.method = "PUT", .container = container, .headers = &headers};
+
+    if (strv_addf(&headers, "X-Container-Read: %s", read_acl ? read_acl : "") < 0)
+        return error_oom(err);
+    return swift_call(swift, &call, &answer, err);
+}
+
+static void md5_finish(EVP_MD_CTX *md, char hex[static MD5_HEX])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+
+    (void)EVP_DigestFinal_ex(md, digest, &len);
+    hex_encode(digest, 16, hex);
+}
+
+static int md5_update_fd(EVP_MD_CTX *md, int fd)
+{
+    char bytes[16384];
+    ssize_t n;
+
+    while ((n = read(fd, bytes, sizeof(bytes))) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (EVP_DigestUpdate(md, bytes, (size_t)n) != 1)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
+
+// MD5 of the file at `path`, or of `content` when that is NULL.
+static int md5_of(const char *path, const void *content, size_t len, char hex[static MD5_HEX],
+                  struct error *err)
+{
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
+    _cleanup_close_ int fd = -1;
+    int r;
+
+    if (!md || EVP_DigestInit_ex(md, EVP_md5(), NULL) != 1)
+        return error_set(err, -ENOMEM, "no MD5 sum can be made");
+    if (path) {
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        r = fd < 0 ? -errno : md5_update_fd(md, fd);
+        if (r < 0)
+            return error_errno(err, r, "cannot read %s", path);
+    } else if (EVP_DigestUpdate(md, content, len) != 1) {
+        return error_oom(err);
+    }
+    md5_finish(md, hex);
+    return 0;
+}
+
+static bool etag_matches(const char *etag, const char *md5)
+{
+    return etag && (strcasecmp(etag, md5) == 0 ||
+                    (etag[0] == '"' && strncasecmp(etag + 1, md5, MD5_HEX - 1) == 0 &&
+                     str_equal(etag + MD5_HEX, "\"")));
+}
+
+static int put(struct swift *swift, struct swift_call *call, const struct strv *extra,
+               struct error *err)
+{
+    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(ANSWER_MAX);
+    _cleanup_strv_ struct strv headers = STRV_INIT;
+    char md5[MD5_HEX];
+    int r = md5_of(call->body_file, call->body, call->body_len, md5, err);
+
+    if (r < 0)
+        return r;
+    // The store checks what arrived against it before it says 201.
+    if (strv_addf(&headers, "ETag: %s", md5) < 0 ||
+        (extra && extra->len > 0 && strv_add_all(&headers, (const char *const *)extra->items) < 0))
+        return error_oom(err);
+    call->method = "PUT";
+    call->headers = &headers;
+    r = swift_call(swift, call, &answer, err);
+    if (r < 0)
+        return r;
+    if (!etag_matches(http_response_header(&answer, "etag"), md5))
+        return error_set(err, -EIO, "store: %s/%s: it stored something else than was sent",
+                         call->container, call->object);
+    return 0;
+}
+
+int swift_put_file(struct swift *swift, const char *container, const char *object, const char *path,
+                   const struct strv *headers, struct error *err)
+{
+    struct swift_call call = {.container = container, .object = object, .body_file = path};
+
+    return put(swift, &call, headers, err);
+}
+
+int swift_put(struct swift *swift, const char *container, const char *object, const void *content,
+              size_t len, const struct strv *headers, struct error *err)
+{
+    struct swift_call call = {
+        .container = container, .object = object, .body = content, .body_len = len};
+
+    return put(swift, &call, headers, err);
+}
+
+int swift_head(struct swift *swift, const char *container, const char *object, bool *ret_exists,
+               struct error *err)
+{
+    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(ANSWER_MAX);
+    struct swift_call call = {.method = "HEAD", .container = container, .object = object};
+    int r = swift_call(swift, &call, &answer, err);
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    *ret_exists = r >= 0;
+    if (r < 0 && err)
+        error_clear(err);
+    return 0;
+}
+
+int swift_get(struct swift *swift, const char *container, const char *object, struct buf *b,
+              struct error *err)
+{
+    _cleanup_(http_response_release) struct http_response answer =
+        HTTP_RESPONSE_INIT(b->max - b->len > ANSWER_MAX ? b->max - b->len : ANSWER_MAX);
+    struct swift_call call = {.method = "GET", .container = container, .object = object};
+    int r = swift_call(swift, &call, &answer, err);
+
+    if (r < 0)
+        return r;
+    r = answer.body.len > 0 ? buf_add(b, answer.body.data, answer.body.len) : 0;
+    return r < 0 ? error_errno(err, r, "store: %s/%s", container, object) : 0;
+}
+
+static int add_query(struct buf *query, const char *key, const char *value)
+{
+    _cleanup_free_ char *escaped = NULL;
+
+    if (str_empty(value))
+        return 0;
+    escaped = http_escape(value, false);
+    return escaped ? buf_addf(query, "&%s=%s", key, escaped) : -ENOMEM;
+}
+
+static int parse_listing(const struct http_response *answer, const char *container,
+                         struct strv *ret, struct error *err)
+{
+    _cleanup_json_ json_t *list = NULL;
+    const json_t *entry;
+    size_t i;
+
+    if (answer->body.len == 0) // 204
+        return 0;
+    if (json_parse(buf_str(&answer->body), answer->body.len, container, &list, err) < 0)
+        return error_prefix(err, -EIO, "store: unreadable listing");
+    json_array_foreach (list, i, entry) {
+        const char *name = json_string_value(json_object_get(entry, "name"));
+
+        if (!name)
+            name = json_string_value(json_object_get(entry, "subdir"));
+        if (!name)
+            return error_set(err, -EIO, "store: %s: entry %zu of the listing has no name",
+                             container, i);
+        if (strv_add(ret, name) < 0)
+            return error_oom(err);
+    }
+    return 0;
+}
+
+int swift_list(struct swift *swift, const char *container, const char *prefix,
+               const char *delimiter, const char *marker, unsigned limit, struct strv *ret,
+               struct error *err)
+{
+    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(LISTING_MAX);
+    _cleanup_buf_ struct buf query = BUF_INIT(BUF_OWN_MAX);
+    struct swift_call call = {.method = "GET", .container = container};
+    int r;
+
+    if (buf_addf(&query, "?format=json&limit=%u", limit) < 0 ||
+        add_query(&query, "prefix", prefix) < 0 || add_query(&query, "delimiter", delimiter) < 0 ||
+        add_query(&query, "marker", marker) < 0)
+        return error_oom(err);
+    call.query = buf_str(&query);
+    r = swift_call(swift, &call, &answer, err);
+    return r < 0 ? r : parse_listing(&answer, container, ret, err);
+}
+
+int swift_delete(struct swift *swift, const char *container, const char *object, struct error *err)
+{
+    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(ANSWER_MAX);
+    struct swift_call call = {.method = "DELETE", .container = container, .object = object};
+
+    return swift_call(swift, &call, &answer, err);
+}
