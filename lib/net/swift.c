@@ -12,20 +12,6 @@
 #define LISTING_MAX ((size_t)32 * 1024 * 1024)
 #define MD5_HEX (2 * 16 + 1)
 
-void swift_settings_release(struct swift_settings *settings)
-{
-    free(settings->auth_url);
-    free(settings->username);
-    if (settings->password)
-        explicit_bzero(settings->password, strlen(settings->password));
-    free(settings->password);
-    free(settings->project_name);
-    free(settings->project_domain_name);
-    free(settings->user_domain_name);
-    free(settings->region);
-    *settings = (struct swift_settings){0};
-}
-
 static int copy_string(const char *from, char **to)
 {
     if (!from)
