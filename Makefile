@@ -48,7 +48,7 @@ VERSION := $(shell cat VERSION 2>/dev/null || echo 0)
 
 # ---------------------------------------------------------------- libraries of others
 LIBS_data := -ljansson -lyaml
-LIBS_all := -ljansson -lyaml -lcurl -lrabbitmq -larchive -lz -lsqlite3 -lmicrohttpd -lsystemd \
+LIBS_all := -ljansson -lyaml -lcurl -lrabbitmq -larchive -lz -lsqlite3 -lmicrohttpd -lsystemd -linih \
 	-lpcre2-8 -lssl -lcrypto -lm
 # Hooks start on a bare image, before any package can be installed: libc and nothing else at run time.
 LIBS_hook := -Wl,-Bstatic -ljansson -lyaml -Wl,-Bdynamic
@@ -161,3 +161,4 @@ unit-programs: $(UNIT_TESTS) $(FUZZ_REPLAYS)
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 include make/targets.mk
+include make/install.mk
