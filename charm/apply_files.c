@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/apply.h"
+#include "charm/lists.h"
+
+#include "base/file.h"
+#include "charm/accounts.h"
+#include "charm/command.h"
+#include "charm/juju.h"
+#include "charm/packages.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define LINK "/opt/autopkgtest-cloud"
+#define PENDING "pending"
+
+int apply_remember(const struct apply *a, const char *what, struct error *err)
+{
+    _cleanup_strv_ struct strv words = STRV_INIT;
+
+    if (strv_add(&words, what) < 0)
+        return error_oom(err);
+    return state_add_words(a->state, PENDING, &words, err);
+}
+
+int apply_packages(const struct apply *a, const struct strv *extra, bool refresh, struct error *err)
+{
+    _cleanup_strv_ struct strv wanted = STRV_INIT, missing = STRV_INIT;
+    _cleanup_free_ char *names = NULL, *stamp = packages_stamp(a->root), *known = NULL;
+    int r;
+
+    r = packages_read_list(a->root, a->model->charm_dir, &wanted, err);
+    if (r < 0)
+        return r;
+    if (strv_add_list(&wanted, extra) < 0)
+        return error_oom(err);
+    names = strv_join(&wanted, " ");
+    known = str_format("%s %s", stamp ? stamp : "", names ? names : "");
+    if (!stamp || !names || !known)
+        return error_oom(err);
+    if (!refresh && state_is(a->state, "packages", known))
+        return 0;
+    r = packages_missing(a->root, &wanted, &missing, err);
+    if (r < 0)
+        return r;
+    if (missing.len > 0 || refresh) {
+        if ((r = juju_status_set("maintenance", "installing packages", err)) < 0 ||
+            (r = packages_install(&missing, refresh, err)) < 0)
+            return r;
+        free(stamp);
+        free(known);
+        stamp = packages_stamp(a->root);
+        known = str_format("%s %s", stamp ? stamp : "", names);
+        if (!stamp || !known)
+            return error_oom(err);
+    }
+    return state_set(a->state, "packages", known, err);
+}
+
+static int lookup(const char *root, const char *user, const char *group,
+                  struct file_attributes *attributes, struct error *err)
+{
+    int r = account_user(root, user, &attributes->uid, NULL, err);
+
+    return r < 0 ? r : account_group(root, group, &attributes->gid, err);
+}
+
+static int apply_folders(const struct apply *a, const struct plan *plan, struct error *err)
+{
+    for (size_t i = 0; i < plan->folders_len; i++) {
+        const struct plan_folder *f = &plan->folders[i];
+        _cleanup_free_ char *path = str_format("%s%s", a->root, f->path);
+        struct file_attributes attributes = FILE_ATTRIBUTES(f->mode);
+        int r;
+
+        if (!path)
+            return error_oom(err);
+        r = lookup(a->root, f->user, f->group, &attributes, err);
+        if (r >= 0)
+            r = dir_ensure(path, &attributes, NULL, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+// Whether the file on disk is not as planned.
+static int differs(const char *path, const struct plan_file *file,
+                   const struct file_attributes *attributes, bool *ret, struct error *err)
+{
+    _cleanup_buf_ struct buf old = BUF_INIT(BUF_OWN_MAX);
+    struct stat st;
+    int r;
+
+    *ret = true;
+    if (lstat(path, &st) < 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            return error_errno(err, -errno, "cannot look at %s", path);
+        *ret = !file->absent;
+        return 0;
+    }
+    if (file->absent || !S_ISREG(st.st_mode) || (st.st_mode & 07777) != attributes->mode ||
+        st.st_uid != attributes->uid || st.st_gid != attributes->gid ||
+        (size_t)st.st_size != file->content.len)
+        return 0;
+    r = file_read(path, &old, err);
+    if (r < 0)
+        return r;
+    *ret = old.len != file->content.len ||
+           memcmp(buf_str(&old), buf_str(&file->content), old.len) != 0;
+    return 0;
+}
+
+static int remember_readers(const struct apply *a, const struct plan_file *file, struct error *err)
+{
+    static const struct {
+        unsigned reader;
+        const char *word;
+    } words[] = {{READ_BY_SYSTEMD, "systemd"}, {READ_BY_WORKERS, "workers"},
+                 {READ_BY_WEB, "web"},         {READ_BY_INDEXER, "indexer"},
+                 {READ_BY_APT, "apt"},         {RESTARTS_WORKERS, "workers-restart"}};
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(words) && r >= 0; i++)
+        if (file->readers & words[i].reader)
+            r = apply_remember(a, words[i].word, err);
+    if (file->restart && r >= 0)
+        r = apply_remember(a, file->restart, err);
+    return r;
+}
+
+static int write_file(const char *path, const struct plan_file *file,
+                      const struct file_attributes *attributes, struct error *err)
+{
+    _cleanup_free_ char *dir = NULL;
+    int r;
+
+    if (file->absent)
+        return file_remove(path, NULL, err);
+    dir = strndup(path, (size_t)(strrchr(path, '/') - path));
+    if (!dir)
+        return error_oom(err);
+    r = dir_make(dir, 0755, err);
+    if (r < 0)
+        return r;
+    return file_replace(path, buf_str(&file->content), file->content.len, attributes, NULL, err);
+}
+
+// With `dry` only looks, and remembers whom to tell; else writes.
+static int pass(const struct apply *a, const struct plan *plan, bool apt, bool dry,
+                struct error *err)
+{
+    for (size_t i = 0; i < plan->files_len; i++) {
+        const struct plan_file *file = &plan->files[i];
+        _cleanup_free_ char *path = str_format("%s%s", a->root, file->path);
+        struct file_attributes attributes = FILE_ATTRIBUTES(file->mode);
+        bool different;
+        int r;
+
+        if (!path)
+            return error_oom(err);
+        if ((file->readers == READ_BY_APT) != apt)
+            continue;
+        if ((r = lookup(a->root, file->user, file->group, &attributes, err)) < 0 ||
+            (r = differs(path, file, &attributes, &different, err)) < 0)
+            return r;
+        if (!different)
+            continue;
+        r = dry ? remember_readers(a, file, err) : write_file(path, file, &attributes, err);
+        if (r < 0)
+            return r;
+    }
+    return dry ? state_save(a->state, err) : 0;
+}
+
+static int apply_apt(const struct apply *a, const struct plan *plan, struct error *err)
+{
+    _cleanup_strv_ struct strv pending = STRV_INIT;
+    int r;
+
+    if ((r = pass(a, plan, true, true, err)) < 0 || (r = pass(a, plan, true, false, err)) < 0 ||
+        (r = state_words(a->state, PENDING, &pending, err)) < 0)
+        return r;
+    return apply_packages(a, &plan->packages, strv_contains(&pending, "apt"), err);
+}
+
+static int apply_link(const struct apply *a, struct error *err)
+{
+    _cleanup_free_ char *path = str_format("%s" LINK, a->root);
+    _cleanup_free_ char *dir = str_format("%s/opt", a->root);
+    int r;
+
+    if (!path || !dir)
+        return error_oom(err);
+    r = dir_make(dir, 0755, err);
+    if (r < 0)
+        return r;
+    return file_replace_link(path, a->model->charm_dir, NULL, err);
+}
+
+int apply_files(const struct apply *a, const struct plan *plan, struct error *err)
+{
+    int r;
+
+    if ((r = apply_apt(a, plan, err)) < 0 || (r = accounts_ensure(a->root, NULL, err)) < 0 ||
+        (r = apply_folders(a, plan, err)) < 0 || (r = apply_link(a, err)) < 0 ||
+        (r = pass(a, plan, false, true, err)) < 0)
+        return r;
+    return pass(a, plan, false, false, err);
+}
+
+static int copy_results(const char *from, const char *to, struct error *err)
+{
+    static const char *const names[] = {"store", "public", "results.db", "results.db-wal"};
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+    bool any = false;
+
+    if (strv_add(&argv, "cp") < 0 || strv_add(&argv, "--archive") < 0 ||
+        strv_add(&argv, "--target-directory") < 0 || strv_add(&argv, to) < 0 ||
+        strv_add(&argv, "--") < 0)
+        return error_oom(err);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        _cleanup_free_ char *old = path_join(from, names[i]), *present = path_join(to, names[i]);
+
+        if (!old || !present)
+            return error_oom(err);
+        if (access(present, F_OK) == 0)
+            return 0; // it brings results of its own
+        if (access(old, F_OK) < 0)
+            continue;
+        any = true;
+        if (strv_add(&argv, old) < 0)
+            return error_oom(err);
+    }
+    return any ? command_run((const char *const *)argv.items, 0, err) : 0;
+}
+
+int apply_data_dir(const struct apply *a, const char *data_dir, struct error *err)
+{
+    const char *before = state_get(a->state, "data-dir");
+    _cleanup_free_ char *from = NULL, *to = NULL;
+    _cleanup_strv_ struct strv services = STRV_INIT;
+    int r = 0;
+
+    if (!before)
+        return state_set(a->state, "data-dir", data_dir, err);
+    if (strcmp(before, data_dir) == 0)
+        return 0;
+    from = str_format("%s%s", a->root, before);
+    to = str_format("%s%s", a->root, data_dir);
+    if (!from || !to || strv_add(&services, WEB_SERVICE) < 0 ||
+        strv_add(&services, INDEXER_SERVICE) < 0)
+        return error_oom(err);
+    r = systemd_run("stop", false, &services, err);
+    // Storage that goes takes its results along.
+    if (r >= 0 && strcmp(data_dir, DATA_DIR) != 0)
+        r = copy_results(from, to, err);
+    return r < 0 ? r : state_set(a->state, "data-dir", data_dir, err);
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/apply.h"
+#include "charm/lists.h"
+
+#include "base/file.h"
+#include "charm/accounts.h"
+#include "charm/apt_sources.h"
+#include "charm/juju.h"
+
+#define PENDING "pending"
+// How long a hook waits for services to come up; they go on without it.
+#define START_WAIT_S 30
+// How long workers that were told twice get to hand their requests back.
+#define HAND_BACK_WAIT_S 60
+
+struct work {
+    const struct apply *a;
+    struct strv wanted, unwanted; // units that should (not) run
+    struct strv pending;
+    struct unit_states states;
+    struct strv enable, disable, start, queue, stop, reload, restart, restart_later;
+};
+
+static void work_release(struct work *w)
+{
+    struct strv *lists[] = {&w->wanted,  &w->unwanted, &w->pending,      &w->enable,
+                            &w->disable, &w->start,    &w->queue,        &w->stop,
+                            &w->reload,  &w->restart,  &w->restart_later};
+
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+        strv_release(lists[i]);
+    unit_states_release(&w->states);
+}
+
+static bool is_worker(const char *unit)
+{
+    return str_starts_with(unit, WORKER_PREFIX);
+}
+
+static const char *wanted_by(const char *unit)
+{
+    return is_worker(unit) ? WORKER_TARGET : "multi-user.target";
+}
+
+static int add_wanted(struct work *w, const struct plan *plan)
+{
+    int r = 0;
+
+    if (plan->web)
+        r = strv_add(&w->wanted, WEB_SERVICE);
+    if (r >= 0 && plan->indexer)
+        r = strv_add(&w->wanted, INDEXER_SERVICE);
+    if (r >= 0 && plan->workers.len > 0)
+        r = strv_add(&w->wanted, WORKER_TARGET);
+    return r < 0 ? r : strv_add_list(&w->wanted, &plan->workers);
+}
+
+// Of ours, what is enabled and not wanted.
+static int add_unwanted(struct work *w, struct error *err)
+{
+    _cleanup_strv_ struct strv enabled = STRV_INIT;
+    int r;
+
+    if ((r = systemd_list_enabled(w->a->root, WORKER_TARGET, WORKER_PREFIX, &enabled, err)) < 0 ||
+        (r = systemd_list_enabled(w->a->root, "multi-user.target", "autopkgtest-worker.target",
+                                  &enabled, err)) < 0 ||
+        (r = systemd_list_enabled(w->a->root, "multi-user.target", WEB_SERVICE, &enabled, err)) <
+            0 ||
+        (r = systemd_list_enabled(w->a->root, "multi-user.target", INDEXER_SERVICE, &enabled,
+                                  err)) < 0)
+        return r;
+    for (size_t i = 0; i < enabled.len; i++)
+        if (!strv_contains(&w->wanted, enabled.items[i]) &&
+            strv_add(&w->unwanted, enabled.items[i]) < 0)
+            return error_oom(err);
+    return 0;
+}
+
+static int query(struct work *w, struct error *err)
+{
+    _cleanup_strv_ struct strv names = STRV_INIT;
+
+    if (strv_add_list(&names, &w->wanted) < 0 || strv_add_list(&names, &w->unwanted) < 0)
+        return error_oom(err);
+    unit_states_release(&w->states);
+    return systemd_show(&names, &w->states, err);
+}
+
+// What a running unit has to be told.
+static int decide_change(struct work *w, const char *unit)
+{
+    const struct strv *p = &w->pending;
+
+    if (is_worker(unit)) {
+        if (strv_contains(p, "workers-restart") || strv_contains(p, unit))
+            return strv_add(&w->restart_later, unit);
+        return strv_contains(p, "workers") ? strv_add(&w->reload, unit) : 0;
+    }
+    if ((strcmp(unit, WEB_SERVICE) == 0 && strv_contains(p, "web")) ||
+        (strcmp(unit, INDEXER_SERVICE) == 0 && strv_contains(p, "indexer")))
+        return strv_add(&w->restart, unit);
+    return 0;
+}
+
+static int decide(struct work *w)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < w->wanted.len && r >= 0; i++) {
+        const char *unit = w->wanted.items[i];
+        const struct unit_state *state = unit_states_find(&w->states, unit);
+
+        if (!systemd_is_enabled(w->a->root, wanted_by(unit), unit))
+            r = strv_add(&w->enable, unit);
+        if (r < 0)
+            break;
+        if (strcmp(state->active, "deactivating") == 0)
+            r = strv_add(&w->queue, unit); // starts again after its last test
+        else if (strcmp(state->active, "inactive") == 0 || strcmp(state->active, "failed") == 0)
+            r = strv_add(&w->start, unit);
+        else
+            r = decide_change(w, unit);
+    }
+    for (size_t i = 0; i < w->unwanted.len && r >= 0; i++) {
+        const char *unit = w->unwanted.items[i];
+
+        r = strv_add(&w->disable, unit);
+        if (r >= 0)
+            r = strv_add(&w->stop, unit);
+    }
+    return r;
+}
+
+// A service that does not start is told by the status, not by a failing hook: a retry of the hook
+// would not mend it, and systemd tries on by itself.
+static int tolerate(struct work *w, int r, struct error *err)
+{
+    if (r != -EIO && r != -ETIMEDOUT)
+        return r;
+    r = juju_log("WARNING", error_message(err), NULL);
+    error_clear(err);
+    (void)w;
+    return r < 0 ? error_set(err, r, "cannot log") : 0;
+}
+
+static int carry_out(struct work *w, struct error *err)
+{
+    const struct strv none = STRV_INIT;
+    int r = 0;
+
+    if (strv_contains(&w->pending, "systemd"))
+        r = systemd_run("daemon-reload", false, &none, err);
+    if (r < 0 || (r = systemd_run("disable", false, &w->disable, err)) < 0 ||
+        (r = systemd_run("stop", true, &w->stop, err)) < 0 ||
+        (r = systemd_run("enable", false, &w->enable, err)) < 0)
+        return r;
+    if ((r = tolerate(w, systemd_run_timeout("restart", &w->restart, START_WAIT_S, err), err)) <
+            0 ||
+        (r = tolerate(w, systemd_run("restart", true, &w->restart_later, err), err)) < 0 ||
+        (r = tolerate(w, systemd_run("reload", true, &w->reload, err), err)) < 0 ||
+        (r = tolerate(w, systemd_run("start", true, &w->queue, err), err)) < 0 ||
+        (r = tolerate(w, systemd_run_timeout("start", &w->start, START_WAIT_S, err), err)) < 0)
+        return r;
+    return 0;
+}
+
+static bool has_work(const struct work *w)
+{
+    return w->enable.len + w->disable.len + w->start.len + w->queue.len + w->stop.len +
+               w->reload.len + w->restart.len + w->restart_later.len + w->pending.len >
+           0;
+}
+
+int apply_services(const struct apply *a, const struct plan *plan, struct unit_states *ret,
+                   struct error *err)
+{
+    _cleanup_(work_release) struct work w = {.a = a};
+    int r;
+
+    if (add_wanted(&w, plan) < 0)
+        return error_oom(err);
+    if ((r = add_unwanted(&w, err)) < 0 ||
+        (r = state_words(a->state, PENDING, &w.pending, err)) < 0)
+        return r;
+    r = query(&w, err);
+    if (r < 0)
+        return r;
+    if (decide(&w) < 0)
+        return error_oom(err);
+    if (has_work(&w)) {
+        if ((r = carry_out(&w, err)) < 0 ||
+            (r = state_set_value(a->state, PENDING, NULL, err)) < 0 || (r = query(&w, err)) < 0)
+            return r;
+    }
+    *ret = w.states;
+    w.states = (struct unit_states){0};
+    return 0;
+}
+
+int apply_drain(const struct apply *a, unsigned seconds, struct error *err)
+{
+    _cleanup_strv_ struct strv workers = STRV_INIT;
+    int r;
+
+    r = systemd_list_enabled(a->root, WORKER_TARGET, WORKER_PREFIX, &workers, err);
+    if (r < 0 || workers.len == 0)
+        return r;
+    if (seconds > 0) {
+        r = systemd_run_timeout("stop", &workers, seconds, err);
+        if (r >= 0 || r != -ETIMEDOUT)
+            return r;
+        error_clear(err);
+    } else {
+        r = systemd_run("stop", true, &workers, err);
+        if (r < 0)
+            return r;
+    }
+    // The second one hands the request back. It finds nobody where a worker has ended meanwhile.
+    (void)systemd_kill("TERM", &workers, NULL);
+    r = systemd_run_timeout("stop", &workers, HAND_BACK_WAIT_S, err);
+    if (r != -ETIMEDOUT)
+        return r;
+    error_clear(err);
+    // Leases bring the requests back by themselves.
+    (void)systemd_kill("KILL", &workers, NULL);
+    return systemd_run("stop", false, &workers, err);
+}
+
+int apply_stop(const struct apply *a, unsigned drain_seconds, struct error *err)
+{
+    static const char *const others[] = {WORKER_TARGET, INDEXER_SERVICE, WEB_SERVICE};
+    _cleanup_strv_ struct strv units = STRV_INIT;
+    int r;
+
+    r = apply_drain(a, drain_seconds, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (systemd_is_enabled(a->root, "multi-user.target", others[i]) &&
+            strv_add(&units, others[i]) < 0)
+            return error_oom(err);
+    return systemd_run("stop", false, &units, err);
+}
+
+static int disable_all(const struct apply *a, struct error *err)
+{
+    _cleanup_strv_ struct strv units = STRV_INIT;
+    int r;
+
+    r = systemd_list_enabled(a->root, WORKER_TARGET, WORKER_PREFIX, &units, err);
+    if (r >= 0)
+        r = systemd_list_enabled(a->root, "multi-user.target", "autopkgtest-", &units, err);
+    return r < 0 ? r : systemd_run("disable", false, &units, err);
+}
+
+static int remove_units(const struct apply *a, struct error *err)
+{
+    _cleanup_free_ char *path = str_format("%s" UNIT_DIR, a->root);
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    const struct strv none = STRV_INIT;
+    int r;
+
+    if (!path)
+        return error_oom(err);
+    r = systemd_list_folder(path, "autopkgtest-", &names, err);
+    for (size_t i = 0; r >= 0 && i < names.len; i++) {
+        _cleanup_free_ char *entry = path_join(path, names.items[i]);
+
+        if (!entry)
+            return error_oom(err);
+        r = str_ends_with(entry, ".d") || str_ends_with(entry, ".wants")
+                ? dir_remove(entry, err)
+                : file_remove(entry, NULL, err);
+    }
+    return r < 0 ? r : systemd_run("daemon-reload", false, &none, err);
+}
+
+int apply_remove(const struct apply *a, struct error *err)
+{
+    static const char *const files[] = {APT_SOURCES_LIST, APT_SOURCES_DEB822,
+                                        "/opt/autopkgtest-cloud"};
+    static const char *const folders[] = {ETC_DIR, STATE_DIR, ACCOUNT_HOME, DATA_DIR "/autopkgtest",
+                                          DATA_DIR "/work"};
+    _cleanup_free_ char *home = NULL;
+    uid_t uid;
+    int r;
+
+    if ((r = apply_stop(a, 0, err)) < 0 || (r = disable_all(a, err)) < 0 ||
+        (r = remove_units(a, err)) < 0)
+        return r;
+    for (size_t i = 0; i < ARRAY_SIZE(files) && r >= 0; i++) {
+        _cleanup_free_ char *path = str_format("%s%s", a->root, files[i]);
+
+        r = path ? file_remove(path, NULL, err) : error_oom(err);
+    }
+    if (r >= 0 && account_user(a->root, "ubuntu", &uid, &home, NULL) >= 0) {
+        _cleanup_free_ char *path = str_format("%s%s/rabbitmq.cred", a->root, home);
+
+        r = path ? file_remove(path, NULL, err) : error_oom(err);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(folders) && r >= 0; i++) {
+        _cleanup_free_ char *path = str_format("%s%s", a->root, folders[i]);
+
+        r = path ? dir_remove(path, err) : error_oom(err);
+    }
+    return r;
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/command.h"
+
+#include "base/process.h"
+
+#define OUTPUT_MAX ((size_t)16 * 1024 * 1024)
+
+// The last line that says something, cut out in place.
+static const char *last_line(char *text)
+{
+    char *line;
+
+    text = str_strip(text);
+    line = strrchr(text, '\n');
+    return line ? str_strip(line + 1) : text;
+}
+
+int command_output(const char *const *argv, unsigned timeout_s, struct buf *ret, struct error *err)
+{
+    struct process_spec spec = PROCESS_SPEC_INIT;
+    _cleanup_process_result_ struct process_result result = PROCESS_RESULT_INIT(OUTPUT_MAX);
+    uint64_t timeout_us = timeout_s ? timeout_s * UINT64_C(1000000) : UINT64_MAX;
+    int r;
+
+    spec.argv = argv;
+    r = process_run(&spec, NULL, 0, timeout_us, &result, err);
+    if (r < 0)
+        return error_prefix(err, r, "%s", argv[0]);
+    if (result.status != 0) {
+        _cleanup_free_ char *said = buf_take(result.errors.len ? &result.errors : &result.out);
+
+        if (!said)
+            return error_oom(err);
+        return error_set(err, -EIO, "%s%s%s: %s", argv[0], argv[1] ? " " : "",
+                         argv[1] ? argv[1] : "", *said ? last_line(said) : "failed");
+    }
+    return ret && buf_add(ret, buf_str(&result.out), result.out.len) < 0 ? error_oom(err) : 0;
+}
+
+int command_run(const char *const *argv, unsigned timeout_s, struct error *err)
+{
+    return command_output(argv, timeout_s, NULL, err);
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Juju's hook tools, each call one started program. Knows how they are asked and what their answers
+// and exit codes mean (Juju's source: cmd/jujuc, internal/worker/uniter/runner/jujuc); knows
+// nothing of this charm.
+//
+// Answers are asked for as JSON. A tool that fails gives -ENOENT (what was named is not there),
+// -EACCES (not ours to see), -EINVAL (a wrong call: exit code 2) or -EIO, with the tool's own text.
+// Values that may be secret go through standard input and never stand in a message.
+#pragma once
+
+#include "base/buf.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+// Options that have a value, as an object. The caller owns the results of all these.
+int juju_config_get(json_t **ret, struct error *err);
+// Identifiers of the relations of an endpoint: an array of strings, without broken ones.
+int juju_relation_ids(const char *endpoint, json_t **ret, struct error *err);
+// Remote units of a relation: an array of strings.
+int juju_relation_list(const char *relation, json_t **ret, struct error *err);
+// The data a remote unit has set: an object of strings; empty when it has set none.
+int juju_relation_get(const char *relation, const char *unit, json_t **ret, struct error *err);
+// Sets keys of our own unit's data (an object of strings). Sent when the hook succeeds.
+int juju_relation_set(const char *relation, const json_t *data, struct error *err);
+// The address others reach this unit at for an endpoint. The caller frees.
+int juju_ingress_address(const char *endpoint, char **ret, struct error *err);
+// The newest content of a secret, which becomes the revision this unit tracks.
+int juju_secret_get(const char *uri, json_t **ret, struct error *err);
+// Identifiers of the attached storage of a name, e.g. "data/0".
+int juju_storage_list(const char *name, json_t **ret, struct error *err);
+// Where a storage is mounted. The caller frees.
+int juju_storage_location(const char *id, char **ret, struct error *err);
+// `open` true: open-port, else close-port; tcp. Sent when the hook succeeds.
+int juju_port(bool open, unsigned port, struct error *err);
+// At once, also when the hook fails later.
+int juju_status_set(const char *status, const char *message, struct error *err);
+int juju_version_set(const char *version, struct error *err);
+// Level: INFO, WARNING, …
+int juju_log(const char *level, const char *message, struct error *err);

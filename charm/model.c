@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/model.h"
+
+#include "charm/juju.h"
+#include "data/json.h"
+
+static int copy_variable(const char *name, const char *fallback, char **ret, struct error *err)
+{
+    const char *text = getenv(name);
+
+    if (str_empty(text))
+        text = fallback;
+    if (!text)
+        return error_set(err, -EINVAL, "%s is not set: hooks are started by Juju", name);
+    *ret = strdup(text);
+    return *ret ? 0 : error_oom(err);
+}
+
+static int export_proxy(const char *charm_name, const char *lower, const char *upper, char **ret,
+                        struct error *err)
+{
+    int r = copy_variable(charm_name, "", ret, err);
+
+    if (r < 0)
+        return r;
+    if (**ret && (setenv(lower, *ret, 0) < 0 || setenv(upper, *ret, 0) < 0))
+        return error_oom(err);
+    return 0;
+}
+
+int model_read_environment(enum hook hook, struct model *ret, struct error *err)
+{
+    struct model model = {.hook = hook, .broker = BROKER_INIT};
+    int r;
+
+    if ((r = copy_variable("JUJU_UNIT_NAME", NULL, &model.unit, err)) < 0 ||
+        (r = copy_variable("JUJU_CHARM_DIR", getenv("CHARM_DIR"), &model.charm_dir, err)) < 0 ||
+        (r = export_proxy("JUJU_CHARM_HTTP_PROXY", "http_proxy", "HTTP_PROXY", &model.http_proxy,
+                          err)) < 0 ||
+        (r = export_proxy("JUJU_CHARM_HTTPS_PROXY", "https_proxy", "HTTPS_PROXY",
+                          &model.https_proxy, err)) < 0 ||
+        (r = export_proxy("JUJU_CHARM_NO_PROXY", "no_proxy", "NO_PROXY", &model.no_proxy, err)) <
+            0) {
+        model_release(&model);
+        return r;
+    }
+    model.app = strndup(model.unit, strcspn(model.unit, "/"));
+    if (!model.app) {
+        model_release(&model);
+        return error_oom(err);
+    }
+    *ret = model;
+    return 0;
+}
+
+// In a -broken hook the relation is gone, in a -departed hook the unit is, whatever the lists say.
+static bool is_leaving(const struct model *model, const char *relation, const char *unit)
+{
+    const char *hook_relation = getenv("JUJU_RELATION_ID");
+
+    if (!hook_relation || strcmp(hook_relation, relation) != 0)
+        return false;
+    if (model->hook == HOOK_RELATION_BROKEN)
+        return true;
+    return unit && model->hook == HOOK_RELATION_DEPARTED &&
+           str_equal(unit, getenv("JUJU_DEPARTING_UNIT"));
+}
+
+static int read_broker_units(struct model *model, const char *relation, json_t *ret,
+                             struct error *err)
+{
+    _cleanup_json_ json_t *units = NULL;
+    json_t *unit;
+    size_t i;
+    int r;
+
+    r = juju_relation_list(relation, &units, err);
+    if (r < 0)
+        return r;
+    json_array_foreach (units, i, unit) {
+        const char *name = json_string_value(unit);
+        json_t *data;
+
+        if (!name || is_leaving(model, relation, name))
+            continue;
+        r = juju_relation_get(relation, name, &data, err);
+        if (r < 0)
+            return r;
+        if (json_put(ret, name, data) < 0)
+            return error_oom(err);
+    }
+    return 0;
+}
+
+static int read_broker(struct model *model, struct error *err)
+{
+    _cleanup_json_ json_t *ids = NULL;
+    _cleanup_json_ json_t *units = json_object();
+    _cleanup_error_ struct error why = ERROR_INIT;
+    json_t *id;
+    size_t i;
+    int r;
+
+    r = juju_relation_ids("amqp", &ids, err);
+    if (r < 0)
+        return r;
+    json_array_foreach (ids, i, id) {
+        const char *name = json_string_value(id);
+
+        if (!name || model->broker.relation || is_leaving(model, name, NULL))
+            continue;
+        model->broker.relation = strdup(name);
+        if (!model->broker.relation || !units)
+            return error_oom(err);
+        r = read_broker_units(model, name, units, err);
+        if (r == -ENOENT) // it went away between the two calls
+            r = 0;
+        if (r < 0)
+            return r;
+        r = broker_collect(units, &model->broker, &why);
+        if (r == -EPROTO) {
+            model->broker.state = BROKER_WAITING;
+            model->broker_trouble = strdup(error_message(&why));
+            r = model->broker_trouble ? 0 : error_oom(err);
+        }
+        if (r < 0)
+            return error_prefix(err, r, "amqp");
+    }
+    return 0;
+}
+
+static int read_website(struct model *model, struct error *err)
+{
+    size_t i = 0;
+    int r;
+
+    r = juju_relation_ids("website", &model->website, err);
+    while (r >= 0 && i < json_array_size(model->website)) {
+        const char *id = json_string_value(json_array_get(model->website, i));
+
+        if (!id || is_leaving(model, id, NULL))
+            (void)json_array_remove(model->website, i);
+        else
+            i++;
+    }
+    return r;
+}
+
+// Juju runs storage-attached before install; only a unit whose memory is gone has to ask.
+static int ask_storage(struct state *state, const char *name, struct error *err)
+{
+    _cleanup_json_ json_t *ids = NULL;
+    _cleanup_free_ char *location = NULL;
+    _cleanup_free_ char *key = str_format("storage-%s", name);
+    const char *id;
+    int r;
+
+    if (!key)
+        return error_oom(err);
+    r = juju_storage_list(name, &ids, err);
+    if (r < 0)
+        return r;
+    id = json_string_value(json_array_get(ids, 0));
+    if (!id)
+        return 0;
+    r = juju_storage_location(id, &location, err);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    return state_set(state, key, location, err);
+}
+
+static int read_storage(struct model *model, struct state *state, struct error *err)
+{
+    bool hook = model->hook == HOOK_STORAGE_ATTACHED || model->hook == HOOK_STORAGE_DETACHING;
+    const char *id = getenv("JUJU_STORAGE_ID");
+    const char *location = getenv("JUJU_STORAGE_LOCATION");
+    int r = 0;
+
+    if (state->fresh && model->hook != HOOK_STORAGE_DETACHING) {
+        r = ask_storage(state, "data", err);
+        if (r >= 0)
+            r = ask_storage(state, "tmp", err);
+    }
+    if (r >= 0 && hook && id) {
+        _cleanup_free_ char *key = str_format("storage-%.*s", (int)strcspn(id, "/"), id);
+
+        if (!key)
+            return error_oom(err);
+        if (model->hook == HOOK_STORAGE_DETACHING)
+            location = NULL;
+        r = state_set(state, key, str_empty(location) ? NULL : location, err);
+    }
+    if (r < 0)
+        return r;
+    if (state_get(state, "storage-data") &&
+        !(model->data_dir = strdup(state_get(state, "storage-data"))))
+        return error_oom(err);
+    if (state_get(state, "storage-tmp") &&
+        !(model->tmp_dir = strdup(state_get(state, "storage-tmp"))))
+        return error_oom(err);
+    return 0;
+}
+
+int model_read(struct model *model, struct state *state, struct error *err)
+{
+    int r;
+
+    if ((r = juju_config_get(&model->config, err)) < 0 || (r = read_broker(model, err)) < 0 ||
+        (r = read_website(model, err)) < 0)
+        return r;
+    return read_storage(model, state, err);
+}
+
+void model_release(struct model *model)
+{
+    free(model->unit);
+    free(model->app);
+    free(model->charm_dir);
+    json_decref(model->config);
+    broker_release(&model->broker);
+    free(model->broker_trouble);
+    json_decref(model->website);
+    free(model->data_dir);
+    free(model->tmp_dir);
+    free(model->http_proxy);
+    free(model->https_proxy);
+    free(model->no_proxy);
+    memset(model, 0, sizeof(*model));
+}

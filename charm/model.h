@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What Juju tells this unit, read once at the start of a hook with as few calls as possible:
+// options, the broker's relation, the website relations, storage. Raw values; options.h checks
+// them.
+#pragma once
+
+#include "charm/broker.h"
+#include "charm/state.h"
+
+enum hook {
+    HOOK_INSTALL,
+    HOOK_UPGRADE_CHARM,
+    HOOK_START,
+    HOOK_STOP,
+    HOOK_REMOVE,
+    HOOK_CONFIG_CHANGED,
+    HOOK_UPDATE_STATUS,
+    HOOK_LEADER_ELECTED,
+    HOOK_SECRET_CHANGED,
+    HOOK_RELATION_CREATED,
+    HOOK_RELATION_JOINED,
+    HOOK_RELATION_CHANGED,
+    HOOK_RELATION_DEPARTED,
+    HOOK_RELATION_BROKEN,
+    HOOK_STORAGE_ATTACHED,
+    HOOK_STORAGE_DETACHING
+};
+
+struct model {
+    enum hook hook;
+    char *unit; // "autopkgtest-cloud/0"
+    char *app;  // "autopkgtest-cloud"
+    char *charm_dir;
+    json_t *config;
+    struct broker broker;
+    char *broker_trouble; // why the broker's data cannot be used; NULL: they can
+    json_t *website;      // identifiers of relations
+    char *data_dir;       // where storage `data` is mounted; NULL: there is none
+    char *tmp_dir;        // the same of `tmp`
+    char *http_proxy, *https_proxy, *no_proxy; // "" as not set
+};
+
+// The environment alone: enough to tell who we are. Also puts the model's proxies into it under the
+// names programs look at, for every program that is started.
+int model_read_environment(enum hook hook, struct model *ret, struct error *err);
+// The rest, by hook tools. Storage comes from `state`, which storage hooks keep.
+int model_read(struct model *model, struct state *state, struct error *err);
+void model_release(struct model *model);
+
+#define _cleanup_model_ _cleanup_(model_release)

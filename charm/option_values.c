@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/option_values.h"
+
+#include "base/buf.h"
+#include "data/json.h"
+#include "data/yaml.h"
+
+#define WORKERS_MAX 1000 // of one place; more is a slip of the finger
+
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+static bool is_made_of(const char *text, const char *allowed)
+{
+    return *text && strspn(text, allowed) == strlen(text);
+}
+
+OPTION_PARSER(option_store)
+{
+    char **place = (char **)(void *)((char *)settings + option->offset);
+    char *copy;
+
+    if (option->offset == OPTION_NOT_STORED)
+        return 0;
+    copy = strdup(text);
+    if (!copy)
+        return error_oom(err);
+    free(*place);
+    *place = copy;
+    return 0;
+}
+
+OPTION_PARSER(option_roles)
+{
+    _cleanup_strv_ struct strv words = STRV_INIT;
+
+    (void)option;
+    if (strv_split(&words, text, " \t\n,") < 0)
+        return error_oom(err);
+    for (size_t i = 0; i < words.len; i++) {
+        if (strcmp(words.items[i], "worker") == 0)
+            settings->worker = true;
+        else if (strcmp(words.items[i], "web") == 0)
+            settings->web = true;
+        else
+            return error_set(err, -EINVAL, "expected worker, web or both, got \"%s\"",
+                             words.items[i]);
+    }
+    if (words.len == 0)
+        return error_set(err, -EINVAL, "expected worker, web or both, got nothing");
+    return 0;
+}
+
+static bool is_release(const char *text)
+{
+    return *text >= 'a' && *text <= 'z' && is_made_of(text, LOWER DIGITS ".-") &&
+           strlen(text) <= 64;
+}
+
+OPTION_PARSER(option_releases)
+{
+    _cleanup_strv_ struct strv words = STRV_INIT;
+
+    (void)option;
+    if (strv_split(&words, text, " \t\n") < 0)
+        return error_oom(err);
+    for (size_t i = 0; i < words.len; i++) {
+        if (!is_release(words.items[i]))
+            return error_set(err, -EINVAL,
+                             "expected names of releases separated by blanks, got \"%s\"",
+                             words.items[i]);
+        if (!strv_contains(&settings->releases, words.items[i]) &&
+            strv_add(&settings->releases, words.items[i]) < 0)
+            return error_oom(err);
+    }
+    if (words.len == 0)
+        return error_set(err, -EINVAL, "expected at least one release, got nothing");
+    return 0;
+}
+
+// ---- YAML: outer: {inner: count}
+
+struct counts {
+    const char *outer, *inner; // what the keys are, for messages
+    bool (*outer_ok)(const char *), (*inner_ok)(const char *);
+    // May be NULL.
+    int (*add)(struct settings *settings, const char *outer, const char *inner, unsigned count,
+               struct error *err);
+};
+
+static bool is_arch(const char *text)
+{
+    return is_made_of(text, LOWER DIGITS) && strlen(text) <= 16;
+}
+
+static bool is_region(const char *text)
+{
+    return is_made_of(text, LOWER UPPER DIGITS "._-") && strlen(text) <= 64;
+}
+
+static bool is_address(const char *text)
+{
+    return is_made_of(text, LOWER UPPER DIGITS "._:-[]") && strlen(text) <= 255;
+}
+
+static bool is_backend(const char *text)
+{
+    return backend_from_name(text) != BACKEND_COUNT;
+}
+
+static int bad_value(const json_t *value, const char *expected, struct error *err)
+{
+    if (json_is_string(value))
+        return error_set(err, -EINVAL, "expected %s, got \"%s\"", expected,
+                         json_string_value(value));
+    if (json_is_integer(value))
+        return error_set(err, -EINVAL, "expected %s, got %lld", expected,
+                         (long long)json_integer_value(value));
+    return error_set(err, -EINVAL, "expected %s, got %s", expected, json_type_name(value));
+}
+
+static int parse_inner(const struct counts *counts, const char *outer, json_t *map,
+                       struct settings *settings, struct error *err)
+{
+    const char *inner;
+    json_t *value;
+
+    if (!json_is_object(map))
+        return bad_value(map, "a mapping", err);
+    json_object_foreach (map, inner, value) {
+        json_int_t n = json_integer_value(value);
+        int r;
+
+        if (!counts->inner_ok(inner))
+            return error_set(err, -EINVAL, "expected %s, got \"%s\"", counts->inner, inner);
+        if (!json_is_integer(value))
+            return error_prefix(err, bad_value(value, "a whole number", err), "%s", inner);
+        if (n < 0 || n > WORKERS_MAX) {
+            (void)bad_value(value, "a whole number from 0 to 1000", err);
+            return error_prefix(err, -EINVAL, "%s", inner);
+        }
+        r = counts->add ? counts->add(settings, outer, inner, (unsigned)n, err) : 0;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+// "WORKERS: A: B" is shown as "WORKERS: A.B".
+static int join_place(const char *outer, int r, struct error *err)
+{
+    _cleanup_free_ char *message = strdup(error_message(err));
+    char *colon;
+
+    if (!message)
+        return error_oom(err);
+    colon = strstr(message, ": ");
+    return error_set(err, r, "%s%s%s", outer, colon ? "." : ": ", message);
+}
+
+static int parse_counts(const struct counts *counts, const char *name, const char *text,
+                        struct settings *settings, struct error *err)
+{
+    _cleanup_json_ json_t *root = NULL;
+    const char *outer;
+    json_t *map;
+    int r;
+
+    r = yaml_parse(text, strlen(text), "YAML", &root, err);
+    if (r < 0)
+        return r;
+    (void)name;
+    if (json_is_null(root))
+        return 0;
+    if (!json_is_object(root))
+        return bad_value(root, "a mapping", err);
+    json_object_foreach (root, outer, map) {
+        if (!counts->outer_ok(outer))
+            return error_set(err, -EINVAL, "expected %s, got \"%s\"", counts->outer, outer);
+        r = parse_inner(counts, outer, map, settings, err);
+        if (r == -EINVAL)
+            return join_place(outer, r, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+OPTION_PARSER(option_region_workers)
+{
+    static const struct counts counts = {.outer = "the name of a region",
+                                         .inner = "an architecture",
+                                         .outer_ok = is_region,
+                                         .inner_ok = is_arch};
+
+    return parse_counts(&counts, option->name, text, settings, err);
+}
+
+OPTION_PARSER(option_remotes)
+{
+    static const struct counts counts = {.outer = "an architecture",
+                                         .inner = "an address",
+                                         .outer_ok = is_arch,
+                                         .inner_ok = is_address};
+
+    return parse_counts(&counts, option->name, text, settings, err);
+}
+
+// The entry of an architecture, made when there is none, in ascending order.
+static struct local_workers *local_entry(struct settings *settings, const char *arch)
+{
+    struct local_workers *grown;
+    size_t at = 0;
+    char *copy;
+
+    while (at < settings->local_len && strcmp(settings->local[at].arch, arch) < 0)
+        at++;
+    if (at < settings->local_len && strcmp(settings->local[at].arch, arch) == 0)
+        return &settings->local[at];
+    grown = reallocarray(settings->local, settings->local_len + 1, sizeof(*grown));
+    if (!grown)
+        return NULL;
+    settings->local = grown;
+    copy = strdup(arch);
+    if (!copy)
+        return NULL;
+    memmove(&grown[at + 1], &grown[at], (settings->local_len - at) * sizeof(*grown));
+    settings->local_len++;
+    grown[at] = (struct local_workers){.arch = copy};
+    return &grown[at];
+}
+
+static int add_local(struct settings *settings, const char *arch, const char *virt, unsigned count,
+                     struct error *err)
+{
+    struct local_workers *entry;
+    enum backend backend = backend_from_name(virt);
+
+    if (count == 0)
+        return 0;
+    entry = local_entry(settings, arch);
+    if (!entry)
+        return error_oom(err);
+    entry->count[backend] = count;
+    return 0;
+}
+
+OPTION_PARSER(option_local_workers)
+{
+    static const struct counts counts = {
+        .outer = "an architecture",
+        .inner = "null, unshare, qemu, schroot, podman or lxc",
+        .outer_ok = is_arch,
+        .inner_ok = is_backend,
+        .add = add_local,
+    };
+    int r;
+
+    r = parse_counts(&counts, option->name, text, settings, err);
+    if (r < 0)
+        return r;
+    for (unsigned b = BACKEND_QEMU; b < BACKEND_COUNT; b++)
+        if (settings_count(settings, (enum backend)b) > 0)
+            return error_set(err, -ENOTSUP, "this version runs null and unshare only, not %s",
+                             backend_name((enum backend)b));
+    return 0;
+}
+
+// ---- single values
+
+OPTION_PARSER(option_base64)
+{
+    size_t n = 0;
+    size_t padding = 0;
+
+    (void)option, (void)settings;
+    for (const char *c = text; *c; c++) {
+        if (strchr(" \t\r\n", *c))
+            continue;
+        n++;
+        if (*c == '=')
+            padding++;
+        else if (padding || !strchr(UPPER LOWER DIGITS "+/", *c))
+            return error_set(err, -EINVAL, "expected base64");
+    }
+    if (n % 4 || padding > 2)
+        return error_set(err, -EINVAL, "expected base64, got a length that it cannot have");
+    return 0;
+}
+
+static bool is_url_of(const char *text, const char *const *schemes)
+{
+    for (; *text && *schemes; schemes++)
+        if (str_starts_with(text, *schemes) && text[strlen(*schemes)] != '\0')
+            break;
+    if (!*text || !*schemes)
+        return false;
+    for (; *text; text++)
+        if ((unsigned char)*text <= 0x20 || *text == 0x7f || strchr("\"'<>\\^`{}|", *text))
+            return false;
+    return true;
+}
+
+// A password in an address would show up in the list of processes and in logs.
+static bool has_credentials(const char *url)
+{
+    const char *host = strstr(url, "://") + 3;
+
+    return memchr(host, '@', strcspn(host, "/?#")) != NULL;
+}
+
+OPTION_PARSER(option_url)
+{
+    static const char *const schemes[] = {"http://", "https://", NULL};
+
+    if (!*text)
+        return option_store(option, text, settings, err);
+    if (!is_url_of(text, schemes))
+        return error_set(err, -EINVAL, "expected an address http://… or https://…, got \"%s\"",
+                         text);
+    if (has_credentials(text))
+        return error_set(err, -EINVAL, "expected an address without user and password");
+    return option_store(option, text, settings, err);
+}
+
+OPTION_PARSER(option_git_url)
+{
+    static const char *const schemes[] = {"https://", "http://", "git://", "file:///", NULL};
+    const char *hash = strchr(text, '#');
+
+    (void)option, (void)settings;
+    if (!*text)
+        return 0;
+    if (!is_url_of(text, schemes))
+        return error_set(err, -EINVAL, "expected a git URL https://…, got \"%s\"", text);
+    if (has_credentials(text))
+        return error_set(err, -EINVAL, "expected a git URL without user and password");
+    if (hash && (!is_made_of(hash + 1, LOWER UPPER DIGITS "._/+-") || hash[1] == '-'))
+        return error_set(err, -EINVAL, "expected the name of a branch behind '#', got \"%s\"",
+                         hash + 1);
+    return 0;
+}
+
+OPTION_PARSER(option_source)
+{
+    const char *hash = strchr(text, '#');
+    int r;
+
+    if (strcmp(text, "archive") == 0)
+        return 0;
+    if (!*text)
+        return error_set(err, -EINVAL, "expected archive or a git URL, got nothing");
+    r = option_git_url(option, text, settings, err);
+    if (r < 0)
+        return r;
+    settings->source_url = hash ? strndup(text, (size_t)(hash - text)) : strdup(text);
+    if (hash)
+        settings->source_branch = strdup(hash + 1);
+    if (!settings->source_url || (hash && !settings->source_branch))
+        return error_oom(err);
+    return 0;
+}
+
+OPTION_PARSER(option_hostname)
+{
+    if (!is_made_of(text, LOWER UPPER DIGITS ".-:[]") || strlen(text) > 253)
+        return error_set(err, -EINVAL, "expected the name of a host, got \"%s\"", text);
+    return option_store(option, text, settings, err);
+}
+
+OPTION_PARSER(option_authorization)
+{
+    static const char *const modes[] = {"launchpad", "login", "api-key", "open"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        if (strcmp(text, modes[i]) != 0)
+            continue;
+        if (strcmp(text, "login") == 0)
+            return error_set(err, -ENOTSUP,
+                             "this version does not log people in; use api-key or open");
+        return option_store(option, text, settings, err);
+    }
+    return error_set(err, -EINVAL, "expected launchpad, login, api-key or open, got \"%s\"", text);
+}
+
+OPTION_PARSER(option_word)
+{
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c <= 0x20 || *c == 0x7f)
+            return error_set(err, -EINVAL, "expected one word, got \"%s\"", text);
+    if (!*text && *option->text)
+        return error_set(err, -EINVAL, "expected a name, got nothing");
+    return option_store(option, text, settings, err);
+}
+
+OPTION_PARSER(option_secret)
+{
+    if (*text && !str_starts_with(text, "secret:"))
+        return error_set(err, -EINVAL, "expected the address of a secret, secret:…");
+    return option_store(option, text, settings, err);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/options.h"
+
+#include "base/buf.h"
+#include "charm/option_values.h"
+#include "data/json.h"
+
+#define NOT_STORED OPTION_NOT_STORED
+#define AT(member) offsetof(struct settings, member)
+#define TEXT(n, fallback, parser, place, lacks)                                                    \
+    {                                                                                              \
+        .name = (n), .type = OPTION_STRING, .text = (fallback), .parse = (parser),                 \
+        .offset = (place), .missing = (lacks)                                                      \
+    }
+#define NUMBER(n, fallback, low, high, place)                                                      \
+    {                                                                                              \
+        .name = (n), .type = OPTION_INT, .number = (fallback), .min = (low), .max = (high),        \
+        .offset = (place)                                                                          \
+    }
+#define SECRET(n, place, lacks)                                                                    \
+    {                                                                                              \
+        .name = (n), .type = OPTION_SECRET, .text = "", .parse = option_secret, .offset = (place), \
+        .missing = (lacks)                                                                         \
+    }
+
+#define NO_OPENSTACK "does not run OpenStack workers"
+#define NO_SWIFT "does not use Swift: results go to the built-in store"
+#define NO_LOGIN "does not log people in"
+#define NO_GITHUB "does not take requests from GitHub"
+#define NO_INFLUX "does not push metrics"
+
+const struct option options_table[] = {
+    TEXT("roles", "worker web", option_roles, NOT_STORED, NULL),
+    TEXT("releases", "noble", option_releases, NOT_STORED, NULL),
+    TEXT("n-workers", "", option_region_workers, NOT_STORED, NO_OPENSTACK),
+    TEXT("lxd-remotes", "", option_remotes, NOT_STORED, "does not run LXD workers"),
+    TEXT("local-workers", "", option_local_workers, NOT_STORED, NULL),
+    TEXT("novarcs", "", option_base64, NOT_STORED, NO_OPENSTACK),
+    SECRET("novarcs-secret", NOT_STORED, NO_OPENSTACK),
+    TEXT("worker-default-flavor", "cpu2-ram4-disk20", option_word, NOT_STORED, NO_OPENSTACK),
+    TEXT("worker-big-flavor", "cpu4-ram8-disk100", option_word, NOT_STORED, NO_OPENSTACK),
+    TEXT("worker-image", "", NULL, NOT_STORED, NO_OPENSTACK),
+    TEXT("worker-network", "", option_word, NOT_STORED, NO_OPENSTACK),
+    TEXT("worker-security-group", "", option_word, NOT_STORED, NO_OPENSTACK),
+    TEXT("worker-keypair", "", option_word, NOT_STORED, NO_OPENSTACK),
+    TEXT("worker-args", "", NULL, AT(worker_args), NULL),
+    TEXT("worker-setup-command", "", NULL, AT(setup_command), NULL),
+    TEXT("worker-setup-command2", "", NULL, AT(setup_command2), NULL),
+    NUMBER("worker-upstream-percentage", 20, 0, 100, AT(upstream_percentage)),
+    NUMBER("retry-delay", 300, 0, 86400, AT(retry_delay_s)),
+    NUMBER("drain-timeout", 0, 0, 604800, AT(drain_timeout_s)),
+    TEXT("mirror", "", option_url, AT(mirror), NULL),
+    TEXT("autopkgtest-source", "archive", option_source, NOT_STORED, NULL),
+    TEXT("package-configs-source", "", option_git_url, NOT_STORED,
+         "does not fetch per-package lists: they are the files in "
+         "/var/lib/autopkgtest-cloud/package-configs"),
+    TEXT("swift-auth-url", "", option_url, NOT_STORED, NO_SWIFT),
+    TEXT("swift-username", "", NULL, NOT_STORED, NO_SWIFT),
+    TEXT("swift-project-name", "", NULL, NOT_STORED, NO_SWIFT),
+    TEXT("swift-project-domain-name", "", NULL, NOT_STORED, NO_SWIFT),
+    TEXT("swift-user-domain-name", "", NULL, NOT_STORED, NO_SWIFT),
+    TEXT("swift-region", "", NULL, NOT_STORED, NO_SWIFT),
+    TEXT("swift-password", "", NULL, NOT_STORED, NO_SWIFT),
+    SECRET("swift-secret", NOT_STORED, NO_SWIFT),
+    TEXT("storage-url-internal", "", option_url, NOT_STORED, NO_SWIFT),
+    TEXT("hostname", "localhost", option_hostname, AT(hostname), NULL),
+    NUMBER("http-port", 80, 1, 65535, AT(http_port)),
+    TEXT("authorization", "launchpad", option_authorization, AT(authorization), NULL),
+    TEXT("allowed-requestors", "autopkgtest-requestors", NULL, NOT_STORED, NO_LOGIN),
+    TEXT("login-url", "https://login.ubuntu.com/+openid", option_url, NOT_STORED, NO_LOGIN),
+    TEXT("launchpad-api-url", "https://api.launchpad.net/1.0/", option_url, NOT_STORED,
+         "does not ask Launchpad"),
+    TEXT("archive-url", "http://archive.ubuntu.com/ubuntu", option_url, NOT_STORED,
+         "does not read Sources indices"),
+    SECRET("github-secrets", NOT_STORED, NO_GITHUB),
+    SECRET("github-status-credentials", NOT_STORED, NO_GITHUB),
+    SECRET("external-web-requests-api-keys", AT(api_keys_secret), NULL),
+    SECRET("public-swift-creds", NOT_STORED, NO_SWIFT),
+    TEXT("influxdb-url", "", option_url, NOT_STORED, NO_INFLUX),
+    TEXT("influxdb-database", "", NULL, NOT_STORED, NO_INFLUX),
+    TEXT("influxdb-context", "", NULL, NOT_STORED, NO_INFLUX),
+    SECRET("influxdb-secret", NOT_STORED, NO_INFLUX),
+};
+const size_t options_table_len = ARRAY_SIZE(options_table);
+
+static int store_number(const struct option *option, int64_t value, struct settings *settings)
+{
+    char *place = (char *)settings + option->offset;
+
+    if (option->offset == AT(http_port))
+        settings->http_port = (uint16_t)value;
+    else
+        *(unsigned *)(void *)place = (unsigned)value;
+    return 0;
+}
+
+static int parse_number(const struct option *option, const json_t *value, struct settings *settings,
+                        struct error *err)
+{
+    int64_t number = option->number;
+
+    if (json_is_integer(value)) {
+        number = json_integer_value(value);
+    } else if (json_is_real(value)) {
+        double real = json_real_value(value);
+
+        if (!(real >= -1e15 && real <= 1e15) || real != (double)(int64_t)real)
+            return error_set(err, -EINVAL, "expected a whole number");
+        number = (int64_t)real;
+    } else if (value && !json_is_null(value)) {
+        return error_set(err, -EINVAL, "expected a whole number, got %s", json_type_name(value));
+    }
+    if (number < option->min || number > option->max)
+        return error_set(err, -EINVAL, "expected a whole number from %lld to %lld, got %lld",
+                         (long long)option->min, (long long)option->max, (long long)number);
+    return store_number(option, number, settings);
+}
+
+// Control characters would break out of the line of a settings file.
+static bool is_printable(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
+}
+
+// *ret_default tells whether the value is the one the option has anyway.
+static int parse_text(const struct option *option, const json_t *value, struct settings *settings,
+                      bool *ret_default, struct error *err)
+{
+    const char *text = option->text;
+
+    if (json_is_string(value))
+        text = json_string_value(value);
+    else if (value && !json_is_null(value))
+        return error_set(err, -EINVAL, "expected a string, got %s", json_type_name(value));
+    *ret_default = str_equal(text, option->text);
+    if (option->parse && (!*ret_default || !option->missing))
+        return option->parse(option, text, settings, err);
+    if (!option->parse && !is_printable(text))
+        return error_set(err, -EINVAL, "expected one line of text, got a control character in it");
+    return option_store(option, text, settings, err);
+}
+
+static int parse_option(const struct option *option, const json_t *value, const char *app,
+                        struct settings *settings, struct error *err)
+{
+    bool is_default = true;
+    int r;
+
+    r = option->type == OPTION_INT ? parse_number(option, value, settings, err)
+                                   : parse_text(option, value, settings, &is_default, err);
+    if (r < 0)
+        return error_prefix(err, r, "%s", option->name);
+    if (!is_default && option->missing)
+        return error_set(err, -ENOTSUP, "%s: this version %s; unset it: juju config %s --reset %s",
+                         option->name, option->missing, app, option->name);
+    return 0;
+}
+
+int options_parse(const json_t *config, const char *app, struct settings *ret, struct error *err)
+{
+    _cleanup_settings_ struct settings settings = {0};
+    _cleanup_error_ struct error unsupported = ERROR_INIT;
+    bool lacks = false;
+
+    for (size_t i = 0; i < options_table_len; i++) {
+        const struct option *option = &options_table[i];
+        _cleanup_error_ struct error why = ERROR_INIT;
+        int r;
+
+        r = parse_option(option, json_object_get(config, option->name), app, &settings, &why);
+        if (r == -ENOTSUP) {
+            if (!lacks)
+                error_set(&unsupported, r, "%s", error_message(&why));
+            lacks = true;
+        } else if (r < 0) {
+            return error_set(err, r, "%s", error_message(&why));
+        }
+    }
+    if (lacks)
+        return error_set(err, -ENOTSUP, "%s", error_message(&unsupported));
+    *ret = settings;
+    memset(&settings, 0, sizeof(settings));
+    return 0;
+}

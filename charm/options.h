@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The options of config.yaml as one table: name, type, default, how a value is checked and where it
+// goes, and whether what it controls exists in this version. A test holds table and config.yaml
+// against each other.
+#pragma once
+
+#include "charm/settings.h"
+
+enum option_type { OPTION_STRING, OPTION_INT, OPTION_SECRET };
+
+struct option {
+    const char *name;
+    enum option_type type;
+    const char *text; // default of a string; secrets have none
+    int64_t number;   // default of a whole number
+    int64_t min, max; // of a whole number
+    // Checks a text (a default is never given) and stores it. The message does not repeat the
+    // option's name, except where it comes from the YAML reader. NULL: any text without control
+    // characters.
+    int (*parse)(const struct option *option, const char *text, struct settings *settings,
+                 struct error *err);
+    size_t offset;       // of a char * or unsigned in struct settings that takes the value
+    const char *missing; // what this version does not do, "does not …"; NULL: it does it
+};
+#define OPTION_NOT_STORED SIZE_MAX
+
+extern const struct option options_table[];
+extern const size_t options_table_len;
+
+// Checks every option of `config` (as from config-get) and fills the settings. -EINVAL: a value
+// that is wrong; -ENOTSUP: one whose feature this version does not have; the message is the line
+// for the operator. `app` stands in the commands it names. Values out of range come before missing
+// features, else the order is the table's.
+int options_parse(const json_t *config, const char *app, struct settings *ret, struct error *err);

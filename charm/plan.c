@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/plan.h"
+
+#include "base/file.h"
+#include "charm/accounts.h"
+#include "charm/plan_internal.h"
+
+const char *plan_scratch_dir(const struct plan_input *input)
+{
+    return input->model->tmp_dir ? input->model->tmp_dir : DATA_DIR;
+}
+
+const char *plan_data_dir(const struct plan_input *input)
+{
+    return input->model->data_dir ? input->model->data_dir : DATA_DIR;
+}
+
+int plan_each_instance(const struct settings *settings,
+                       int (*each)(const struct instance *instance, void *userdata), void *userdata)
+{
+    for (size_t i = 0; i < settings->local_len; i++) {
+        struct instance instance = {.arch = settings->local[i].arch};
+
+        for (unsigned b = 0; b < BACKEND_COUNT; b++) {
+            instance.backend = (enum backend)b;
+            for (unsigned n = 0; n < settings->local[i].count[b]; n++) {
+                int r;
+
+                instance.number++;
+                r = each(&instance, userdata);
+                if (r < 0)
+                    return r;
+            }
+        }
+    }
+    return 0;
+}
+
+char *plan_instance_name(const struct instance *instance)
+{
+    return str_format("local-%s-%u", instance->arch, instance->number);
+}
+
+static int add_instance(const struct instance *instance, void *userdata)
+{
+    struct plan *plan = userdata;
+
+    return strv_take(&plan->instances, plan_instance_name(instance));
+}
+
+int plan_packages(const struct settings *settings, struct strv *ret)
+{
+    // What the program in a checkout needs, as the package's Depends say.
+    static const char *const from_git[] = {
+        "git",    "ca-certificates", "python3",      "python3-debian",
+        "procps", "apt-utils",       "libdpkg-perl", NULL};
+    static const char *const from_archive[] = {"autopkgtest", NULL};
+    // Fetching and unpacking a source package on the machine itself.
+    static const char *const for_null[] = {"dpkg-dev", NULL};
+    static const char *const for_unshare[] = {"mmdebstrap", "uidmap", NULL};
+    int r;
+
+    if (!settings->worker)
+        return 0;
+    r = strv_add_all(ret, settings->source_url ? from_git : from_archive);
+    if (r >= 0 && settings_count(settings, BACKEND_NULL) > 0)
+        r = strv_add_all(ret, for_null);
+    if (r >= 0 && settings_count(settings, BACKEND_UNSHARE) > 0)
+        r = strv_add_all(ret, for_unshare);
+    return r;
+}
+
+static int add_folder(struct plan *plan, char *path, mode_t mode, const char *user,
+                      const char *group)
+{
+    struct plan_folder *grown =
+        reallocarray(plan->folders, plan->folders_len + 1, sizeof(*plan->folders));
+
+    if (grown)
+        plan->folders = grown;
+    if (!grown || !path) {
+        free(path);
+        return -ENOMEM;
+    }
+    grown[plan->folders_len++] =
+        (struct plan_folder){.path = path, .mode = mode, .user = user, .group = group};
+    return 0;
+}
+
+static int add_folders(const struct plan_input *input, struct plan *plan)
+{
+    const char *data = plan_data_dir(input), *scratch = plan_scratch_dir(input);
+    int r;
+
+    // Sticky: the services make their files here, and cannot move away what is root's.
+    if ((r = add_folder(plan, strdup(ETC_DIR), 0750, "root", ACCOUNT)) < 0 ||
+        (r = add_folder(plan, strdup(DATA_DIR), 01775, "root", ACCOUNT)) < 0 ||
+        (r = add_folder(plan, strdup(DATA_DIR "/package-configs"), 0755, "root", "root")) < 0 ||
+        (r = add_folder(plan, strdup(ACCOUNT_HOME), 0750, ACCOUNT, ACCOUNT)) < 0)
+        return r;
+    if (strcmp(data, DATA_DIR) != 0 &&
+        (r = add_folder(plan, strdup(data), 01775, "root", ACCOUNT)) < 0)
+        return r;
+    if (input->settings->web &&
+        ((r = add_folder(plan, path_join(data, "store"), 0750, ACCOUNT, ACCOUNT)) < 0 ||
+         (r = add_folder(plan, path_join(data, "public"), 0755, ACCOUNT, ACCOUNT)) < 0))
+        return r;
+    if (input->settings->worker &&
+        ((r = add_folder(plan, path_join(scratch, "work"), 0755, ACCOUNT, ACCOUNT)) < 0 ||
+         (r = add_folder(plan, path_join(scratch, "spool"), 0750, ACCOUNT, ACCOUNT)) < 0))
+        return r;
+    return 0;
+}
+
+static int add_services(const struct plan_input *input, struct plan *plan)
+{
+    const struct settings *settings = input->settings;
+    bool broker = input->model->broker.state == BROKER_READY;
+    int r = 0;
+
+    // Without a broker there is nothing to take, without a store nowhere to put it.
+    plan->can_work = settings->worker && settings->web && broker;
+    plan->web = settings->web;
+    plan->indexer = settings->web && broker;
+    plan->port = settings->web ? settings->http_port : 0;
+    if (!settings->worker)
+        return 0;
+    r = plan_each_instance(settings, add_instance, plan);
+    for (size_t i = 0; plan->can_work && r >= 0 && i < plan->instances.len; i++)
+        r = strv_addf(&plan->workers, WORKER_PREFIX "%s.service", plan->instances.items[i]);
+    return r;
+}
+
+int plan_make(const struct plan_input *input, struct plan *ret, struct error *err)
+{
+    _cleanup_plan_ struct plan plan = {0};
+    int r;
+
+    if (plan_packages(input->settings, &plan.packages) < 0 || add_folders(input, &plan) < 0 ||
+        add_services(input, &plan) < 0)
+        return error_oom(err);
+    r = plan_files(input, &plan, err);
+    if (r < 0)
+        return r;
+    *ret = plan;
+    memset(&plan, 0, sizeof(plan));
+    return 0;
+}
+
+void plan_release(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->files_len; i++) {
+        free(plan->files[i].path);
+        free(plan->files[i].restart);
+        buf_release(&plan->files[i].content);
+    }
+    free(plan->files);
+    for (size_t i = 0; i < plan->folders_len; i++)
+        free(plan->folders[i].path);
+    free(plan->folders);
+    strv_release(&plan->packages);
+    strv_release(&plan->instances);
+    strv_release(&plan->workers);
+    memset(plan, 0, sizeof(*plan));
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What the unit should look like: files, folders, packages, services, port. Made from the settings
+// and what is known of the machine, as data; apply.h makes it so. Reads templates, changes nothing.
+#pragma once
+
+#include "charm/model.h"
+#include "charm/settings.h"
+
+#define ETC_DIR "/etc/autopkgtest-cloud"
+#define DATA_DIR "/var/lib/autopkgtest-cloud"
+#define UNIT_DIR "/etc/systemd/system"
+#define WORKER_TARGET "autopkgtest-worker.target"
+#define WORKER_PREFIX "autopkgtest-worker@"
+#define WEB_SERVICE "autopkgtest-web.service"
+#define INDEXER_SERVICE "autopkgtest-indexer.service"
+
+// Who reads a file, so must be told when it changes.
+enum {
+    READ_BY_SYSTEMD = 1 << 0,
+    READ_BY_WORKERS = 1 << 1,
+    READ_BY_WEB = 1 << 2,
+    READ_BY_INDEXER = 1 << 3,
+    READ_BY_APT = 1 << 4,
+    RESTARTS_WORKERS = 1 << 5, // workers see it only when they start: each restarts after its test
+};
+
+struct plan_file {
+    char *path; // without the root
+    struct buf content;
+    bool absent; // should not be there
+    mode_t mode;
+    const char *user, *group;
+    unsigned readers;
+    char *restart; // one more service that reads it; NULL: none
+};
+
+struct plan_folder {
+    char *path;
+    mode_t mode;
+    const char *user, *group;
+};
+
+struct plan {
+    struct plan_file *files;
+    size_t files_len;
+    struct plan_folder *folders;
+    size_t folders_len;
+    struct strv packages;
+    struct strv instances; // names of worker instances, "local-amd64-1"
+    struct strv workers;   // units of them that should run: all, or none while they cannot work
+    bool can_work;         // a worker, if there were one, would have a broker and a store
+    bool web, indexer;     // whether these services should run
+    unsigned port;         // to be open; 0: none
+};
+
+struct plan_input {
+    const char *root;
+    const struct model *model;
+    const struct settings *settings;
+    const json_t *api_keys;     // user -> key; NULL: none
+    const char *autopkgtest;    // program
+    const char *store_password; // of the built-in store
+    const char *arch;           // of this machine, for pages when no worker tells one
+};
+
+int plan_make(const struct plan_input *input, struct plan *ret, struct error *err);
+// Adds the names of packages that the settings need, beside those of the charm's own list.
+int plan_packages(const struct settings *settings, struct strv *ret);
+// Where results and database are: storage `data`, or the usual place.
+const char *plan_data_dir(const struct plan_input *input);
+void plan_release(struct plan *plan);
+
+#define _cleanup_plan_ _cleanup_(plan_release)

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/plan_internal.h"
+
+#include "base/file.h"
+#include "charm/accounts.h"
+#include "charm/apt_sources.h"
+#include "data/json.h"
+
+#define ALL_SERVICES (READ_BY_WORKERS | READ_BY_WEB | READ_BY_INDEXER)
+
+// Everything the helpers below need.
+struct making {
+    const struct plan_input *input;
+    struct plan *plan;
+    struct template_set *templates;
+    struct error *err;
+};
+
+struct plan_file *plan_file_add(struct plan *plan, const char *path, mode_t mode, unsigned readers)
+{
+    struct plan_file *grown = reallocarray(plan->files, plan->files_len + 1, sizeof(*plan->files));
+    struct plan_file *file;
+    char *copy = strdup(path);
+
+    if (grown)
+        plan->files = grown;
+    if (!grown || !copy) {
+        free(copy);
+        return NULL;
+    }
+    file = &grown[plan->files_len++];
+    *file = (struct plan_file){.path = copy,
+                               .content = BUF_INIT(BUF_OWN_MAX),
+                               .mode = mode,
+                               .user = "root",
+                               .group = "root",
+                               .readers = readers};
+    return file;
+}
+
+// Renders a template into a new file; `data` is taken over. With `wanted` false the file should not
+// be there.
+static int render(struct making *m, bool wanted, const char *name, const char *path, mode_t mode,
+                  unsigned readers, json_t *data)
+{
+    const struct template_options options = {.partials = m->templates, .strict = true};
+    _cleanup_json_ json_t *owned = data;
+    const struct template *t = template_set_find(m->templates, name);
+    struct plan_file *file = plan_file_add(m->plan, path, mode, readers);
+
+    if (!file)
+        return error_oom(m->err);
+    if (mode == 0640)
+        file->group = ACCOUNT;
+    file->absent = !wanted;
+    if (!wanted)
+        return 0;
+    if (!owned)
+        return error_oom(m->err);
+    if (!t)
+        return error_set(m->err, -ENOENT, "the charm has no template %s", name);
+    return template_render(t, owned, &options, &file->content, m->err);
+}
+
+static int add_instance(const struct instance *instance, void *userdata)
+{
+    json_t *list = userdata;
+    _cleanup_free_ char *name = plan_instance_name(instance);
+    const char *args =
+        instance->backend == BACKEND_UNSHARE ? "--release $RELEASE --arch $ARCHITECTURE" : "";
+    json_t *item;
+
+    if (!name)
+        return -ENOMEM;
+    item = json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "cloud", "local", "arch",
+                     instance->arch, "backend", backend_name(instance->backend), "args", args);
+    return json_array_append_new(list, item);
+}
+
+// Mustache takes any string for true; an option that is not set must be false.
+static json_t *text_or_false(const char *text)
+{
+    return str_empty(text) ? json_false() : json_string(text);
+}
+
+static json_t *worker_data(const struct plan_input *in)
+{
+    const struct settings *s = in->settings;
+    _cleanup_free_ char *work = path_join(plan_scratch_dir(in), "work");
+    _cleanup_free_ char *spool = path_join(plan_scratch_dir(in), "spool");
+    _cleanup_free_ char *releases = strv_join(&s->releases, " ");
+    json_t *instances = json_array();
+    json_t *item;
+    size_t i;
+
+    if (!work || !spool || !releases || !instances ||
+        plan_each_instance(s, add_instance, instances) < 0) {
+        json_decref(instances);
+        return NULL;
+    }
+    json_array_foreach (instances, i, item) {
+        const char *args = json_string_value(json_object_get(item, "args"));
+
+        if (!str_empty(s->worker_args))
+            args = s->worker_args;
+        (void)json_object_set_new(item, "args", text_or_false(args));
+    }
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "unit", in->model->unit,
+        "releases", releases, "autopkgtest", in->autopkgtest, "work-dir", work, "spool-dir", spool,
+        "lists-dir", DATA_DIR "/package-configs", "retry-delay", (json_int_t)s->retry_delay_s,
+        "upstream-percentage", (json_int_t)s->upstream_percentage, "setup-command",
+        text_or_false(s->setup_command), "setup-command2", text_or_false(s->setup_command2),
+        "mirror", text_or_false(s->mirror), "instances", instances);
+}
+
+static char *architectures(const struct plan_input *in)
+{
+    _cleanup_strv_ struct strv names = STRV_INIT;
+
+    for (size_t i = 0; i < in->settings->local_len; i++)
+        if (strv_add(&names, in->settings->local[i].arch) < 0)
+            return NULL;
+    if (names.len == 0 && strv_add(&names, in->arch) < 0)
+        return NULL;
+    return strv_join(&names, " ");
+}
+
+static json_t *web_data(const struct plan_input *in)
+{
+    const struct settings *s = in->settings;
+    _cleanup_free_ char *releases = strv_join(&s->releases, " ");
+    _cleanup_free_ char *archs = architectures(in);
+
+    if (!releases || !archs)
+        return NULL;
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:b, s:s}", "unit", in->model->unit,
+                     "hostname", s->hostname, "port", (json_int_t)s->http_port, "releases",
+                     releases, "architectures", archs, "authorization", s->authorization,
+                     "api-keys", in->api_keys != NULL, "data-dir", plan_data_dir(in));
+}
+
+static json_t *broker_data(const struct broker *broker)
+{
+    _cleanup_free_ char *hosts = strv_join(&broker->hosts, " ");
+
+    if (!hosts || broker->hosts.len == 0)
+        return NULL;
+    return json_pack("{s:s, s:s, s:I, s:s, s:i, s:b}", "host", broker->hosts.items[0], "hosts",
+                     hosts, "port", (json_int_t)broker->port, "password", broker->password, "tls",
+                     broker->tls ? 1 : 0, "ca", broker->ca.len > 0);
+}
+
+static json_t *store_data(const struct plan_input *in)
+{
+    return json_pack("{s:s, s:I}", "password", in->store_password, "port",
+                     (json_int_t)in->settings->http_port);
+}
+
+static json_t *proxy_data(const struct model *model)
+{
+    return json_pack("{s:o, s:o, s:o}", "http-proxy", text_or_false(model->http_proxy),
+                     "https-proxy", text_or_false(model->https_proxy), "no-proxy",
+                     text_or_false(model->no_proxy));
+}
+
+// The broker's address for people: in the home of user ubuntu, where there is one.
+static int add_people_copy(struct making *m, bool wanted)
+{
+    static const char name[] = "ubuntu";
+    const struct plan_file *original = &m->plan->files[m->plan->files_len - 1];
+    _cleanup_free_ char *home = NULL, *path = NULL;
+    size_t at = m->plan->files_len - 1;
+    struct plan_file *file;
+    uid_t uid;
+    gid_t gid;
+
+    (void)original;
+    if (account_user(m->input->root, name, &uid, &home, NULL) < 0 ||
+        account_group(m->input->root, name, &gid, NULL) < 0 || !home || home[0] != '/')
+        return 0;
+    path = path_join(home, "rabbitmq.cred");
+    file = path ? plan_file_add(m->plan, path, 0600, 0) : NULL;
+    if (!file)
+        return error_oom(m->err);
+    file->user = file->group = name;
+    file->absent = !wanted;
+    original = &m->plan->files[at];
+    if (wanted && buf_add(&file->content, buf_str(&original->content), original->content.len) < 0)
+        return error_oom(m->err);
+    return 0;
+}
+
+static int add_broker(struct making *m)
+{
+    const struct broker *broker = &m->input->model->broker;
+    bool ready = broker->state == BROKER_READY;
+    struct plan_file *ca;
+    int r;
+
+    ca = plan_file_add(m->plan, ETC_DIR "/rabbitmq-ca.pem", 0640, ALL_SERVICES);
+    if (!ca)
+        return error_oom(m->err);
+    ca->group = ACCOUNT;
+    ca->absent = !ready || broker->ca.len == 0;
+    if (!ca->absent && buf_add(&ca->content, buf_str(&broker->ca), broker->ca.len) < 0)
+        return error_oom(m->err);
+    r = render(m, ready, "rabbitmq.cred", ETC_DIR "/rabbitmq.cred", 0640, ALL_SERVICES,
+               ready ? broker_data(broker) : NULL);
+    return r < 0 ? r : add_people_copy(m, ready);
+}
+
+static int add_api_keys(struct making *m)
+{
+    const json_t *keys = m->input->api_keys;
+    struct plan_file *file = plan_file_add(m->plan, ETC_DIR "/api-keys.json", 0640, READ_BY_WEB);
+
+    if (!file)
+        return error_oom(m->err);
+    file->group = ACCOUNT;
+    file->absent = !keys || !m->input->settings->web;
+    if (!file->absent &&
+        (json_write(keys, &file->content) < 0 || buf_add_char(&file->content, '\n') < 0))
+        return error_oom(m->err);
+    return 0;
+}
+
+static int add_settings_files(struct making *m)
+{
+    const struct plan_input *in = m->input;
+    const struct settings *s = in->settings;
+    int r;
+
+    if ((r = render(m, s->worker, "worker.conf", ETC_DIR "/worker.conf", 0640, READ_BY_WORKERS,
+                    worker_data(in))) < 0 ||
+        (r = render(m, s->web, "web.conf", ETC_DIR "/web.conf", 0640, READ_BY_WEB | READ_BY_INDEXER,
+                    web_data(in))) < 0 ||
+        (r = render(m, s->web, "store.cred", ETC_DIR "/store.cred", 0640, READ_BY_WEB,
+                    store_data(in))) < 0 ||
+        (r = render(m, s->web, "swift.cred", ETC_DIR "/swift.cred", 0640, READ_BY_WORKERS,
+                    store_data(in))) < 0 ||
+        (r = render(m, true, "proxy.env", ETC_DIR "/proxy.env", 0640, READ_BY_WEB | READ_BY_INDEXER,
+                    proxy_data(in->model))) < 0)
+        return r;
+    if ((r = add_broker(m)) < 0 || (r = add_api_keys(m)) < 0)
+        return r;
+    return 0;
+}
+
+static json_t *unit_data(const struct plan_input *in, const char *dir)
+{
+    return json_pack("{s:s, s:b}", "write-paths", dir, "low-port", in->settings->http_port < 1024);
+}
+
+static int add_null_dropin(const struct instance *instance, void *userdata)
+{
+    struct making *m = userdata;
+    _cleanup_free_ char *name = plan_instance_name(instance);
+    _cleanup_free_ char *unit = str_format(WORKER_PREFIX "%s.service", name ? name : "");
+    _cleanup_free_ char *path = str_format(UNIT_DIR "/%s.d/null.conf", unit ? unit : "");
+    int r;
+
+    if (!name || !unit || !path)
+        return error_oom(m->err);
+    r = render(m, instance->backend == BACKEND_NULL && m->input->settings->worker, "null.conf",
+               path, 0644, READ_BY_SYSTEMD, json_object());
+    if (r >= 0)
+        m->plan->files[m->plan->files_len - 1].restart = TAKE_PTR(unit);
+    return r;
+}
+
+static int add_units(struct making *m)
+{
+    const struct plan_input *in = m->input;
+    const struct settings *s = in->settings;
+    int r;
+
+    // Units of a role that is gone stay: a worker that finishes its last test still needs them.
+    if (s->worker &&
+        ((r = render(m, true, "autopkgtest-worker.target", UNIT_DIR "/" WORKER_TARGET, 0644,
+                     READ_BY_SYSTEMD, json_object())) < 0 ||
+         (r = render(m, true, "autopkgtest-worker@.service", UNIT_DIR "/" WORKER_PREFIX ".service",
+                     0644, READ_BY_SYSTEMD | RESTARTS_WORKERS,
+                     unit_data(in, plan_scratch_dir(in)))) < 0))
+        return r;
+    if (s->web &&
+        ((r = render(m, true, "autopkgtest-web.service", UNIT_DIR "/" WEB_SERVICE, 0644,
+                     READ_BY_SYSTEMD | READ_BY_WEB, unit_data(in, plan_data_dir(in)))) < 0 ||
+         (r = render(m, true, "autopkgtest-indexer.service", UNIT_DIR "/" INDEXER_SERVICE, 0644,
+                     READ_BY_SYSTEMD | READ_BY_INDEXER, unit_data(in, plan_data_dir(in)))) < 0))
+        return r;
+    return plan_each_instance(s, add_null_dropin, m);
+}
+
+static int add_apt_sources(struct making *m)
+{
+    bool wanted =
+        m->input->settings->worker && settings_count(m->input->settings, BACKEND_NULL) > 0;
+    _cleanup_buf_ struct buf list = BUF_INIT(BUF_OWN_MAX), deb822 = BUF_INIT(BUF_OWN_MAX);
+    static const char *const paths[] = {APT_SOURCES_LIST, APT_SOURCES_DEB822};
+    struct buf *const texts[] = {&list, &deb822};
+    int r;
+
+    r = wanted ? apt_sources_make(m->input->root, &list, &deb822, m->err) : 0;
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+        struct plan_file *file = plan_file_add(m->plan, paths[i], 0644, READ_BY_APT);
+
+        if (!file)
+            return error_oom(m->err);
+        file->absent = texts[i]->len == 0;
+        if (buf_addf(&file->content,
+                     "# Sources of what this machine takes binary packages of, for "
+                     "tests on the machine itself.\n%s",
+                     buf_str(texts[i])) < 0)
+            return error_oom(m->err);
+    }
+    return 0;
+}
+
+int plan_files(const struct plan_input *input, struct plan *plan, struct error *err)
+{
+    static const char *const folders[] = {"conf", "systemd"};
+    _cleanup_(template_set_freep) struct template_set *templates = template_set_new();
+    struct making m = {.input = input, .plan = plan, .templates = templates, .err = err};
+    int r;
+
+    if (!templates)
+        return error_oom(err);
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+        _cleanup_free_ char *dir =
+            str_format("%s/templates/%s", input->model->charm_dir, folders[i]);
+
+        if (!dir)
+            return error_oom(err);
+        r = template_set_load(templates, dir, err);
+        if (r < 0)
+            return r;
+    }
+    if ((r = add_settings_files(&m)) < 0 || (r = add_units(&m)) < 0 ||
+        (r = add_apt_sources(&m)) < 0)
+        return r;
+    return 0;
+}

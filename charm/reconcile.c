@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/reconcile.h"
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "charm/juju.h"
+#include "charm/options.h"
+#include "charm/owner.h"
+#include "charm/source.h"
+#include "charm/status.h"
+#include "data/json.h"
+
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+struct run {
+    const char *root;
+    struct model model;
+    struct state state;
+    struct settings settings;
+    json_t *api_keys;
+    char *autopkgtest;
+    struct status status;
+    bool usable; // there are settings to work with
+};
+
+static void run_release(struct run *run)
+{
+    model_release(&run->model);
+    state_release(&run->state);
+    settings_release(&run->settings);
+    json_decref(run->api_keys);
+    free(run->autopkgtest);
+    status_release(&run->status);
+}
+
+// ---- settings
+
+// 0, or 1 when the operator has to do something first (the status says what).
+static int blocked(struct run *run, const char *message, struct error *err)
+{
+    return status_add(&run->status, STATUS_BLOCKED, "%s", message) < 0 ? error_oom(err) : 1;
+}
+
+static int take_api_keys(struct run *run, struct error *err)
+{
+    static const char option[] = "external-web-requests-api-keys";
+    const char *uri = run->settings.api_keys_secret;
+    _cleanup_error_ struct error why = ERROR_INIT;
+    _cleanup_free_ char *message = NULL;
+    int r;
+
+    if (!run->settings.web || str_empty(uri))
+        return 0;
+    r = juju_secret_get(uri, &run->api_keys, &why);
+    if (r >= 0)
+        return 0;
+    if (r != -EACCES && r != -ENOENT)
+        return error_set(err, r, "%s", error_message(&why));
+    message = r == -EACCES ? str_format("%s: the secret is not granted: juju grant-secret NAME %s",
+                                        option, run->model.app)
+                           : str_format("%s: there is no such secret", option);
+    return message ? blocked(run, message, err) : error_oom(err);
+}
+
+static int take_source(struct run *run, struct error *err)
+{
+    const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
+    _cleanup_strv_ struct strv packages = STRV_INIT;
+    _cleanup_error_ struct error why = ERROR_INIT;
+    _cleanup_free_ char *message = NULL;
+    int r;
+
+    if (!run->settings.worker || !run->settings.source_url) {
+        run->autopkgtest = strdup("/usr/bin/autopkgtest");
+        return run->autopkgtest ? 0 : error_oom(err);
+    }
+    if (plan_packages(&run->settings, &packages) < 0)
+        return error_oom(err);
+    r = apply_packages(&a, &packages, false, err);
+    if (r < 0)
+        return r;
+    r = source_ensure(run->root, &run->state, run->settings.source_url, run->settings.source_branch,
+                      &run->autopkgtest, &why);
+    if (r >= 0)
+        return 0;
+    if (r != -EIO && r != -ENOENT && r != -ETIMEDOUT)
+        return error_set(err, r, "%s", error_message(&why));
+    message = str_format("autopkgtest-source: %s", error_message(&why));
+    return message ? blocked(run, message, err) : error_oom(err);
+}
+
+// Checks one set of option values and fetches what it refers to. 1: the operator has to act.
+static int try_config(struct run *run, const json_t *config, struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r;
+
+    settings_release(&run->settings);
+    r = options_parse(config, run->model.app, &run->settings, &why);
+    if (r == -EINVAL || r == -ENOTSUP)
+        return blocked(run, error_message(&why), err);
+    if (r < 0)
+        return error_set(err, r, "%s", error_message(&why));
+    r = take_api_keys(run, err);
+    return r ? r : take_source(run, err);
+}
+
+// The options as they are; with something wrong in them the last ones that were right, so that
+// everything else (a new password of the broker) still reaches the services.
+static int choose_settings(struct run *run, struct error *err)
+{
+    const json_t *last = state_value(&run->state, "config");
+    int r;
+
+    r = try_config(run, run->model.config, err);
+    if (r == 0) {
+        run->usable = true;
+        return state_set_value(&run->state, "config", run->model.config, err);
+    }
+    if (r < 0 || !last)
+        return r < 0 ? r : 0;
+    json_decref(TAKE_PTR(run->api_keys));
+    r = try_config(run, last, err);
+    run->usable = r == 0;
+    return r < 0 ? r : 0;
+}
+
+// ---- the machine
+
+// The built-in store's password: made once, then kept.
+static int store_password(const struct run *run, char **ret, struct error *err)
+{
+    _cleanup_free_ char *path = str_format("%s" ETC_DIR "/store.cred", run->root);
+    _cleanup_buf_ struct buf text = BUF_INIT(64 * 1024);
+    static const char key[] = "SWIFT_PASSWORD=";
+    unsigned char random[24];
+    const char *line;
+
+    if (!path)
+        return error_oom(err);
+    if (file_read(path, &text, NULL) == 0 && (line = strstr(buf_str(&text), key)) &&
+        (line == text.data || line[-1] == '\n')) {
+        line += strlen(key);
+        *ret = strndup(line, strcspn(line, "\n"));
+        if (!*ret)
+            return error_oom(err);
+        if (**ret)
+            return 0;
+        free(TAKE_PTR(*ret));
+    }
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        return error_errno(err, -EIO, "cannot make a password");
+    *ret = malloc(2 * sizeof(random) + 1);
+    if (!*ret)
+        return error_oom(err);
+    hex_encode(random, sizeof(random), *ret);
+    return 0;
+}
+
+// Debian's name of this machine's architecture, as far as the charm is built for it.
+static const char *machine_arch(void)
+{
+    static const char *const names[][2] = {{"x86_64", "amd64"},
+                                           {"aarch64", "arm64"},
+                                           {"ppc64le", "ppc64el"},
+                                           {"armv7l", "armhf"},
+                                           {"i686", "i386"}};
+    static struct utsname machine;
+
+    if (uname(&machine) < 0)
+        return "amd64";
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(machine.machine, names[i][0]) == 0)
+            return names[i][1];
+    return machine.machine; // riscv64, s390x
+}
+
+static int make_it_so(struct run *run, struct error *err)
+{
+    const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
+    _cleanup_plan_ struct plan plan = {0};
+    _cleanup_unit_states_ struct unit_states states = {0};
+    _cleanup_free_ char *password = NULL, *port = NULL;
+    struct plan_input input = {.root = run->root,
+                               .model = &run->model,
+                               .settings = &run->settings,
+                               .api_keys = run->api_keys,
+                               .autopkgtest = run->autopkgtest,
+                               .arch = machine_arch()};
+    int r;
+
+    r = store_password(run, &password, err);
+    if (r < 0)
+        return r;
+    input.store_password = password;
+    if ((r = plan_make(&input, &plan, err)) < 0 ||
+        (r = apply_data_dir(&a, plan_data_dir(&input), err)) < 0 ||
+        (r = apply_files(&a, &plan, err)) < 0 || (r = apply_services(&a, &plan, &states, err)) < 0)
+        return r;
+    port = str_format("%u", plan.port);
+    if (!port)
+        return error_oom(err);
+    if (!state_is(&run->state, "port", port)) {
+        const char *old = state_get(&run->state, "port");
+        uint64_t number = 0;
+
+        if (old && parse_uint(old, 0, 65535, &number, NULL) == 0 && number > 0 &&
+            (r = juju_port(false, (unsigned)number, err)) < 0)
+            return r;
+        if ((plan.port > 0 && (r = juju_port(true, plan.port, err)) < 0) ||
+            (r = state_set(&run->state, "port", port, err)) < 0)
+            return r;
+    }
+    if (status_add_model(&run->status, &run->model, &run->settings, run->api_keys != NULL) < 0 ||
+        status_add_services(&run->status, &plan, &states, run->model.unit) < 0)
+        return error_oom(err);
+    return 0;
+}
+
+// ---- what others are told
+
+// The account we ask the broker for. There is no key `admin`: any value of it, even "false", makes
+// an administrator.
+static int publish_broker(const struct run *run, struct error *err)
+{
+    _cleanup_json_ json_t *data = json_pack("{s:s, s:s}", "username", "autopkgtest", "vhost", "/");
+
+    if (!run->model.broker.relation)
+        return 0;
+    return data ? juju_relation_set(run->model.broker.relation, data, err) : error_oom(err);
+}
+
+static int publish_website(const struct run *run, struct error *err)
+{
+    _cleanup_free_ char *address = NULL, *port = NULL;
+    _cleanup_json_ json_t *data = NULL;
+    json_t *id;
+    size_t i;
+    int r;
+
+    if (!run->usable || json_array_size(run->model.website) == 0)
+        return 0;
+    r = juju_ingress_address("website", &address, err);
+    if (r < 0)
+        return r;
+    // A key that is set to nothing is removed.
+    port = str_format("%u", (unsigned)run->settings.http_port);
+    data = port ? json_pack("{s:s, s:s}", "hostname", run->settings.web ? address : "", "port",
+                            run->settings.web ? port : "")
+                : NULL;
+    if (!data)
+        return error_oom(err);
+    json_array_foreach (run->model.website, i, id) {
+        r = juju_relation_set(json_string_value(id), data, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int publish(const struct run *run, struct error *err)
+{
+    enum hook hook = run->model.hook;
+    bool first =
+        hook == HOOK_RELATION_CREATED || hook == HOOK_RELATION_JOINED || hook == HOOK_UPGRADE_CHARM;
+    int r = 0;
+
+    if (first)
+        r = publish_broker(run, err);
+    if (r >= 0 && (first || hook == HOOK_CONFIG_CHANGED))
+        r = publish_website(run, err);
+    return r;
+}
+
+static int tell_version(struct run *run, struct error *err)
+{
+    int r;
+
+    if (state_is(&run->state, "version", VERSION))
+        return 0;
+    r = juju_version_set(VERSION, err);
+    return r < 0 ? r : state_set(&run->state, "version", VERSION, err);
+}
+
+// ---- hooks
+
+// What this hook makes stale of what the unit remembers.
+static int forget(struct run *run, struct error *err)
+{
+    static const char *const services[] = {"systemd", "workers", "web", "indexer"};
+    const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
+    enum hook hook = run->model.hook;
+    int r = 0;
+
+    // Juju drops a port that was opened by a hook that failed later.
+    if (hook == HOOK_INSTALL || hook == HOOK_START || hook == HOOK_UPGRADE_CHARM)
+        r = state_set(&run->state, "port", NULL, err);
+    // Programs, templates and pages are new.
+    for (size_t i = 0; hook == HOOK_UPGRADE_CHARM && i < ARRAY_SIZE(services) && r >= 0; i++)
+        r = apply_remember(&a, services[i], err);
+    return r;
+}
+
+// The folder of running tests goes away: they cannot go on.
+static int leave_storage(struct run *run, struct error *err)
+{
+    const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
+    const char *id = getenv("JUJU_STORAGE_ID");
+
+    if (run->model.hook != HOOK_STORAGE_DETACHING || !id || !str_starts_with(id, "tmp/"))
+        return 0;
+    return apply_drain(&a, run->settings.drain_timeout_s, err);
+}
+
+// Juju attaches storage before it runs install: then there is nothing yet to move.
+static bool is_before_install(const struct run *run)
+{
+    _cleanup_free_ char *link = str_format("%s/opt/autopkgtest-cloud", run->root);
+    struct stat st;
+
+    return run->model.hook == HOOK_STORAGE_ATTACHED && link && lstat(link, &st) < 0;
+}
+
+static int converge(struct run *run, struct error *err)
+{
+    int r;
+
+    if ((r = forget(run, err)) < 0 || (r = model_read(&run->model, &run->state, err)) < 0)
+        return r;
+    if (is_before_install(run))
+        return status_add(&run->status, STATUS_MAINTENANCE, "storage attached") < 0 ? error_oom(err)
+                                                                                    : 0;
+    r = choose_settings(run, err);
+    if (r < 0)
+        return r;
+    if (run->usable && (r = leave_storage(run, err)) < 0)
+        return r;
+    if (run->usable && (r = make_it_so(run, err)) < 0)
+        return r;
+    if ((r = publish(run, err)) < 0)
+        return r;
+    return tell_version(run, err);
+}
+
+static int stop(struct run *run, struct error *err)
+{
+    const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
+    _cleanup_error_ struct error ignored = ERROR_INIT;
+    unsigned drain = 0;
+    int r;
+
+    r = juju_config_get(&run->model.config, err);
+    if (r < 0)
+        return r;
+    if (options_parse(run->model.config, run->model.app, &run->settings, &ignored) >= 0)
+        drain = run->settings.drain_timeout_s;
+    r = apply_stop(&a, drain, err);
+    if (r < 0)
+        return r;
+    return status_add(&run->status, STATUS_MAINTENANCE, "stopped") < 0 ? error_oom(err) : 0;
+}
+
+static int remove_all(struct run *run, struct error *err)
+{
+    const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
+    int r;
+
+    r = apply_remove(&a, err);
+    if (r < 0)
+        return r;
+    run->state.changed = false; // its file is gone
+    r = juju_log("INFO",
+                 "results and results that were not uploaded stay in " DATA_DIR
+                 "; remove it when they are not needed",
+                 err);
+    if (r < 0)
+        return r;
+    return status_add(&run->status, STATUS_MAINTENANCE, "removed") < 0 ? error_oom(err) : 0;
+}
+
+static int act(struct run *run, struct error *err)
+{
+    _cleanup_free_ char *other = NULL;
+    int r;
+
+    r = owner_claim(run->root, &run->model, &other, err);
+    if (r < 0)
+        return r;
+    if (other) {
+        r = status_add(&run->status, STATUS_BLOCKED,
+                       "%s runs on this machine already: give each unit a machine of its own: juju "
+                       "remove-unit %s; juju add-unit %s",
+                       other, run->model.unit, run->model.app);
+        return r < 0 ? error_oom(err) : 0;
+    }
+    switch (run->model.hook) {
+    case HOOK_STOP:
+        return stop(run, err);
+    case HOOK_REMOVE:
+        return remove_all(run, err);
+    default:
+        return converge(run, err);
+    }
+}
+
+int charm_reconcile(const char *root, enum hook hook, struct error *err)
+{
+    _cleanup_(run_release) struct run run = {.root = root};
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r;
+
+    if ((r = model_read_environment(hook, &run.model, err)) < 0 ||
+        (r = state_load(root, &run.state, err)) < 0)
+        return r;
+    r = act(&run, err);
+    // Also after a failure: what was begun must be known to the retry.
+    if (state_save(&run.state, &why) < 0 && r >= 0)
+        r = error_set(err, -EIO, "%s", error_message(&why));
+    if (r < 0)
+        return r;
+    return juju_status_set(status_word(run.status.urgency),
+                           run.status.message ? run.status.message : "", err);
+}
+
+int charm_hook_main(enum hook hook)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    if (charm_reconcile("", hook, &err) >= 0)
+        return EXIT_SUCCESS;
+    (void)fprintf(stderr, "%s\n", error_message(&err));
+    return EXIT_FAILURE;
+}

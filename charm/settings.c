@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/settings.h"
+
+static const char *const backend_names[BACKEND_COUNT] = {"null",    "unshare", "qemu",
+                                                         "schroot", "podman",  "lxc"};
+
+const char *backend_name(enum backend backend)
+{
+    return backend_names[backend];
+}
+
+enum backend backend_from_name(const char *name)
+{
+    unsigned i = 0;
+
+    while (i < BACKEND_COUNT && strcmp(name, backend_names[i]) != 0)
+        i++;
+    return (enum backend)i;
+}
+
+unsigned settings_count(const struct settings *settings, enum backend backend)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < settings->local_len; i++)
+        count += settings->local[i].count[backend];
+    return count;
+}
+
+void settings_release(struct settings *settings)
+{
+    strv_release(&settings->releases);
+    for (size_t i = 0; i < settings->local_len; i++)
+        free(settings->local[i].arch);
+    free(settings->local);
+    free(settings->source_url);
+    free(settings->source_branch);
+    free(settings->worker_args);
+    free(settings->setup_command);
+    free(settings->setup_command2);
+    free(settings->mirror);
+    free(settings->hostname);
+    free(settings->authorization);
+    free(settings->api_keys_secret);
+    memset(settings, 0, sizeof(*settings));
+}

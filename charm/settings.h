@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What the operator asked for: the options, checked in full, in the types the charm works with.
+// options.h fills it; nothing else reads raw option values.
+#pragma once
+
+#include "base/strv.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+// Backends of local workers, in the order in which instances are numbered.
+enum backend {
+    BACKEND_NULL,
+    BACKEND_UNSHARE,
+    BACKEND_QEMU,
+    BACKEND_SCHROOT,
+    BACKEND_PODMAN,
+    BACKEND_LXC,
+    BACKEND_COUNT
+};
+// "null", "unshare", …
+const char *backend_name(enum backend backend);
+// BACKEND_COUNT when there is none of that name.
+enum backend backend_from_name(const char *name);
+
+struct local_workers {
+    char *arch;
+    unsigned count[BACKEND_COUNT];
+};
+
+struct settings {
+    bool worker, web; // roles
+    struct strv releases;
+    struct local_workers *local; // by architecture, sorted
+    size_t local_len;
+    char *source_url;    // NULL: the distribution's package
+    char *source_branch; // NULL: the repository's own choice
+    char *worker_args;   // "" as all texts that are not set
+    char *setup_command, *setup_command2;
+    char *mirror;
+    char *hostname;
+    char *authorization;
+    char *api_keys_secret;
+    uint16_t http_port;
+    unsigned upstream_percentage;
+    unsigned retry_delay_s;
+    unsigned drain_timeout_s;
+};
+
+// How many local workers there are of a backend, of all architectures.
+unsigned settings_count(const struct settings *settings, enum backend backend);
+void settings_release(struct settings *settings);
+
+#define _cleanup_settings_ _cleanup_(settings_release)

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/status.h"
+
+int status_add(struct status *status, enum urgency urgency, const char *format, ...)
+{
+    va_list args;
+    char *message;
+    int n;
+
+    if (status->message && urgency <= status->urgency)
+        return 0;
+    va_start(args, format);
+    n = vasprintf(&message, format, args);
+    va_end(args);
+    if (n < 0)
+        return -ENOMEM;
+    free(status->message);
+    status->message = message;
+    status->urgency = urgency;
+    return 0;
+}
+
+const char *status_word(enum urgency urgency)
+{
+    static const char *const words[] = {"active", "maintenance", "waiting", "blocked"};
+
+    return words[urgency];
+}
+
+int status_add_model(struct status *status, const struct model *model,
+                     const struct settings *settings, bool has_api_keys)
+{
+    const char *app = model->app;
+    int r = 0;
+
+    if (model->broker.state == BROKER_NONE)
+        r = status_add(status, STATUS_BLOCKED, "needs rabbitmq: juju integrate %s rabbitmq-server",
+                       app);
+    else if (model->broker_trouble)
+        r = status_add(status, STATUS_WAITING, "amqp: %s", model->broker_trouble);
+    else if (model->broker.state == BROKER_WAITING)
+        r = status_add(status, STATUS_WAITING, "waiting for rabbitmq to make the account");
+    if (r >= 0 && settings->worker && !settings->web)
+        r = status_add(status, STATUS_BLOCKED,
+                       "workers have no result store: juju config %s roles=\"worker web\"", app);
+    if (r >= 0 && settings->web && strcmp(settings->authorization, "api-key") == 0 && !has_api_keys)
+        r = status_add(status, STATUS_BLOCKED,
+                       "authorization: api-key needs the secret option "
+                       "external-web-requests-api-keys");
+    return r;
+}
+
+static bool is_active(const struct unit_states *states, const char *unit)
+{
+    const struct unit_state *state = unit_states_find(states, unit);
+
+    return state &&
+           (strcmp(state->active, "active") == 0 || strcmp(state->active, "reloading") == 0);
+}
+
+// Services that should run and do not. systemd goes on trying; a person may have to look.
+static int add_trouble(struct status *status, const struct unit_states *states, const char *unit,
+                       const char *service)
+{
+    const struct unit_state *state = unit_states_find(states, service);
+
+    if (!state || is_active(states, service) || strcmp(state->active, "deactivating") == 0)
+        return 0;
+    if (*state->text)
+        return status_add(status, STATUS_MAINTENANCE, "%s is starting: %s", service, state->text);
+    return status_add(status, STATUS_MAINTENANCE, "%s is %s: juju ssh %s journalctl -u %s", service,
+                      strcmp(state->active, "activating") == 0 ? "starting" : state->active, unit,
+                      service);
+}
+
+// By the status line that services/worker/report.c sends.
+static bool is_busy(const struct unit_state *state)
+{
+    static const char *const not_busy[] = {"idle", "no broker", "taking no work", "the store"};
+
+    if (!state || !*state->text)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(not_busy); i++)
+        if (str_starts_with(state->text, not_busy[i]))
+            return false;
+    return true;
+}
+
+int status_add_services(struct status *status, const struct plan *plan,
+                        const struct unit_states *states, const char *unit)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(4096);
+    size_t busy = 0, offline = 0;
+    int r = 0;
+
+    if (plan->web)
+        r = add_trouble(status, states, unit, WEB_SERVICE);
+    if (plan->indexer && r >= 0)
+        r = add_trouble(status, states, unit, INDEXER_SERVICE);
+    for (size_t i = 0; i < plan->workers.len && r >= 0; i++) {
+        const struct unit_state *state = unit_states_find(states, plan->workers.items[i]);
+
+        busy += is_busy(state);
+        offline += state && str_starts_with(state->text, "no broker");
+        r = add_trouble(status, states, unit, plan->workers.items[i]);
+    }
+    if (r >= 0 && offline > 0)
+        r = status_add(status, STATUS_WAITING,
+                       "waiting for rabbitmq: %zu of %zu workers cannot "
+                       "reach it",
+                       offline, plan->workers.len);
+    if (r >= 0 && plan->workers.len > 0)
+        r = buf_addf(&text, "%zu of %zu worker%s busy on 1 cloud", busy, plan->workers.len,
+                     plan->workers.len == 1 ? "" : "s");
+    else if (r >= 0 && plan->can_work)
+        r = buf_add_str(&text, "no workers: set local-workers");
+    if (r >= 0 && plan->web)
+        r = buf_addf(&text, "%sweb ready", text.len ? "; " : "");
+    return r < 0 ? r : status_add(status, STATUS_ACTIVE, "%s", buf_str(&text));
+}
+
+void status_release(struct status *status)
+{
+    free(status->message);
+    *status = (struct status){0};
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The unit's status: candidates are added while a hook works, the most urgent is shown at its end.
+#pragma once
+
+#include "charm/apply.h"
+
+enum urgency { STATUS_ACTIVE, STATUS_MAINTENANCE, STATUS_WAITING, STATUS_BLOCKED };
+
+struct status {
+    enum urgency urgency;
+    char *message; // owned; NULL: none was added
+};
+
+// Of two with the same urgency the first stays. 0 or -ENOMEM.
+int status_add(struct status *status, enum urgency urgency, const char *format, ...) _printf_(3, 4);
+// What follows from the settings and Juju's model: a missing relation, store or key.
+int status_add_model(struct status *status, const struct model *model,
+                     const struct settings *settings, bool has_api_keys);
+// What follows from the services, down to the figures of `active`.
+int status_add_services(struct status *status, const struct plan *plan,
+                        const struct unit_states *states, const char *unit);
+// Juju's word for it.
+const char *status_word(enum urgency urgency);
+void status_release(struct status *status);
+
+#define _cleanup_status_ _cleanup_(status_release)

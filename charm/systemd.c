@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/systemd.h"
+#include "charm/lists.h"
+
+#include "base/buf.h"
+#include "charm/command.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+DEFINE_CLEANUP(DIR *, closedir)
+
+static int state_add(struct unit_states *states, const char *name)
+{
+    struct unit_state *grown = reallocarray(states->items, states->len + 1, sizeof(*grown));
+
+    if (!grown)
+        return -ENOMEM;
+    states->items = grown;
+    grown[states->len] =
+        (struct unit_state){.name = strdup(name), .active = strdup("inactive"), .text = strdup("")};
+    states->len++;
+    return grown[states->len - 1].name && grown[states->len - 1].active &&
+                   grown[states->len - 1].text
+               ? 0
+               : -ENOMEM;
+}
+
+static int state_take(struct unit_states *states, const char *id, const char *active,
+                      const char *text)
+{
+    for (size_t i = 0; id && i < states->len; i++) {
+        struct unit_state *s = &states->items[i];
+
+        if (strcmp(s->name, id) != 0)
+            continue;
+        free(s->active);
+        free(s->text);
+        s->active = strdup(active ? active : "inactive");
+        s->text = strdup(text ? text : "");
+        return s->active && s->text ? 0 : -ENOMEM;
+    }
+    return 0;
+}
+
+// Paragraphs of KEY=VALUE lines, one a unit, parted by empty lines.
+static int parse_show(char *text, struct unit_states *states)
+{
+    const char *id = NULL, *active = NULL, *status = NULL;
+
+    while (*text) {
+        char *end = strchrnul(text, '\n');
+        char *next = *end ? end + 1 : end;
+
+        *end = '\0';
+        if (!*text) {
+            if (state_take(states, id, active, status) < 0)
+                return -ENOMEM;
+            id = active = status = NULL;
+        } else if (str_starts_with(text, "Id=")) {
+            id = text + strlen("Id=");
+        } else if (str_starts_with(text, "ActiveState=")) {
+            active = text + strlen("ActiveState=");
+        } else if (str_starts_with(text, "StatusText=")) {
+            status = text + strlen("StatusText=");
+        }
+        text = next;
+    }
+    return state_take(states, id, active, status);
+}
+
+int systemd_show(const struct strv *names, struct unit_states *ret, struct error *err)
+{
+    static const char *const head[] = {"systemctl", "show", "--property=Id,ActiveState,StatusText",
+                                       "--", NULL};
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+    _cleanup_buf_ struct buf out = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_unit_states_ struct unit_states states = {0};
+    _cleanup_free_ char *text = NULL;
+    int r;
+
+    for (size_t i = 0; i < names->len; i++)
+        if (state_add(&states, names->items[i]) < 0)
+            return error_oom(err);
+    if (names->len > 0) {
+        if (strv_add_all(&argv, head) < 0 || strv_add_list(&argv, names) < 0)
+            return error_oom(err);
+        r = command_output((const char *const *)argv.items, 60, &out, err);
+        if (r < 0)
+            return r;
+        text = buf_take(&out);
+        if (!text || parse_show(text, &states) < 0)
+            return error_oom(err);
+    }
+    *ret = states;
+    states = (struct unit_states){0};
+    return 0;
+}
+
+const struct unit_state *unit_states_find(const struct unit_states *states, const char *name)
+{
+    for (size_t i = 0; i < states->len; i++)
+        if (strcmp(states->items[i].name, name) == 0)
+            return &states->items[i];
+    return NULL;
+}
+
+void unit_states_release(struct unit_states *states)
+{
+    for (size_t i = 0; i < states->len; i++) {
+        free(states->items[i].name);
+        free(states->items[i].active);
+        free(states->items[i].text);
+    }
+    free(states->items);
+    memset(states, 0, sizeof(*states));
+}
+
+bool systemd_is_enabled(const char *root, const char *target, const char *unit)
+{
+    _cleanup_free_ char *path = str_format("%s/etc/systemd/system/%s.wants/%s", root, target, unit);
+
+    // The link may point to where this root is not: only that it is there counts.
+    return path && faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int systemd_list_folder(const char *path, const char *prefix, struct strv *ret, struct error *err)
+{
+    _cleanup_(closedirp) DIR *dir = opendir(path);
+    const struct dirent *entry;
+
+    if (!dir)
+        return errno == ENOENT ? 0 : error_errno(err, -errno, "cannot read %s", path);
+    while ((entry = readdir(dir)))
+        if (str_starts_with(entry->d_name, prefix) && strv_add(ret, entry->d_name) < 0)
+            return error_oom(err);
+    strv_sort(ret);
+    return 0;
+}
+
+int systemd_list_enabled(const char *root, const char *target, const char *prefix, struct strv *ret,
+                         struct error *err)
+{
+    _cleanup_free_ char *path = str_format("%s/etc/systemd/system/%s.wants", root, target);
+
+    return path ? systemd_list_folder(path, prefix, ret, err) : error_oom(err);
+}
+
+static int run(const char *verb, const char *flag, const struct strv *units, unsigned timeout_s,
+               struct error *err)
+{
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+    bool reload = strcmp(verb, "daemon-reload") == 0;
+
+    if (!reload && units->len == 0)
+        return 0;
+    if (strv_add(&argv, "systemctl") < 0 || strv_add(&argv, verb) < 0 ||
+        (flag && strv_add(&argv, flag) < 0) ||
+        (!reload && (strv_add(&argv, "--") < 0 || strv_add_list(&argv, units) < 0)))
+        return error_oom(err);
+    return command_run((const char *const *)argv.items, timeout_s, err);
+}
+
+int systemd_run(const char *verb, bool no_block, const struct strv *units, struct error *err)
+{
+    return run(verb, no_block ? "--no-block" : NULL, units, 0, err);
+}
+
+int systemd_run_timeout(const char *verb, const struct strv *units, unsigned timeout_s,
+                        struct error *err)
+{
+    return run(verb, NULL, units, timeout_s, err);
+}
+
+int systemd_kill(const char *signal, const struct strv *units, struct error *err)
+{
+    _cleanup_free_ char *flag = str_format("--signal=%s", signal);
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+
+    if (units->len == 0)
+        return 0;
+    // --kill-who: systemd 252 renamed it, and all understand the old name.
+    if (!flag || strv_add(&argv, "systemctl") < 0 || strv_add(&argv, "kill") < 0 ||
+        strv_add(&argv, flag) < 0 || strv_add(&argv, "--kill-who=main") < 0 ||
+        strv_add(&argv, "--") < 0 || strv_add_list(&argv, units) < 0)
+        return error_oom(err);
+    return command_run((const char *const *)argv.items, 60, err);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// systemd's units by systemctl: one call for the state of all, one for each verb.
+#pragma once
+
+#include "base/strv.h"
+
+#include <stdbool.h>
+
+struct unit_state {
+    char *name;
+    char *active; // "active", "activating", "deactivating", "inactive", "failed", …
+    char *text;   // the service's own status line, "" without
+};
+
+struct unit_states {
+    struct unit_state *items;
+    size_t len;
+};
+
+// One entry for each name, in that order; systemd answers "inactive" for units it does not know.
+int systemd_show(const struct strv *names, struct unit_states *ret, struct error *err);
+// NULL when it was not asked for.
+const struct unit_state *unit_states_find(const struct unit_states *states, const char *name);
+void unit_states_release(struct unit_states *states);
+
+// Whether a unit has a link in TARGET.wants below ROOT/etc/systemd/system.
+bool systemd_is_enabled(const char *root, const char *target, const char *unit);
+// Names of everything in there that starts with `prefix`; no folder: none.
+int systemd_list_enabled(const char *root, const char *target, const char *prefix, struct strv *ret,
+                         struct error *err);
+
+// Names in a folder (of units, links or drop-ins) that start with `prefix`, added sorted.
+int systemd_list_folder(const char *path, const char *prefix, struct strv *ret, struct error *err);
+
+// systemctl VERB [--no-block] UNITS…; without units nothing is done, except for daemon-reload.
+int systemd_run(const char *verb, bool no_block, const struct strv *units, struct error *err);
+// The same, waiting at most timeout_s (0: no limit); -ETIMEDOUT leaves the job running.
+int systemd_run_timeout(const char *verb, const struct strv *units, unsigned timeout_s,
+                        struct error *err);
+// Sends a signal ("TERM") to the main process of each.
+int systemd_kill(const char *signal, const struct strv *units, struct error *err);
+
+#define _cleanup_unit_states_ _cleanup_(unit_states_release)

@@ -1,0 +1,25 @@
+# What is in the charm: `make install DESTDIR=DIR` lays it out, `make charm` packs it.
+
+CHARM ?= autopkgtest-cloud.charm
+# Only what is there: a checkout without pictures still packs.
+CHARM_FILES = $(wildcard metadata.yaml config.yaml actions.yaml icon.svg LICENSE README.md)
+CHARM_TREES = templates static
+
+.PHONY: install charm
+install: all ## the tree of the charm, below DESTDIR
+	@test -n "$(DESTDIR)" || { echo "make install needs DESTDIR=" >&2; exit 1; }
+	$(Q)install -d "$(DESTDIR)/hooks" "$(DESTDIR)/actions" "$(DESTDIR)/bin"
+	$(Q)install -m 0755 $(HOOKS) "$(DESTDIR)/hooks"
+	$(Q)$(if $(ACTIONS),install -m 0755 $(ACTIONS) "$(DESTDIR)/actions",true)
+	$(Q)$(if $(PROGRAMS),install -m 0755 $(PROGRAMS) "$(DESTDIR)/bin",true)
+	$(Q)find "$(DESTDIR)/hooks" "$(DESTDIR)/actions" "$(DESTDIR)/bin" -type f -exec strip --strip-unneeded {} +
+	$(Q)install -m 0644 $(CHARM_FILES) VERSION "$(DESTDIR)"
+	$(Q)mv "$(DESTDIR)/VERSION" "$(DESTDIR)/version"
+	$(Q)for tree in $(CHARM_TREES); do \
+		find $$tree -type f -exec install -D -m 0644 {} "$(DESTDIR)/{}" \; || exit 1; done
+	$(Q)tools/runtime-packages "$(DESTDIR)/bin" "$(DESTDIR)"
+
+charm: ## the .charm archive, in CHARM=
+	$(Q)rm -rf $(BUILD)/charm
+	+$(Q)$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/charm
+	$(Q)tools/pack-charm $(BUILD)/charm $(CHARM)
