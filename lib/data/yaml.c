@@ -239,6 +239,13 @@ static int on_scalar(struct builder *b, const yaml_event_t *event, struct error 
 
     if (!value)
         return problem ? fail_at(b, event, -EINVAL, err, problem) : error_oom(err);
+    if (wants_key(b) && json_is_null(value) &&
+        strcmp((const char *)event->data.scalar.value, "null") == 0) {
+        json_decref(value);
+        value = json_string("null"); // a name: the backend of that name is one
+        if (!value)
+            return error_oom(err);
+    }
     if (wants_key(b))
         return take_key(b, event, value, err);
     return attach(b, TAKE_PTR(value)) < 0 ? error_oom(err) : 0;

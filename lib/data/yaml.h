@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // YAML (libyaml) of operators into JSON values, strictly.
 //
-// One document; mappings with string keys; anchors, aliases, tags and merge keys are refused;
-// duplicate keys are refused; depth, size and number of nodes are limited. Plain scalars follow the
-// YAML 1.2 core schema (null, true/false, integers, floats, else a string); quoted and block
-// scalars are strings. Messages start with `NAME: line L, column C: `.
+// One document; mappings with string keys (an unquoted `null` counts as one); anchors, aliases,
+// tags and merge keys are refused; duplicate keys are refused; depth, size and number of nodes are
+// limited. Plain scalars follow the YAML 1.2 core schema (null, true/false, integers, floats, else
+// a string); quoted and block scalars are strings. Messages start with `NAME: line L, column C: `.
 #pragma once
 
 #include "base/buf.h"

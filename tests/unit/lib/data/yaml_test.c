@@ -172,3 +172,14 @@ TEST(a_file_is_parsed_and_named_in_errors)
     ASSERT_OK(yaml_parse_file(path, &value, &err), &err);
     ck_assert_int_eq(json_integer_value(json_object_get(value, "a")), 1);
 }
+
+TEST(a_key_may_be_the_word_null)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_json_ json_t *value = NULL;
+
+    ASSERT_OK(yaml_parse("amd64: {null: 1}", 16, "test", &value, &err), &err);
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(value, "amd64"), "null")),
+                     1);
+    ck_assert_int_eq(yaml_parse("{~: 1}", 6, "test", &value, &err), -EINVAL);
+}
