@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""What the worker's tests run on: a broker of their own, settings, workers, requests, and what came out."""
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from typing import Any, Callable
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+sys.path.insert(0, str(ROOT / "tests/support"))
+from broker import Broker  # noqa: E402  (the path comes first)
+
+BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
+WAIT_S = 30.0
+COMPLETE = "test.complete"
+STATUS = "test.status"
+
+
+def wait_for(what: str, ready: Callable[[], Any], seconds: float = WAIT_S) -> Any:
+    end = time.monotonic() + seconds
+    while True:
+        value = ready()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds:.0f} s for: {what}")
+        time.sleep(0.02)
+
+
+class Worker:
+    """One autopkgtest-worker process; its log is kept."""
+
+    def __init__(self, bed: "Bed", name: str) -> None:
+        self.bed, self.name = bed, name
+        self.log = bed.dir / f"{name}.log"
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([bed.program, "--name", name], stdout=log, stderr=log, env=bed.env)
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def wait(self, seconds: float = WAIT_S) -> int:
+        return self.process.wait(seconds)
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        return self.wait()
+
+
+class Bed:
+    def __init__(self, directory: pathlib.Path, broker: Broker, **settings: Any) -> None:
+        self.dir, self.broker = directory, broker
+        self.program = BUILD / "bin/autopkgtest-worker"
+        self.fake = directory / "fake"
+        self.workers: list[Worker] = []
+        for name in ("conf", "fake", "lists"):
+            (directory / name).mkdir(parents=True)
+        self.env = dict(os.environ, AUTOPKGTEST_CLOUD_CONFIG=str(directory / "conf"), FAKE_DIR=str(self.fake))
+        self.configure(**settings)
+        for queue, exchange, kind, durable in ((COMPLETE, "testcomplete.fanout", "fanout", True), (STATUS, "teststatus.fanout", "fanout", False)):
+            broker.api("PUT", f"/exchanges/%2F/{exchange}", {"type": kind, "durable": durable})
+            broker.declare_queue(queue)
+            broker.api("POST", f"/bindings/%2F/e/{exchange}/q/{queue}", {})
+
+    def configure(self, unit: str = "autopkgtest-cloud/0", releases: str = "noble jammy", **settings: Any) -> None:
+        values = {
+            "unit": unit, "releases": releases, "autopkgtest": HERE / "fake-autopkgtest", "upload": HERE / "fake-upload",
+            "work-dir": self.dir / "work", "spool-dir": self.dir / "spool", "lists-dir": self.dir / "lists",
+            "retry-delay": 1, "lease-ttl": 60,
+        } | {key.replace("_", "-"): value for key, value in settings.items()}
+        lines = ["[worker]"] + [f"{key} = {value}" for key, value in values.items()]
+        for number in range(1, 9):
+            lines += [f"[local-amd64-{number}]", "cloud = local", "arch = amd64", "backend = null"]
+        (self.dir / "conf/worker.conf").write_text("\n".join(lines) + "\n")
+        self.broker.write_credentials(self.dir / "conf")
+
+    def worker(self, number: int = 1) -> Worker:
+        worker = Worker(self, f"local-amd64-{number}")
+        self.workers.append(worker)
+        return worker
+
+    def ready_worker(self, number: int = 1) -> Worker:
+        worker = self.worker(number)
+        wait_for("connected", lambda: "connected to the broker" in worker.text())
+        return worker
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.kill()
+        for queue in self.broker.api("GET", "/queues"):
+            self.broker.api("DELETE", "/queues/%2F/" + queue["name"].replace("/", "%2F"))
+
+    # ---- requests and results
+
+    def behave(self, script: str, which: str = "behave") -> None:
+        new = self.fake / f".{which}"
+        new.write_text(script)
+        new.rename(self.fake / which)
+
+    def publish(self, body: str, queue: str = "debci-noble-amd64") -> None:
+        self.broker.declare_queue(queue)
+        self.broker.api("POST", "/exchanges/%2F/amq.default/publish", {
+            "properties": {"delivery_mode": 2}, "routing_key": queue, "payload": body, "payload_encoding": "string"})
+
+    def request(self, package: str = "gzip", queue: str = "debci-noble-amd64", **params: Any) -> str:
+        params = {"triggers": ["gzip/1.12-1"], "uuid": str(uuid.uuid4())} | params
+        self.publish(f"{package}\n{json.dumps(params)}", queue)
+        return str(params["uuid"])
+
+    def get(self, queue: str, count: int = 1000) -> list[str]:
+        answer = self.broker.api("POST", f"/queues/%2F/{queue}/get", {"count": count, "ackmode": "ack_requeue_false", "encoding": "auto"})
+        return [message["payload"] for message in answer]
+
+    def peek(self, queue: str) -> list[str]:
+        answer = self.broker.api("POST", f"/queues/%2F/{queue}/get", {"count": 1000, "ackmode": "ack_requeue_true", "encoding": "auto"})
+        return [message["payload"] for message in answer]
+
+    def completions(self, count: int, seconds: float = WAIT_S) -> list[dict[str, Any]]:
+        got: list[dict[str, Any]] = []
+
+        def enough() -> bool:
+            got.extend(json.loads(text) for text in self.get(COMPLETE))
+            return len(got) >= count
+
+        wait_for(f"{count} completion messages", enough, seconds)
+        assert len(got) == count, got
+        return got
+
+    def no_more_completions(self) -> None:
+        time.sleep(0.5)
+        assert self.get(COMPLETE) == []
+
+    def runs(self) -> list[str]:
+        path = self.fake / "runs"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def wait_runs(self, count: int, seconds: float = WAIT_S) -> list[str]:
+        return wait_for(f"{count} runs of autopkgtest", lambda: len(self.runs()) >= count and self.runs(), seconds)
+
+    def stored(self) -> list[pathlib.Path]:
+        store = self.fake / "store"
+        return sorted(store.iterdir()) if store.exists() else []
+
+    def leases(self, number: int = 1, unit: str = "autopkgtest-cloud-0") -> list[str]:
+        return self.peek(f"autopkgtest.lease.{unit}.local-amd64-{number}")
+
+    def spooled(self) -> list[str]:
+        spool = self.dir / "spool"
+        return sorted(p.name for p in spool.iterdir()) if spool.exists() else []
+
+    def assert_clean(self, *numbers: int) -> None:
+        """Nothing is left of finished requests: no lease, no folder, no request."""
+        for number in numbers or (1,):
+            wait_for("no lease left", lambda: self.leases(number) == [])
+        wait_for("an empty spool", lambda: self.spooled() == [])
+        left = [p for p in (self.dir / "work").glob("*/*")]
+        assert left == [], left
+        assert self.peek("debci-noble-amd64") == []

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""One function a case; the name says what holds."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+
+from bed import STATUS, Bed, wait_for
+
+# A broker that is killed forgets acknowledgements of its last second (docs/explanation/life-of-a-request.md).
+BROKER_WRITES_S = 3
+HOLD = 'while [ ! -e "$FAKE_DIR/go" ]; do sleep 0.05; done\n'
+
+
+def go(bed: Bed) -> None:
+    (bed.fake / "go").touch()
+
+
+def test_a_request_is_run_stored_announced_and_cleaned_up(bed: Bed) -> None:
+    worker = bed.ready_worker()
+    uuid = bed.request(requester="somebody")
+    done = bed.completions(1)[0]
+    assert done["package"] == "gzip" and done["exitcode"] == 0, done
+    assert done["release"] == "noble" and done["architecture"] == "amd64"
+    assert done["container"] == "autopkgtest-noble"
+    assert done["testpkg_version"] == "1.12-1" and done["requester"] == "somebody"
+    assert done["triggers"] == "gzip/1.12-1"
+    run = bed.stored()[0]
+    assert done["swift_dir"].endswith(run.name)
+    assert json.loads((run / "run.json").read_text())["uuid"] == uuid
+    assert (run / "log").read_text().startswith("line 1")
+    assert (run / "output/artifacts/file").exists() and not (run / "output/log").exists()
+    bed.assert_clean()
+    assert worker.stop() == 0
+
+
+def test_a_request_without_uuid_gets_one(bed: Bed) -> None:
+    bed.ready_worker()
+    bed.publish("gzip")
+    bed.completions(1)
+    body = (bed.stored()[0] / "request").read_text()
+    assert json.loads(body.split("\n", 1)[1])["uuid"]
+
+
+def test_the_lease_holds_the_request_while_the_test_runs(bed: Bed) -> None:
+    bed.behave(HOLD)
+    bed.ready_worker()
+    uuid = bed.request()
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    assert uuid in bed.leases()[0]
+    queue = bed.broker.api("GET", "/queues/%2Fdebci-noble-amd64".replace("%2Fd", "%2F/d"))
+    assert queue.get("messages_unacknowledged", 0) == 0
+    go(bed)
+    bed.completions(1)
+    bed.assert_clean()
+
+
+def test_all_of_many_requests_are_run_in_turn(bed: Bed) -> None:
+    for _ in range(12):
+        bed.request()
+    bed.request("gzip", "debci-ppa-noble-amd64")
+    bed.request("gzip", "debci-huge-jammy-amd64")
+    bed.ready_worker()
+    assert len(bed.completions(14)) == 14
+    bed.assert_clean()
+
+
+def test_two_workers_share_the_work(bed: Bed) -> None:
+    bed.behave("sleep 0.3\n")
+    bed.ready_worker(1)
+    bed.ready_worker(2)
+    for _ in range(10):
+        bed.request()
+    bed.completions(10)
+    workers = {json.loads((run / "run.json").read_text())["worker"] for run in bed.stored()}
+    assert len(workers) == 2, workers
+    bed.assert_clean(1, 2)
+
+
+def test_a_killed_worker_gives_its_request_back_at_its_next_start(bed: Bed) -> None:
+    bed.behave(HOLD)
+    worker = bed.ready_worker()
+    bed.request()
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    time.sleep(0.3)
+    worker.kill()
+    bed.behave("")
+    bed.worker()
+    bed.completions(1)
+    bed.no_more_completions()
+    assert len(bed.runs()) == 2
+    bed.assert_clean()
+
+
+def test_a_worker_killed_while_it_uploads_does_not_run_the_test_again(bed: Bed) -> None:
+    bed.behave("sleep 60\n", "upload")
+    worker = bed.ready_worker()
+    bed.request()
+    wait_for("a spooled result", bed.spooled)
+    time.sleep(0.2)
+    worker.kill()
+    bed.behave("", "upload")
+    bed.worker()
+    bed.completions(1)
+    bed.no_more_completions()
+    assert len(bed.runs()) == 1
+    bed.assert_clean()
+
+
+def test_the_lease_of_a_lost_unit_returns_by_itself_and_another_takes_it(bed: Bed) -> None:
+    bed.configure(lease_ttl=3)
+    bed.behave(HOLD)
+    worker = bed.ready_worker(1)
+    bed.request()
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases(1)) == 1)
+    worker.kill()
+    shutil.rmtree(bed.dir / "work")
+    bed.behave("")
+    bed.configure(unit="autopkgtest-cloud/1", lease_ttl=3)
+    bed.ready_worker(2)
+    bed.completions(1)
+    assert len(bed.runs()) == 2
+
+
+def test_a_copy_that_comes_back_is_not_run_again_when_its_result_is_stored(bed: Bed) -> None:
+    bed.configure(lease_ttl=3)
+    # The unit vanishes between the upload and the announcement: the worker never gets to speak.
+    bed.behave('mkdir -p "$FAKE_DIR/store"; [ "$1" = --find ] || { cp -a -T "$1" "$FAKE_DIR/store/$(basename "$1")"; sleep 60; }\n', "upload")
+    worker = bed.ready_worker(1)
+    bed.request()
+    wait_for("a stored result", bed.stored)
+    worker.kill()
+    shutil.rmtree(bed.dir / "spool")
+    shutil.rmtree(bed.dir / "work")
+    bed.behave("", "upload")
+    bed.configure(unit="autopkgtest-cloud/1", lease_ttl=3)
+    bed.ready_worker(2)
+    assert bed.completions(1) == [{"found": True}]
+    assert len(bed.runs()) == 1
+    assert bed.leases(2, "autopkgtest-cloud-1") == []
+
+
+def test_leases_are_renewed_during_a_long_test(bed: Bed) -> None:
+    bed.configure(lease_ttl=3)
+    bed.behave("sleep 8\n")
+    bed.ready_worker()
+    bed.request()
+    bed.wait_runs(1)
+    end = time.monotonic() + 7
+    time.sleep(0.5)
+    while time.monotonic() < end:
+        assert bed.peek("debci-noble-amd64") == []
+        time.sleep(0.2)
+    bed.completions(1)
+    bed.no_more_completions()
+    assert len(bed.runs()) == 1
+    bed.assert_clean()
+
+
+def test_a_broker_killed_during_a_test_does_not_disturb_it(bed: Bed) -> None:
+    bed.behave(HOLD)
+    worker = bed.ready_worker()
+    bed.request()
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    time.sleep(BROKER_WRITES_S)
+    bed.broker.rig("kill")
+    wait_for("the loss noticed", lambda: "no broker" in worker.text())
+    bed.broker.start()
+    wait_for("connected again", lambda: worker.text().count("connected to the broker") == 2, 60)
+    go(bed)
+    bed.completions(1)
+    assert len(bed.runs()) == 1
+    bed.assert_clean()
+
+
+def test_a_test_that_ends_while_the_broker_is_away_is_announced_when_it_is_back(bed: Bed) -> None:
+    bed.behave(HOLD)
+    worker = bed.ready_worker()
+    bed.request()
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    time.sleep(BROKER_WRITES_S)
+    bed.broker.rig("kill")
+    go(bed)
+    wait_for("the loss noticed", lambda: "no broker" in worker.text())
+    wait_for("stored", bed.stored)
+    bed.broker.start()
+    bed.completions(1, 60)
+    assert len(bed.runs()) == 1
+    bed.assert_clean()
+
+
+def test_results_wait_for_the_store_and_the_worker_goes_on(bed: Bed) -> None:
+    bed.behave("exit 75\n", "upload")
+    worker = bed.ready_worker()
+    bed.request()
+    bed.request()
+    wait_for("two spooled results", lambda: len(bed.spooled()) == 2)
+    wait_for("their leases", lambda: len(bed.leases()) == 2)
+    assert worker.stop() == 0
+    assert len(bed.spooled()) == 2
+    bed.behave("", "upload")
+    bed.worker()
+    bed.completions(2)
+    assert len(bed.runs()) == 2
+    bed.assert_clean()
+
+
+def test_a_store_that_comes_back_gets_what_waits(bed: Bed) -> None:
+    bed.behave("exit 75\n", "upload")
+    bed.ready_worker()
+    bed.request()
+    wait_for("a spooled result", bed.spooled)
+    bed.behave("", "upload")
+    bed.completions(1)
+    bed.assert_clean()
+
+
+def test_testbed_failures_are_retried_three_times_and_then_recorded(bed: Bed) -> None:
+    bed.behave("exit_code=16\n")
+    bed.ready_worker()
+    bed.request()
+    assert bed.completions(1)[0]["exitcode"] == 16
+    assert len(bed.runs()) == 4
+    bed.assert_clean()
+
+
+def test_a_testbed_failure_that_passes_later_is_a_pass(bed: Bed) -> None:
+    bed.behave('[ -e "$FAKE_DIR/second" ] || { touch "$FAKE_DIR/second"; exit_code=16; }\n')
+    bed.ready_worker()
+    bed.request()
+    assert bed.completions(1)[0]["exitcode"] == 0
+    assert len(bed.runs()) == 2
+
+
+def test_a_test_that_waits_for_its_retry_goes_back_at_stop(bed: Bed) -> None:
+    bed.configure(retry_delay=3600)
+    bed.behave("exit_code=16\n")
+    worker = bed.ready_worker()
+    uuid = bed.request()
+    wait_for("the retry", lambda: "testbed failure" in worker.text())
+    assert worker.stop() == 0
+    assert uuid in bed.peek("debci-noble-amd64")[0]
+    assert bed.leases() == []
+
+
+def test_autopkgtests_own_failures_are_recorded_as_20(bed: Bed) -> None:
+    bed.behave("exit_code=1\n")
+    bed.ready_worker()
+    bed.request()
+    assert bed.completions(1)[0]["exitcode"] == 20
+    bed.behave("kill -9 $$\n")
+    bed.request()
+    assert bed.completions(1)[0]["exitcode"] == 20
+    assert any("signal 9" in (run / "log").read_text() for run in bed.stored())
+
+
+def test_never_run_packages_are_not_run(bed: Bed) -> None:
+    (bed.dir / "lists/never_run").write_text("gz*/amd64  # takes the machine down\n")
+    bed.ready_worker()
+    bed.request()
+    done = bed.completions(1)[0]
+    assert done["exitcode"] == 99 and done["testpkg_version"] == "blacklisted", done
+    (bed.dir / "lists/never_run").unlink()
+    bed.request()
+    assert bed.completions(1)[0]["exitcode"] == 0
+    assert len(bed.runs()) == 1
+
+
+def test_an_unreadable_request_gets_a_result_that_says_why(bed: Bed) -> None:
+    worker = bed.ready_worker()
+    bed.publish('gzip\n{"triggers": 7}')
+    done = bed.completions(1)[0]
+    assert done["exitcode"] == 20 and done["package"] == "gzip"
+    assert "triggers" in (bed.stored()[0] / "log").read_text()
+    bed.publish("/etc/passwd\n{}")
+    bed.publish("..\n{}")
+    bed.publish("--shell-fail\n{}")
+    wait_for("three rejections", lambda: worker.text().count("request rejected") == 3)
+    bed.no_more_completions()
+    assert bed.runs() == []
+    bed.assert_clean()
+
+
+def test_sigterm_while_idle_ends_at_once(bed: Bed) -> None:
+    worker = bed.ready_worker()
+    time.sleep(0.2)
+    start = time.monotonic()
+    assert worker.stop() == 0
+    assert time.monotonic() - start < 1
+
+
+def test_sigterm_while_busy_finishes_the_test(bed: Bed) -> None:
+    bed.behave(HOLD)
+    worker = bed.ready_worker()
+    bed.request()
+    bed.request()
+    bed.wait_runs(1)
+    worker.signal(signal.SIGTERM)
+    time.sleep(0.3)
+    assert worker.process.poll() is None
+    go(bed)
+    assert worker.wait() == 0
+    assert len(bed.completions(1)) == 1
+    assert len(bed.runs()) == 1 and len(bed.peek("debci-noble-amd64")) == 1
+
+
+def test_a_second_sigterm_gives_the_request_back(bed: Bed) -> None:
+    bed.behave(HOLD)
+    worker = bed.ready_worker()
+    uuid = bed.request()
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    worker.signal(signal.SIGTERM)
+    time.sleep(0.2)
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert uuid in bed.peek("debci-noble-amd64")[0]
+    assert bed.leases() == []
+    bed.no_more_completions()
+
+
+def test_sighup_reads_the_settings_again_after_the_test(bed: Bed) -> None:
+    bed.behave(HOLD)
+    worker = bed.ready_worker()
+    bed.request()
+    bed.wait_runs(1)
+    bed.configure(releases="resolute")
+    worker.signal(signal.SIGHUP)
+    time.sleep(0.2)
+    go(bed)
+    bed.completions(1)
+    wait_for("connected again", lambda: worker.text().count("connected to the broker") == 2)
+    bed.request(queue="debci-resolute-amd64")
+    assert bed.completions(1)[0]["release"] == "resolute"
+    assert worker.stop() == 0
+
+
+def test_nothing_a_test_started_outlives_it(bed: Bed) -> None:
+    bed.behave('setsid sh -c "echo \\$\\$ >$FAKE_DIR/stray; sleep 300" >/dev/null 2>&1 & sleep 0.2\n')
+    bed.ready_worker()
+    bed.request()
+    bed.completions(1)
+    pid = (bed.fake / "stray").read_text().strip()
+    wait_for("the stray is gone", lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+def test_status_messages_tell_of_the_run_and_its_end(bed: Bed) -> None:
+    bed.behave("sleep 2.5; echo more >>$out/log; sleep 2\n")
+    bed.ready_worker()
+    bed.request()
+    bed.completions(1)
+    messages = [json.loads(text) for text in bed.get(STATUS)]
+    assert messages[0]["running"] and not messages[-1]["running"], messages
+    assert messages[0]["package"] == "gzip" and messages[0]["params"]["triggers"] == ["gzip/1.12-1"]
+    assert any("more" in message["logtail"] for message in messages)
+    assert len(messages) >= 3
+
+
+def test_private_runs_show_nothing_and_secrets_stay_secret(bed: Bed) -> None:
+    secret = "hunter2token"
+    worker = bed.ready_worker()
+    bed.behave("sleep 0.3\n")
+    bed.request(ppas=[f"bob:{secret}@alice/private"], swiftuser="alice")
+    done = bed.completions(1)[0]
+    assert done["container"].startswith("private-"), done
+    messages = [json.loads(text) for text in bed.get(STATUS)]
+    assert {m["package"] for m in messages} == {"private-test"}
+    assert all(m["params"] == {} and m["logtail"] == "" for m in messages)
+    for text in (worker.text(), "\n".join(bed.runs()), json.dumps(done), json.dumps(messages)):
+        assert secret not in text
+
+
+def test_without_broker_settings_the_worker_says_so(bed: Bed) -> None:
+    (bed.dir / "conf/rabbitmq.cred").unlink()
+    worker = bed.worker()
+    assert worker.wait() == 78
+    assert "rabbitmq.cred" in worker.text()
+
+
+def test_an_instance_without_settings_says_so(bed: Bed) -> None:
+    worker = bed.worker(99)
+    assert worker.wait() == 78
+    assert "[local-amd64-99]" in worker.text()
