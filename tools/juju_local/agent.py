@@ -307,6 +307,8 @@ class Agent:
                                                  on_line=on_line)
                 outcome.seconds = time.monotonic() - started
             outcome.usage = server.usage
+        except OSError as error:  # execve(2) refused it
+            outcome.unusable = f"fork/exec {argv[0]}: {(error.strerror or '').lower()}"
         finally:
             slow.cancel()
         if measure and self.machine.path(report).exists():

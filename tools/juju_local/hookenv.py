@@ -112,6 +112,10 @@ def _hook_variables(ctx: Context, machine: Any, model: Model) -> dict[str, str]:
     return env
 
 
+# Programs of juju-local's own that wait for a hook's end and tell of it.
+_WATCHERS = (b"enter", b"jujuc-measure")
+
+
 def kill_hook(context_id: str) -> None:
     """Kills every process of a hook that is still there, by its context's id."""
     mark = f"JUJU_CONTEXT_ID={context_id}".encode()
@@ -119,7 +123,8 @@ def kill_hook(context_id: str) -> None:
         if entry.isdigit() and int(entry) != os.getpid():
             try:
                 variables = Path("/proc", entry, "environ").read_bytes().split(b"\0")
-                if mark in variables:
+                program = Path("/proc", entry, "cmdline").read_bytes().split(b"\0")[0]
+                if mark in variables and os.path.basename(program) not in _WATCHERS:
                     os.kill(int(entry), 9)
             except OSError:
                 continue

@@ -57,7 +57,8 @@ def jujuc(store: Store) -> Path:
     """The client of the hook tools: given, built by make, or compiled here once."""
     if given := os.environ.get("JUJU_LOCAL_JUJUC"):
         return Path(given)
-    built = SOURCE.parents[2] / "build" / "tools" / "jujuc"
+    build = os.environ.get("JUJU_LOCAL_BUILD") or SOURCE.parents[2] / "build"
+    built = Path(build) / "tools" / "jujuc"
     if built.exists() and (not SOURCE.exists()
                            or built.stat().st_mtime >= SOURCE.stat().st_mtime):
         return built
@@ -70,7 +71,7 @@ def jujuc(store: Store) -> Path:
             raise JujuLocalError(f"the client of the hook tools is not there: build {built} "
                                  "with make, or name it in JUJU_LOCAL_JUJUC")
         new = own.with_suffix(".new")
-        done = subprocess.run(["gcc", "-std=gnu17", "-O2", "-static", "-o", new, SOURCE],
+        done = subprocess.run(["gcc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-static", "-o", new, SOURCE],
                               capture_output=True, text=True, check=False)
         if done.returncode:
             raise JujuLocalError(f"cannot compile {SOURCE}:\n{done.stderr}")

@@ -62,19 +62,13 @@ class DirectoryMachine:
         shutil.copytree(src, self.path(dst), symlinks=True, dirs_exist_ok=True)
 
     def exec(self, argv: list[str], *, env: dict[str, str], cwd: str, stdin: bytes | None = None,
-             on_line: Callable[[str, bytes], None] | None = None, clean_env: bool = True) -> int:
+             on_line: Callable[[str, bytes], None] | None = None) -> int:
         """Runs to the end; pipes a daemon keeps open are read 100 ms longer."""
-        del clean_env
         command = [SETPRIV, "--pdeathsig", "KILL", "--", *argv] if Path(SETPRIV).exists() else argv
-        try:
-            process = subprocess.Popen(
-                command, env=env, cwd=cwd,
-                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-        except OSError as error:
-            if on_line:
-                on_line("stderr", f"cannot run {argv[0]}: {error.strerror}".encode())
-            return 126
+        process = subprocess.Popen(
+            command, env=env, cwd=cwd,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         if stdin is not None and process.stdin:
             try:
                 process.stdin.write(stdin)

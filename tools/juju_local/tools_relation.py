@@ -166,11 +166,12 @@ def relation_set(call: Call) -> None:
     if call.parsed.app and not ctx.leader():
         raise ToolError("cannot write relation settings")
     unit, app, to_app = ctx.unit_name, ctx.app_name, call.parsed.app
-    ctx.later(lambda model: _write_bag(model, relation_id, app if to_app else unit, unit, values))
+    ctx.later(lambda model: _write_bag(model, relation_id, app if to_app else unit, unit, values,
+                                       flushing=model is not ctx.draft))
 
 
 def _write_bag(model: Model, relation_id: int, owner: str, writer: str,
-               values: dict[str, str]) -> None:
+               values: dict[str, str], flushing: bool) -> None:
     relation = model.relations.get(str(relation_id))
     if relation is None:
         return  # gone meanwhile: nobody is left to read it
@@ -188,7 +189,7 @@ def _write_bag(model: Model, relation_id: int, owner: str, writer: str,
             changed = True
     size = sum(len(k.encode("utf-8", "surrogateescape")) + len(
         v.encode("utf-8", "surrogateescape")) for k, v in bag.settings.items())
-    if size > BAG_MAX:
+    if flushing and size > BAG_MAX:
         raise ToolError(f"max allowed document size ({BAG_MAX}): quota limit exceeded")
     if changed:
         bag.version += 1

@@ -163,7 +163,7 @@ def ssh(session: Session, args: Arguments) -> int:
         out.flush()
 
     argv = ["/bin/bash", "-c", command] if command else ["/bin/bash", "-s"]
-    code = machine.exec(argv, env=env, cwd=cwd, stdin=stdin, on_line=on_line, clean_env=True)
+    code = machine.exec(argv, env=env, cwd=cwd, stdin=stdin, on_line=on_line)
     return code if code >= 0 else 128 - code
 
 

@@ -17,7 +17,6 @@
  * that took, from wait4(), to FILE as a JSON object. A small parent is needed for that: a
  * process inherits the memory peak of the one that exec'ed it.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
