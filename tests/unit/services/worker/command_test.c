@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "worker/command.h"
+
+#include "test.h"
+
+struct line {
+    struct request request;
+    struct strv backend_args, setup_commands, argv, secrets;
+    struct command_context context;
+    struct error err;
+};
+
+static void setup(struct line *l, const char *body)
+{
+    *l = (struct line){0};
+    ASSERT_OK(request_parse(body, strlen(body), &l->request, &l->err), &l->err);
+    l->context = (struct command_context){
+        .request = &l->request,
+        .release = "noble",
+        .arch = "amd64",
+        .program = "autopkgtest",
+        .backend = "unshare",
+        .backend_args = &l->backend_args,
+        .setup_commands = &l->setup_commands,
+        .output_dir = "/w/out",
+        .secrets_file = "/w/arguments",
+        .name = "local-amd64-1",
+        .timestamp = 1700000000,
+    };
+}
+
+static int build(struct line *l)
+{
+    return command_build(&l->context, &l->argv, &l->secrets, &l->err);
+}
+
+static void teardown(struct line *l)
+{
+    request_release(&l->request);
+    strv_release(&l->backend_args);
+    strv_release(&l->setup_commands);
+    strv_release(&l->argv);
+    strv_release(&l->secrets);
+    error_clear(&l->err);
+}
+
+// The whole line, arguments between vertical bars; then everything is freed.
+static void expect(struct line *l, const char *wanted)
+{
+    _cleanup_free_ char *got = NULL;
+
+    ASSERT_OK(build(l), &l->err);
+    got = strv_join(&l->argv, "|");
+    ck_assert_str_eq(got, wanted);
+    teardown(l);
+}
+
+static void expect_refused(const char *body, const char *message)
+{
+    struct line l;
+
+    setup(&l, body);
+    ASSERT_FAILS(build(&l), -EINVAL, &l.err, message);
+    teardown(&l);
+}
+
+#define TIMEOUTS                                                                                   \
+    "--timeout-short=300|--timeout-install=3000|--timeout-test=10000|--timeout-copy=900|"          \
+    "--timeout-build=20000"
+#define UNSHARE "--|unshare|--release|noble|--arch|amd64"
+
+TEST(a_migration_test_takes_its_triggers_from_proposed)
+{
+    struct line l;
+
+    setup(&l, "gzip\n{\"triggers\": [\"zlib/1:1.2\", \"dpkg/1.22\"]}");
+    expect(&l,
+           "autopkgtest|--output-dir|/w/out|--apt-pocket=proposed=src:zlib,src:dpkg|"
+           "--apt-upgrade|gzip|" TIMEOUTS "|--env=ADT_TEST_TRIGGERS=zlib/1:1.2 dpkg/1.22|" UNSHARE);
+}
+
+TEST(a_bare_package_has_no_pocket_and_no_environment)
+{
+    struct line l;
+
+    setup(&l, "gzip");
+    expect(&l, "autopkgtest|--output-dir|/w/out|--apt-upgrade|gzip|" TIMEOUTS "|" UNSHARE);
+}
+
+TEST(all_of_proposed)
+{
+    struct line l;
+
+    setup(&l, "gzip\n{\"triggers\": [\"zlib/1\"], \"all-proposed\": \"1\"}");
+    expect(&l, "autopkgtest|--output-dir|/w/out|--apt-pocket=proposed|--apt-upgrade|gzip|" TIMEOUTS
+               "|--env=ADT_TEST_TRIGGERS=zlib/1|" UNSHARE);
+}
+
+TEST(the_reference_trigger_is_not_a_package)
+{
+    struct line l;
+
+    setup(&l, "gzip\n{\"triggers\": [\"migration-reference/0\"]}");
+    expect(&l, "autopkgtest|--output-dir|/w/out|--apt-upgrade|gzip|" TIMEOUTS
+               "|--env=ADT_TEST_TRIGGERS=migration-reference/0|" UNSHARE);
+    setup(&l, "gzip\n{\"triggers\": [\"migration-reference/0\", \"a/1\"]}");
+    ASSERT_OK(build(&l), &l.err);
+    ck_assert(strv_contains(&l.argv, "--apt-pocket=proposed=src:a"));
+    teardown(&l);
+}
+
+TEST(ppas_come_before_the_upgrade_and_without_a_pocket)
+{
+    struct line l;
+
+    setup(&l, "gzip\n{\"triggers\": [\"a/1\"], \"ppas\": [\"bob/one\", \"bob/two\"]}");
+    expect(&l, "autopkgtest|--output-dir|/w/out|--add-apt-source=ppa:bob/one|"
+               "--add-apt-source=ppa:bob/two|--apt-upgrade|gzip|" TIMEOUTS
+               "|--env=ADT_TEST_TRIGGERS=a/1|" UNSHARE);
+}
+
+TEST(credentials_of_a_ppa_are_not_on_the_command_line)
+{
+    struct line l;
+    _cleanup_free_ char *argv = NULL, *secrets = NULL;
+
+    setup(&l, "gzip\n{\"ppas\": [\"bob:s3cret@alice/one\", \"bob:s3cret@alice/two:F00\"]}");
+    ASSERT_OK(build(&l), &l.err);
+    argv = strv_join(&l.argv, "|");
+    secrets = strv_join(&l.secrets, "\n");
+    ck_assert(!strstr(argv, "s3cret"));
+    ck_assert(strstr(argv, "|@/w/arguments|--apt-upgrade|"));
+    ck_assert_str_eq(secrets, "--add-apt-source=ppa:bob:s3cret@alice/one\n"
+                              "--add-apt-source=ppa:bob:s3cret@alice/two:F00");
+    teardown(&l);
+}
+
+TEST(trees_from_git)
+{
+    struct line l;
+
+    setup(&l, "gzip\n{\"triggers\": [\"a/1\"], \"test-git\": \"https://x.org/y.git main\"}");
+    expect(&l, "autopkgtest|--output-dir|/w/out|--apt-upgrade|--no-built-binaries|"
+               "https://x.org/y.git#main|" TIMEOUTS "|--env=ADT_TEST_TRIGGERS=a/1|" UNSHARE);
+    setup(&l, "gzip\n{\"build-git\": \"https://x.org/y.git#refs/pull/7/head\"}");
+    expect(&l, "autopkgtest|--output-dir|/w/out|--apt-upgrade|https://x.org/y.git#refs/pull/7/"
+               "head|" TIMEOUTS "|" UNSHARE);
+}
+
+TEST(environment_and_test_name_are_single_arguments)
+{
+    struct line l;
+
+    setup(&l, "gzip\n{\"env\": [\"A=b c; rm -rf /\", \"B=$(id)\"], \"testname\": \"one two\"}");
+    expect(&l, "autopkgtest|--output-dir|/w/out|--apt-upgrade|gzip|" TIMEOUTS
+               "|--env=A=b c; rm -rf /|--env=B=$(id)|--testname=one two|" UNSHARE);
+}
+
+TEST(the_null_backend_takes_neither_pocket_nor_upgrade)
+{
+    struct line l;
+
+    setup(&l, "gzip\n{\"triggers\": [\"a/1\"], \"all-proposed\": \"1\"}");
+    l.context.backend = "null";
+    expect(&l,
+           "autopkgtest|--output-dir|/w/out|gzip|" TIMEOUTS "|--env=ADT_TEST_TRIGGERS=a/1|--|null");
+}
+
+TEST(i386_is_a_foreign_architecture_from_focal_on)
+{
+    struct line l;
+
+    setup(&l, "gzip");
+    l.context.arch = "i386";
+    ck_assert_int_eq(strv_add(&l.backend_args, "$HOSTARCH"), 0);
+    expect(&l, "autopkgtest|--output-dir|/w/out|-a|i386|--apt-upgrade|gzip|" TIMEOUTS
+               "|--|unshare|amd64");
+    setup(&l, "gzip");
+    l.context.arch = "i386";
+    l.context.release = "bionic";
+    ASSERT_OK(build(&l), &l.err);
+    ck_assert(!strv_contains(&l.argv, "-a"));
+    teardown(&l);
+}
+
+static void expect_timeouts(struct line *l, const char *test, const char *build_option)
+{
+    ASSERT_OK(build(l), &l->err);
+    ck_assert_msg(strv_contains(&l->argv, test), "%s", test);
+    ck_assert_msg(strv_contains(&l->argv, build_option), "%s", build_option);
+    teardown(l);
+}
+
+TEST(long_and_big_packages_get_more_time)
+{
+    struct line l;
+
+    setup(&l, "gzip");
+    l.context.long_tests = true;
+    expect_timeouts(&l, "--timeout-test=40000", "--timeout-build=40000");
+    setup(&l, "gzip");
+    l.context.big = true;
+    expect_timeouts(&l, "--timeout-test=20000", "--timeout-build=20000");
+    setup(&l, "gzip");
+    l.context.arch = "riscv64";
+    expect_timeouts(&l, "--timeout-test=40000", "--timeout-short=1200");
+}
+
+TEST(settings_come_first_with_their_variables)
+{
+    struct line l;
+
+    setup(&l, "gzip");
+    l.context.mirror = "http://m/";
+    l.context.vm = true;
+    l.context.big = true;
+    l.context.remote = "lxd-10.0.0.1";
+    ck_assert_int_eq(strv_add(&l.setup_commands, "prepare $RELEASE $MIRROR $OTHER $"), 0);
+    ck_assert_int_eq(strv_split(&l.backend_args,
+                                "$VMOPT $LXD_REMOTE:$PACKAGE$VMFLAG "
+                                "$PACKAGESIZE-$NAME-$TIMESTAMP",
+                                " "),
+                     0);
+    ASSERT_OK(build(&l), &l.err);
+    ck_assert(strv_contains(&l.argv, "--setup-commands=prepare noble http://m/ $OTHER $"));
+    ck_assert(strv_contains(&l.argv, "--vm"));
+    ck_assert(strv_contains(&l.argv, "lxd-10.0.0.1:gzip/vm"));
+    ck_assert(strv_contains(&l.argv, "big-local-amd64-1-1700000000"));
+    teardown(&l);
+}
+
+TEST(an_argument_that_is_only_an_empty_variable_is_left_out)
+{
+    struct line l;
+
+    setup(&l, "gzip");
+    ck_assert_int_eq(strv_split(&l.backend_args, "$VMOPT x", " "), 0);
+    expect(&l, "autopkgtest|--output-dir|/w/out|--apt-upgrade|gzip|" TIMEOUTS "|--|unshare|x");
+}
+
+TEST(what_autopkgtest_cannot_do_is_refused)
+{
+    expect_refused("gzip\n{\"test-bzr\": \"lp:gzip\"}",
+                   "test-bzr: this worker fetches no Bazaar branches: use test-git");
+    expect_refused("gzip\n{\"test-git\": \"--shell-fail\"}",
+                   "test-git: expected \"URL\", \"URL branch\" or \"URL#branch\"");
+    expect_refused("gzip\n{\"build-git\": \"https://a b c\"}",
+                   "build-git: expected \"URL\", \"URL branch\" or \"URL#branch\"");
+    expect_refused("gzip\n{\"test-git\": \"https://a\", \"build-git\": \"https://b\"}",
+                   "test-git and build-git exclude each other");
+}
