@@ -32,6 +32,9 @@ def _load(path: Path) -> dict[str, Any]:
     for document in documents:
         if not isinstance(document, dict):
             raise JujuLocalError(f"{path}: expected a map at the top")
+        for key in ("saas", "offers"):
+            if document.get(key):
+                raise JujuLocalError(f"{path}: juju-local has one model and cannot do {key}")
         for name, entry in (document.get("applications") or document.get("services")
                             or {}).items():
             if entry is None:

@@ -99,6 +99,8 @@ def finish(model: Model, unit: Unit, hook: Hook) -> None:
         if agent.upgraded:
             agent.config_stamp = ""
         agent.upgraded = False
+    elif hook.kind == "leader-settings-changed":
+        agent.leader_settings_version = hook.version or agent.leader_settings_version
     elif hook.kind == "leader-elected":
         agent.leader = model.is_leader(unit.name)
     elif hook.kind.startswith("storage-"):

@@ -59,6 +59,7 @@ class Application:
     resources: dict[str, str] = field(default_factory=dict)
     resource_revision: int = 0
     leader_settings: dict[str, str] = field(default_factory=dict)
+    leader_settings_version: int = 1
     machine_kind: str = ""
     machine_options: dict[str, Any] = field(default_factory=dict)
 
@@ -101,6 +102,7 @@ class Agent:
     stopped: bool = False
     removed: bool = False
     leader: bool = False
+    leader_settings_version: int = 0
     rebooted: bool = False
     config_stamp: str = ""
     upgraded: bool = False

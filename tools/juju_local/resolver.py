@@ -165,6 +165,12 @@ def _relation_created(model: Model, unit: Unit) -> Hook | None:
 def _leadership(model: Model, unit: Unit) -> Hook | None:
     if model.is_leader(unit.name) and not unit.agent.leader:
         return Hook("leader-elected", "leader-elected")
+    app = model.applications[unit.app]
+    if str(model.config.get("agent-version", "")).startswith("3.") and (
+            not model.is_leader(unit.name)
+            and unit.agent.leader_settings_version != app.leader_settings_version):
+        return Hook("leader-settings-changed", "leader-settings-changed",
+                    version=app.leader_settings_version)
     return None
 
 

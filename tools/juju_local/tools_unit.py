@@ -59,12 +59,14 @@ def leader_set(call: Call) -> None:
         raise ToolError("cannot write leadership settings: cannot write settings: not the leader")
 
     def change(model: Model) -> None:
-        kept = model.applications[ctx.app_name].leader_settings
+        app = model.applications[ctx.app_name]
+        kept, before = app.leader_settings, dict(app.leader_settings)
         for key, value in values.items():
             if value:
                 kept[key] = value
             else:
                 kept.pop(key, None)
+        app.leader_settings_version += kept != before
     ctx.now(change)
 
 
