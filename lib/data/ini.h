@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Settings files of the services: `key = value` lines under `[section]` headings, lines that begin
-// with `#` are comments; the *.cred files are the same without headings (`KEY=value`). A value is
-// the rest of the line, blanks cut off both ends, whatever it contains; there is no quoting and no
-// continuation. A key or section twice is an error. The charm writes these files, the services read
-// them.
+// Settings files of the services (inih): `key = value` lines under `[section]` headings, lines of
+// comment after `#` or `;`; the *.cred files are the same without headings (`KEY=value`). The charm
+// writes them, the services read them.
+//
+// A value is the rest of its line without the blanks around it, of any length, with no quotes and
+// no comments in it; a section may come in several parts, but a key only once. Not for threads.
 #pragma once
 
 #include "base/buf.h"
