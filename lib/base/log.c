@@ -1,120 +1,149 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#define SD_JOURNAL_SUPPRESS_LOCATION // the message says where, not the line of this file
 #include "base/log.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/strv.h"
 
+#include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
 
-#define FIELDS_MAX 32
+#define FIELD_NAME_MAX 64 // the journal's
+#define OWN_FIELDS 3
 
 static struct {
-    const char *program;
+    const char *program; // borrowed: argv[0] or a literal
     enum log_level level;
     bool journal;
-    struct strv fields; // "NAME=value"
-} log_state = {.program = "autopkgtest-cloud", .level = LOG_LEVEL_INFO};
+    struct strv fields; // NAME=value
+} state = {.program = "autopkgtest-cloud", .level = LOG_LEVEL_INFO};
 
-// systemd tells by device:inode whether our standard error is still the journal's stream
-// (systemd.exec(5), JOURNAL_STREAM).
+// systemd.exec(5): DEVICE:INODE of the stream to the journal, if standard error still is that one.
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
-    _cleanup_free_ char *own = NULL;
+    _cleanup_free_ char *ours = NULL;
     struct stat st;
 
     if (!stream || fstat(STDERR_FILENO, &st) < 0)
         return false;
-    own = str_format("%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
-    return own && str_equal(own, stream);
+    ours = str_format("%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    return ours && strcmp(ours, stream) == 0;
 }
 
 void log_open(const char *program, enum log_level level)
 {
-    log_state.program = program;
-    log_state.level = level;
-    log_state.journal = stderr_is_journal();
+    state.program = program;
+    state.level = level;
+    state.journal = stderr_is_journal();
 }
 
-static bool field_matches(const char *field, const char *name)
+static bool is_field_name(const char *name)
+{
+    size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+    // Names with a leading underscore are the journal's own.
+    return n > 0 && n <= FIELD_NAME_MAX && name[n] == '\0' && name[0] != '_';
+}
+
+static bool is_field(const char *field, const char *name)
 {
     size_t n = strlen(name);
 
     return strncmp(field, name, n) == 0 && field[n] == '=';
 }
 
-static void drop_field(const char *name)
-{
-    struct strv *fields = &log_state.fields;
-    size_t i, kept = 0;
-
-    for (i = 0; i < fields->len; i++) {
-        if (field_matches(fields->items[i], name))
-            free(fields->items[i]);
-        else
-            fields->items[kept++] = fields->items[i];
-    }
-    fields->len = kept;
-    if (fields->items)
-        fields->items[kept] = NULL;
-}
-
 int log_set_field(const char *name, const char *value)
 {
-    if (!*name || name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] || name[0] == '_' ||
-        (name[0] >= '0' && name[0] <= '9'))
+    struct strv *v = &state.fields;
+    char *field = NULL;
+    size_t i;
+
+    if (!is_field_name(name))
         return -EINVAL;
-    drop_field(name);
-    if (!value)
+    if (value) {
+        field = str_format("%s=%s", name, value);
+        if (!field)
+            return -ENOMEM;
+    }
+    for (i = 0; i < v->len && !is_field(v->items[i], name); i++)
+        ;
+    if (i == v->len)
+        return field ? strv_take(v, field) : 0;
+    free(v->items[i]);
+    if (field) {
+        v->items[i] = field;
         return 0;
-    if (log_state.fields.len == FIELDS_MAX)
-        return -ENOBUFS;
-    return strv_addf(&log_state.fields, "%s=%s", name, value);
+    }
+    v->len--;
+    memmove(v->items + i, v->items + i + 1, (v->len - i + 1) * sizeof(*v->items)); // and the NULL
+    return 0;
 }
 
 void log_clear_fields(void)
 {
-    strv_release(&log_state.fields);
+    strv_release(&state.fields);
 }
 
-static void to_journal(enum log_level level, const char *text)
+static struct iovec iovec_of(char *s)
 {
-    struct iovec v[FIELDS_MAX + 3];
+    return (struct iovec){.iov_base = s, .iov_len = strlen(s)};
+}
+
+static int send_entry(enum log_level level, const char *text)
+{
     _cleanup_free_ char *message = str_format("MESSAGE=%s", text);
     _cleanup_free_ char *priority = str_format("PRIORITY=%d", (int)level);
-    _cleanup_free_ char *identifier = str_format("SYSLOG_IDENTIFIER=%s", log_state.program);
-    size_t i, n = 0;
+    _cleanup_free_ char *identifier = str_format("SYSLOG_IDENTIFIER=%s", state.program);
+    _cleanup_free_ struct iovec *entry =
+        reallocarray(NULL, state.fields.len + OWN_FIELDS, sizeof(*entry));
+    int n = 0;
 
-    if (!message || !priority || !identifier)
+    if (!message || !priority || !identifier || !entry)
+        return -ENOMEM;
+    entry[n++] = iovec_of(message);
+    entry[n++] = iovec_of(priority);
+    entry[n++] = iovec_of(identifier);
+    for (size_t i = 0; i < state.fields.len; i++)
+        entry[n++] = iovec_of(state.fields.items[i]);
+    return sd_journal_sendv(entry, n);
+}
+
+// One line in one write: what others send us must not look like further lines.
+static void write_line(const char *text)
+{
+    _cleanup_free_ char *line = str_format("%s: %s\n", state.program, text);
+    size_t n;
+
+    if (!line) {
+        (void)fd_write_all(STDERR_FILENO, text, strlen(text));
+        (void)fd_write_all(STDERR_FILENO, "\n", 1);
         return;
-    v[n++] = (struct iovec){message, strlen(message)};
-    v[n++] = (struct iovec){priority, strlen(priority)};
-    v[n++] = (struct iovec){identifier, strlen(identifier)};
-    for (i = 0; i < log_state.fields.len; i++)
-        v[n++] = (struct iovec){log_state.fields.items[i], strlen(log_state.fields.items[i])};
-    (void)sd_journal_sendv(v, (int)n);
+    }
+    n = strlen(line);
+    for (size_t i = 0; i + 1 < n; i++)
+        if ((unsigned char)line[i] < ' ' || line[i] == '\x7f')
+            line[i] = ' ';
+    (void)fd_write_all(STDERR_FILENO, line, n);
 }
 
 void log_write(enum log_level level, const char *format, ...)
 {
     _cleanup_free_ char *text = NULL;
+    int saved = errno;
     va_list args;
-    int n;
 
-    if (level > log_state.level)
+    if (level > state.level)
         return;
     va_start(args, format);
-    n = vasprintf(&text, format, args);
-    va_end(args);
-    if (n < 0) {
+    if (vasprintf(&text, format, args) < 0)
         text = NULL;
-        return;
-    }
-    if (log_state.journal)
-        to_journal(level, text);
-    else
-        (void)fprintf(stderr, "%s: %s%s\n", log_state.program,
-                      level == LOG_LEVEL_WARNING ? "warning: " : "", text);
+    va_end(args);
+    if (!state.journal || send_entry(level, text ? text : format) < 0)
+        write_line(text ? text : format);
+    errno = saved;
 }
