@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "base/log.h"
 #include "indexer/indexer.h"
 
 struct batch {
@@ -26,6 +25,8 @@ static void batch_clear(struct batch *batch)
 
 void batch_free(struct batch *batch)
 {
+    if (!batch)
+        return;
     batch_clear(batch);
     free(batch->message);
     free(batch);
