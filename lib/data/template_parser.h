@@ -55,8 +55,10 @@ struct tag {
     size_t next;      // start of the next line, when right_blank
 };
 
-// Sets `NAME: line L: …` and returns -EINVAL.
-int parser_fail(struct parser *p, uint32_t line, const char *format, ...) _printf_(3, 4);
+// Sets the message `NAME: line L: …`.
+void parser_set_error(struct parser *p, uint32_t line, const char *format, ...) _printf_(3, 4);
+// The same as a value: -EINVAL. A macro, so that analysers see that it is not 0.
+#define parser_fail(p, line, ...) (parser_set_error(p, line, __VA_ARGS__), -EINVAL)
 
 // Where `what` is at or after `from`; p->len when nowhere.
 size_t parser_find(const struct parser *p, size_t from, const char *what, size_t len);

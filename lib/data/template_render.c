@@ -307,7 +307,7 @@ static int render_partial(struct render *r, const struct scope *s, const struct 
 {
     struct arguments arguments = {.t = s->t, .parent = node, .outer = s->arguments};
     size_t len = r->indent.len, from = r->indent_from;
-    const struct template *partial;
+    const struct template *partial = NULL;
     struct scope inner = {.context = s->context, .arguments = s->arguments};
     int code = node->flags & NODE_LINE_START ? begin_output(r, node) : 0;
 

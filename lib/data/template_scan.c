@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-int parser_fail(struct parser *p, uint32_t line, const char *format, ...)
+void parser_set_error(struct parser *p, uint32_t line, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
     (void)error_setv(p->err, -EINVAL, format, args);
     va_end(args);
-    return error_prefix(p->err, -EINVAL, "%s: line %u", p->t->name, line);
+    (void)error_prefix(p->err, -EINVAL, "%s: line %u", p->t->name, line);
 }
 
 size_t parser_skip_blanks(const struct parser *p, size_t at)
