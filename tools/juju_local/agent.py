@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import signal
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import charm as charms
 from . import commit, machinery, unpack
-from .console import Console
+from .console import Console, Ticker
 from .context import Context
 from .errors import JujuLocalError, ToolError
 from .hookenv import HookMissing, HookUnusable, environment, find_program, kill_hook
@@ -24,7 +23,6 @@ from .store import Store
 
 LINE_MAX = 4096
 SHOWN_AFTER_FAILURE = 15
-SLOW_SECONDS = 3.0
 
 
 @dataclass
@@ -281,6 +279,7 @@ class Agent:
         if measure:
             argv = [f"{tools}/jujuc-measure", machinery.shown_path(self.machine, report), *argv]
         logger = f"unit.{self.unit}.{name or 'juju-exec'}"
+        ticker = Ticker(self.console, self.unit, name or "juju-exec")
 
         def on_line(stream: str, data: bytes) -> None:
             for start in range(0, max(len(data), 1), LINE_MAX):
@@ -288,6 +287,7 @@ class Agent:
                 self.console.log(self.unit, "DEBUG" if stream == "stdout" else "WARNING", logger,
                                  text)
                 self.console.hook_line(self.unit, stream, text)
+            ticker.last_line = text
             outcome.lines.append((stream, data.decode("utf-8", "surrogateescape")))
 
         socket_name = f"{unit_tag(self.unit)}.socket"
@@ -296,21 +296,15 @@ class Agent:
         if hasattr(self.machine, "shown_path"):
             inside = str(socket_dir / socket_name)
         env = environment(ctx, self.machine, self.store.read(), inside)
-        slow = threading.Timer(SLOW_SECONDS, lambda: self.console.say(
-            self.unit, f"{name or 'commands'} is running …", "dim"))
-        slow.daemon = True
-        slow.start()
         started = time.monotonic()
         try:
-            with ToolServer(ctx, socket_dir / socket_name) as server:
+            with ticker, ToolServer(ctx, socket_dir / socket_name) as server:
                 outcome.code = self.machine.exec(argv, env=env, cwd=shown_charm, stdin=stdin,
                                                  on_line=on_line)
                 outcome.seconds = time.monotonic() - started
             outcome.usage = server.usage
         except OSError as error:  # execve(2) refused it
             outcome.unusable = f"fork/exec {argv[0]}: {(error.strerror or '').lower()}"
-        finally:
-            slow.cancel()
         if measure and self.machine.path(report).exists():
             outcome.cost = json.loads(self.machine.path(report).read_text())
         return outcome

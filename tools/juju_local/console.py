@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+FIRST_TICK = 3.0
+NEXT_TICK = 10.0
 _COLOURS = {"error": "31", "blocked": "33", "active": "32", "waiting": "33", "dim": "2"}
+
+
+def _private(path: str, flags: int) -> int:
+    """What hooks print may be nobody else's business."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 class Console:
@@ -44,9 +53,36 @@ class Console:
             return
         stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         tag = "unit-" + unit.replace("/", "-") if "/" in unit else unit
-        with self._lock, open(self._file, "a", encoding="utf-8", errors="replace") as out:
+        with self._lock, open(self._file, "a", encoding="utf-8", errors="replace",
+                              opener=_private) as out:
             for line in text.split("\n"):
                 out.write(f"{tag}: {stamp} {level} {logger} {line}\n")
+
+
+class Ticker:
+    """Says now and then that a hook still runs, with the last line it printed."""
+
+    def __init__(self, console: Console, who: str, what: str) -> None:
+        self._console, self._who, self._what = console, who, what
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._tick, daemon=True)
+        self.last_line = ""
+
+    def __enter__(self) -> Ticker:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+
+    def _tick(self) -> None:
+        started = time.monotonic()
+        pause = FIRST_TICK
+        while not self._end.wait(pause):
+            pause = NEXT_TICK
+            seconds = int(time.monotonic() - started)
+            line = f": {self.last_line.strip()[:70]}" if self.last_line else ""
+            self._console.say(self._who, f"{self._what} is running, {seconds} s{line}", "dim")
 
 
 def read_log(path: Path, include: list[str], tail: int | None) -> Iterator[str]:

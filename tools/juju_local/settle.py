@@ -46,6 +46,7 @@ class Settler:
     def run(self) -> list[str]:
         """Names of what is left in error. Call it with the agents' lock held."""
         self._recover()
+        self._notice_halted()
         busy: dict[concurrent.futures.Future[None], str] = {}
         with concurrent.futures.ThreadPoolExecutor(MOST_MACHINES) as pool:
             while True:
@@ -191,6 +192,15 @@ class Settler:
                 if task.status == "running":
                     task.status, task.message = "failed", "action terminated"
                     task.completed = now()
+
+    def _notice_halted(self) -> None:
+        """A machine that was up and is not (the host went down): its units run start again."""
+        halted = {m.id for m in self.store.read().machines.values() if m.status == "started"
+                  and not machinery.open_machine(self.store, m).running()}
+        if halted:
+            with self.store.change() as model:
+                for unit in model.units.values():
+                    unit.agent.rebooted |= unit.machine in halted
 
     def _errors(self) -> list[str]:
         model = self.store.read()

@@ -44,17 +44,20 @@ struct buffer {
     size_t size;
 };
 
-static void die(const char *what) {
+static void die(const char *what)
+{
     fprintf(stderr, "ERROR %s\n", what);
     exit(1);
 }
 
-static void die_errno(const char *what, int code) {
+static void die_errno(const char *what, int code)
+{
     fprintf(stderr, "ERROR %s: %s\n", what, strerror(code));
     exit(1);
 }
 
-static void buffer_reserve(struct buffer *b, size_t extra) {
+static void buffer_reserve(struct buffer *b, size_t extra)
+{
     if (b->size - b->len >= extra) {
         return;
     }
@@ -70,7 +73,8 @@ static void buffer_reserve(struct buffer *b, size_t extra) {
     b->size = size;
 }
 
-static void buffer_add(struct buffer *b, const void *data, size_t len) {
+static void buffer_add(struct buffer *b, const void *data, size_t len)
+{
     buffer_reserve(b, len);
     if (len) {
         memcpy(b->data + b->len, data, len);
@@ -78,22 +82,26 @@ static void buffer_add(struct buffer *b, const void *data, size_t len) {
     b->len += len;
 }
 
-static void buffer_add_u32(struct buffer *b, uint32_t value) {
+static void buffer_add_u32(struct buffer *b, uint32_t value)
+{
     const unsigned char bytes[4] = {(unsigned char)value, (unsigned char)(value >> 8),
                                     (unsigned char)(value >> 16), (unsigned char)(value >> 24)};
     buffer_add(b, bytes, sizeof bytes);
 }
 
-static void buffer_add_bytes(struct buffer *b, const void *data, size_t len) {
+static void buffer_add_bytes(struct buffer *b, const void *data, size_t len)
+{
     buffer_add_u32(b, (uint32_t)len);
     buffer_add(b, data, len);
 }
 
-static void buffer_add_string(struct buffer *b, const char *text) {
+static void buffer_add_string(struct buffer *b, const char *text)
+{
     buffer_add_bytes(b, text, strlen(text));
 }
 
-static const char *need_env(const char *name) {
+static const char *need_env(const char *name)
+{
     const char *value = getenv(name);
     if (!value || !*value) {
         fprintf(stderr, "ERROR %s not set\n", name);
@@ -102,7 +110,8 @@ static const char *need_env(const char *name) {
     return value;
 }
 
-static void write_all(int fd, const char *data, size_t len) {
+static void write_all(int fd, const char *data, size_t len)
+{
     while (len > 0) {
         ssize_t n = write(fd, data, len);
         if (n < 0 && errno == EINTR) {
@@ -116,7 +125,8 @@ static void write_all(int fd, const char *data, size_t len) {
     }
 }
 
-static void read_all(int fd, char *data, size_t len) {
+static void read_all(int fd, char *data, size_t len)
+{
     while (len > 0) {
         ssize_t n = read(fd, data, len);
         if (n < 0 && errno == EINTR) {
@@ -133,13 +143,15 @@ static void read_all(int fd, char *data, size_t len) {
     }
 }
 
-static uint32_t read_u32(int fd) {
+static uint32_t read_u32(int fd)
+{
     unsigned char b[4];
     read_all(fd, (char *)b, sizeof b);
     return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
 
-static void read_bytes(int fd, struct buffer *ret) {
+static void read_bytes(int fd, struct buffer *ret)
+{
     uint32_t len = read_u32(fd);
     if (len > ANSWER_MAX) {
         die("the agent's answer is too large");
@@ -149,7 +161,8 @@ static void read_bytes(int fd, struct buffer *ret) {
     ret->len = len;
 }
 
-static void read_stdin(struct buffer *ret) {
+static void read_stdin(struct buffer *ret)
+{
     for (;;) {
         buffer_reserve(ret, 65536);
         ssize_t n = read(STDIN_FILENO, ret->data + ret->len, 65536);
@@ -170,7 +183,8 @@ static void read_stdin(struct buffer *ret) {
 }
 
 /* A socket's address holds 107 bytes; a longer path is reached through its folder. */
-static int connect_agent(const char *path) {
+static int connect_agent(const char *path)
+{
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int folder = -1;
     char *copy = NULL;
@@ -205,18 +219,21 @@ static int connect_agent(const char *path) {
     return fd;
 }
 
-static uint32_t elapsed_us(const struct timespec *since) {
+static uint32_t elapsed_us(const struct timespec *since)
+{
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     int64_t ns = (int64_t)(now.tv_sec - since->tv_sec) * 1000000000 + now.tv_nsec - since->tv_nsec;
     return (uint32_t)(ns / 1000);
 }
 
-static uint32_t timeval_us(struct timeval tv) {
+static uint32_t timeval_us(struct timeval tv)
+{
     return (uint32_t)(tv.tv_sec * 1000000 + tv.tv_usec);
 }
 
-static void send_trailer(int fd, const struct timespec *started) {
+static void send_trailer(int fd, const struct timespec *started)
+{
     struct buffer b = {0};
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -227,7 +244,8 @@ static void send_trailer(int fd, const struct timespec *started) {
     free(b.data);
 }
 
-static int tool_main(int argc, char **argv) {
+static int tool_main(int argc, char **argv)
+{
     struct timespec started;
     struct buffer request = {0};
     struct buffer input = {0};
@@ -275,7 +293,8 @@ static int tool_main(int argc, char **argv) {
     }
 }
 
-static int measure_main(int argc, char **argv) {
+static int measure_main(int argc, char **argv)
+{
     struct timespec started;
     struct rusage usage;
     int status;
@@ -303,8 +322,7 @@ static int measure_main(int argc, char **argv) {
             die_errno("wait4", errno);
         }
     }
-    dprintf(report,
-            "{\"wall_us\": %u, \"user_us\": %u, \"system_us\": %u, \"maxrss_kib\": %ld}\n",
+    dprintf(report, "{\"wall_us\": %u, \"user_us\": %u, \"system_us\": %u, \"maxrss_kib\": %ld}\n",
             elapsed_us(&started), timeval_us(usage.ru_utime), timeval_us(usage.ru_stime),
             usage.ru_maxrss);
     close(report);
@@ -315,7 +333,8 @@ static int measure_main(int argc, char **argv) {
     return WEXITSTATUS(status);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc < 1) {
         return 64;
     }
