@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import shutil
 import signal
+import subprocess
 import time
 
 from bed import STATUS, Bed, wait_for
@@ -389,3 +391,37 @@ def test_an_instance_without_settings_says_so(bed: Bed) -> None:
     worker = bed.worker(99)
     assert worker.wait() == 78
     assert "[local-amd64-99]" in worker.text()
+
+
+TINY = {
+    "debian/changelog": "tiny (1.0) noble; urgency=low\n\n  * One.\n\n -- A B <a@example.org>  Mon, 01 Jan 2024 00:00:00 +0000\n",
+    "debian/control": "Source: tiny\nMaintainer: A B <a@example.org>\n\nPackage: tiny\nArchitecture: all\nDescription: tiny\n",
+    "debian/tests/control": "Test-Command: echo triggered by $ADT_TEST_TRIGGERS; echo kept >$AUTOPKGTEST_ARTIFACTS/file\nDepends:\n",
+}
+
+
+def make_tree(directory: pathlib.Path) -> str:
+    """A source package with one test, in a git repository."""
+    for name, text in TINY.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for words in (["init", "-q", "-b", "main"], ["add", "."],
+                  ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "one"]):
+        subprocess.run(["git", "-C", directory, *words], check=True)
+    return f"file://{directory} main"
+
+
+def test_the_real_autopkgtest_tests_a_tree_from_git(bed: Bed) -> None:
+    bed.configure(autopkgtest="/usr/bin/autopkgtest")
+    url = make_tree(bed.dir / "tiny")
+    worker = bed.ready_worker()
+    bed.request("tiny", **{"test-git": url})
+    done = bed.completions(1, 120)[0]
+    log = (bed.stored()[0] / "log").read_text()
+    assert done["exitcode"] == 0, log
+    assert done["testpkg_version"] == "1.0", done
+    assert "triggered by gzip/1.12-1" in log
+    assert "kept" in (bed.stored()[0] / "output/artifacts/file").read_text()
+    bed.assert_clean()
+    assert worker.stop() == 0
