@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The web server's side of RabbitMQ: publishes requests and waits for the broker's confirms, looks
+// at queues, and follows what runs (running.h).
+//
+// One link, which comes back by itself, with back-off; each of its round trips is bounded by a
+// second or two, since pages wait for them.
+#pragma once
+
+#include "adt/names.h"
+#include "web/running.h"
+
+struct web;
+struct broker;
+
+int broker_new(struct web *web, struct broker **ret, struct error *err);
+// Waiting publications are told that the broker is away.
+void broker_free(struct broker *broker);
+// Settings have changed: read the credentials and connect anew.
+void broker_reload(struct broker *broker);
+
+// Whether requests can be published now; else *ret_reason (may be NULL; owned by the broker) says
+// why.
+bool broker_is_up(const struct broker *broker, const char **ret_reason);
+
+// Called once: r is 0 when the broker has confirmed, -ENOENT when the queue has vanished, else what
+// happened to the connection.
+typedef void broker_done(int r, const char *reason, void *userdata);
+
+// Declares the queue when this link has not yet, and publishes, persistent and mandatory. `done`
+// comes later, never from within. -ENOTCONN with the reason when the broker is away.
+int broker_publish(struct broker *broker, const char *queue, const void *body, size_t len,
+                   broker_done *done, void *userdata, struct error *err);
+
+// How many requests wait in each queue of the releases and architectures of the settings, as
+// {"ubuntu": {release: {arch: n}}, …}; NULL while the broker is away and nothing is known. Kept for
+// a few seconds. Borrowed.
+const json_t *broker_queue_lengths(struct broker *broker);
+
+// What runs, by the status messages. Borrowed.
+struct running *broker_running(struct broker *broker);

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "web/conditional.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/parse.h"
+
+// Digits at *text, which moves behind them. -ENOENT: there are none.
+static int take_number(const char **text, uint64_t *ret)
+{
+    size_t len = strspn(*text, "0123456789");
+    _cleanup_free_ char *digits = NULL;
+
+    if (len == 0)
+        return -ENOENT;
+    digits = strndup(*text, len);
+    *text += len;
+    return digits ? parse_uint(digits, 0, UINT64_MAX, ret, NULL) : -ENOMEM;
+}
+
+enum range range_parse(const char *header, uint64_t size, uint64_t *ret_first, uint64_t *ret_len)
+{
+    uint64_t first = 0, last = UINT64_MAX;
+    int has_first, has_last;
+
+    if (!header || strncasecmp(header, "bytes=", 6) != 0)
+        return RANGE_WHOLE;
+    header += 6;
+    has_first = take_number(&header, &first);
+    if ((has_first < 0 && has_first != -ENOENT) || *header++ != '-')
+        return RANGE_WHOLE;
+    has_last = take_number(&header, &last);
+    if ((has_last < 0 && has_last != -ENOENT) || *header || (has_first < 0 && has_last < 0))
+        return RANGE_WHOLE;
+    if (has_first < 0) { // the last N bytes
+        if (last == 0 || size == 0)
+            return RANGE_UNSATISFIABLE;
+        *ret_len = last < size ? last : size;
+        *ret_first = size - *ret_len;
+        return RANGE_PART;
+    }
+    if (has_last == 0 && last < first)
+        return RANGE_WHOLE;
+    if (first >= size)
+        return RANGE_UNSATISFIABLE;
+    if (last > size - 1)
+        last = size - 1;
+    *ret_first = first;
+    *ret_len = last - first + 1;
+    return RANGE_PART;
+}
+
+bool etag_listed(const char *list, const char *etag)
+{
+    size_t want = strlen(etag);
+
+    while (*list) {
+        size_t len;
+
+        list += strspn(list, " \t,");
+        if (*list == '*')
+            return true;
+        if (str_starts_with(list, "W/"))
+            list += 2;
+        if (*list == '"')
+            list++;
+        len = strcspn(list, "\", \t");
+        if (len > 0 && len == want && memcmp(list, etag, len) == 0)
+            return true;
+        list += len;
+        list += strspn(list, "\"");
+    }
+    return false;
+}
+
+enum precondition conditions_check(const struct conditions *c, const char *etag, int64_t mtime)
+{
+    int64_t when;
+
+    if (c->if_match) {
+        if (!etag_listed(c->if_match, etag))
+            return PRECONDITION_FAILED;
+    } else if (c->if_unmodified_since && http_date_parse(c->if_unmodified_since, &when) == 0 &&
+               mtime > when)
+        return PRECONDITION_FAILED;
+    if (c->if_none_match)
+        return etag_listed(c->if_none_match, etag) ? PRECONDITION_NOT_MODIFIED : PRECONDITION_SEND;
+    if (c->if_modified_since && http_date_parse(c->if_modified_since, &when) == 0 && mtime <= when)
+        return PRECONDITION_NOT_MODIFIED;
+    return PRECONDITION_SEND;
+}
+
+char *http_date_format(int64_t seconds)
+{
+    return clock_format_utc(seconds, "%a, %d %b %Y %H:%M:%S GMT");
+}
+
+int http_date_parse(const char *text, int64_t *ret)
+{
+    struct tm tm = {0};
+    const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+
+    if (!end || *end)
+        return -EINVAL;
+    *ret = (int64_t)timegm(&tm);
+    return 0;
+}

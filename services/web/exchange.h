@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// One HTTP request and its answer, as handlers see it.
+//
+//     NEW ──begin──▶ RECEIVING ──whole──▶ HANDLING ──▶ ANSWERED (handed to libmicrohttpd)
+//      │                 │                    │  ▲
+//      └── early answer ─┴─▶ DRAINING ──▶ … ──┤  │ exchange_resume()
+//          (a short body is read first,       ▼  │
+//          so that the client hears us)     WAITING (connection suspended)
+//
+// A handler ends in one of three ways: it has answered and returns 0; it returns EXCHANGE_WAIT and
+// sees to it that exchange_resume() is called once; or it returns a negative errno with a message,
+// which becomes an error page, JSON or text, with the status that exchange_fail() set or the one
+// that goes with the errno.
+#pragma once
+
+#include "data/json.h"
+#include "web/router.h"
+
+#include <microhttpd.h>
+
+#define EXCHANGE_WAIT 1
+
+enum exchange_state {
+    EXCHANGE_NEW,
+    EXCHANGE_RECEIVING,
+    EXCHANGE_DRAINING,
+    EXCHANGE_HANDLING,
+    EXCHANGE_WAITING,
+    EXCHANGE_ANSWERED
+};
+
+struct web;
+
+struct exchange {
+    struct web *web;
+    struct MHD_Connection *connection;
+    enum exchange_state state;
+    enum method method;
+    char *path, *query_text; // raw
+    struct params query;     // decoded
+    struct params values;    // what the route's pattern has caught
+    const struct route *route;
+    struct buf body; // when route->body_max allows one
+    bool wants_json; // ?format=json, or Accept
+
+    json_t *data; // ROUTE_PAGE: what the page shows
+    unsigned status;
+    struct params headers; // of the answer
+    struct MHD_Response *response;
+
+    void *userdata; // of the route's handlers, freed by free_userdata
+    void (*free_userdata)(void *userdata);
+};
+
+// A request header, NULL when absent. Borrowed.
+const char *exchange_header(const struct exchange *x, const char *name);
+// What the pattern has caught under this name; never NULL for a name of the pattern.
+const char *exchange_value(const struct exchange *x, const char *name);
+// How many bytes of body the client announces; UINT64_MAX when it does not say (chunked).
+uint64_t exchange_content_length(const struct exchange *x);
+// `http://HOST[:PORT]` as the client sees us (Host header; X-Forwarded-Proto from a proxy). The
+// caller frees.
+char *exchange_origin(const struct exchange *x);
+
+// Adds a header to the answer to come. Characters that would break out of the header make it fail.
+int exchange_add_header(struct exchange *x, const char *name, const char *value);
+
+// Answers; the response (the content) passes to the exchange. 0 or -ENOMEM.
+int exchange_answer(struct exchange *x, unsigned status, struct MHD_Response *response);
+int exchange_answer_empty(struct exchange *x, unsigned status);
+int exchange_answer_buf(struct exchange *x, unsigned status, const char *type, struct buf *body);
+int exchange_answer_text(struct exchange *x, unsigned status, const char *text);
+int exchange_answer_json(struct exchange *x, unsigned status, const json_t *value);
+int exchange_redirect(struct exchange *x, unsigned status, const char *location);
+
+// Ends a handler with an error of this HTTP status: `return exchange_fail(x, 404, err, "…")`.
+int exchange_fail(struct exchange *x, unsigned status, struct error *err, const char *format, ...)
+    _printf_(4, 5);
+
+// Makes the answer out of what a handler returned (negative errno and message).
+void exchange_answer_error(struct exchange *x, int r, struct error *err);
+
+// Continues a waiting exchange: call once, after the answer was made.
+void exchange_resume(struct exchange *x);
+
+struct exchange *exchange_new(struct web *web, const char *uri);
+void exchange_free(struct exchange *x);

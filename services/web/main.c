@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "base/log.h"
+#include "web/web.h"
+
+#include <getopt.h>
+#include <sysexits.h>
+
+static const char help[] =
+    "autopkgtest-web: shows results, takes requests, keeps results in the built-in store\n"
+    "\n"
+    "Serves HTTP on the port named in web.conf until it is told to stop by SIGTERM, when it\n"
+    "finishes the requests it has; SIGHUP makes it read its settings and templates again.\n"
+    "\n"
+    "  --help      this text\n"
+    "  --version   the version\n"
+    "\n"
+    "Settings: /etc/autopkgtest-cloud/web.conf and rabbitmq.cred; another folder can be named in\n"
+    "the environment variable AUTOPKGTEST_CLOUD_CONFIG.\n";
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_(web_release) struct web web = {0};
+    int r, option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+        if (option == 'h' || option == 'v')
+            return puts(option == 'h' ? help : VERSION) < 0 ? EX_IOERR : EX_OK;
+        return EX_USAGE;
+    }
+    log_open("autopkgtest-web", LOG_LEVEL_INFO);
+    web.config_dir = strdup(settings_dir());
+    r = web.config_dir ? web_load(&web, &err) : error_oom(&err);
+    if (r == 0)
+        r = server_run(&web, &err);
+    if (r >= 0)
+        return EX_OK;
+    log_error("%s", error_message(&err));
+    return r == -ENOENT || r == -EINVAL || r == -ENOTSUP ? EX_CONFIG : EX_TEMPFAIL;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// One code path for pages: the same data as HTML by a template, or as JSON.
+#include "web/web.h"
+
+#define PAGE_MAX ((size_t)32 * 1024 * 1024)
+#define CSP                                                                                        \
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "              \
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+int page_add_headers(struct exchange *x)
+{
+    if (exchange_add_header(x, "Content-Security-Policy", CSP) < 0 ||
+        exchange_add_header(x, "X-Content-Type-Options", "nosniff") < 0 ||
+        exchange_add_header(x, "Referrer-Policy", "same-origin") < 0 ||
+        exchange_add_header(x, "Vary", "Accept, Accept-Encoding") < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+// What every page's layout needs, beside the page's own data.
+static int add_layout(struct web *web, json_t *data)
+{
+    json_t *layout = json_object();
+
+    if (json_put(data, "layout", layout) < 0 ||
+        json_put_string(layout, "static_version", web->static_version) < 0 ||
+        json_put_string(layout, "hostname", web->settings.hostname) < 0 ||
+        json_put_bool(layout, "can_request", strcmp(web->settings.authorization, "open") == 0) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+int page_render(struct web *web, const char *template, json_t *data, struct buf *ret,
+                struct error *err)
+{
+    const struct template_options options = {.partials = web->templates, .strict = false};
+    const struct template *t = template_set_find(web->templates, template);
+
+    if (!t)
+        return error_set(err, -ENOSYS, "the template %s is missing in %s/html", template,
+                         web->settings.templates_dir);
+    if (add_layout(web, data) < 0)
+        return error_oom(err);
+    return template_render(t, data, &options, ret, err);
+}
+
+int page_answer(struct exchange *x, unsigned status, const char *template, struct error *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(PAGE_MAX);
+    int r;
+
+    if (!x->data)
+        return error_oom(err);
+    if (page_add_headers(x) < 0)
+        return error_oom(err);
+    if (x->wants_json)
+        return exchange_answer_json(x, status, x->data);
+    r = page_render(x->web, template, x->data, &text, err);
+    return r < 0 ? r : exchange_answer_buf(x, status, "text/html; charset=utf-8", &text);
+}
+
+static const char *status_title(unsigned status)
+{
+    switch (status) {
+    case 400:
+        return "That request cannot be understood";
+    case 401:
+    case 403:
+        return "That is not allowed";
+    case 404:
+        return "There is nothing here";
+    case 503:
+        return "Not possible right now";
+    default:
+        return status >= 500 ? "Something went wrong" : "That did not work";
+    }
+}
+
+bool page_answer_error(struct exchange *x, unsigned status, const char *message)
+{
+    _cleanup_json_ json_t *data = json_object();
+    _cleanup_buf_ struct buf text = BUF_INIT(PAGE_MAX);
+
+    if (!data || json_put_int(data, "status", status) < 0 ||
+        json_put_string(data, "title", status_title(status)) < 0 ||
+        json_put_string(data, "message", message) < 0)
+        return false;
+    if (page_render(x->web, "error", data, &text, NULL) < 0 || page_add_headers(x) < 0)
+        return false;
+    return exchange_answer_buf(x, status, "text/html; charset=utf-8", &text) == 0;
+}

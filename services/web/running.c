@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "web/running.h"
+
+struct item {
+    struct test_status status;
+    char *key;
+    uint64_t seen_us;
+};
+
+struct running {
+    struct item *items; // by package, release, arch, key
+    size_t len, alloc;
+};
+
+int running_new(struct running **ret)
+{
+    *ret = calloc(1, sizeof(**ret));
+    return *ret ? 0 : -ENOMEM;
+}
+
+static void item_release(struct item *item)
+{
+    test_status_release(&item->status);
+    free(item->key);
+}
+
+void running_free(struct running *running)
+{
+    if (!running)
+        return;
+    for (size_t i = 0; i < running->len; i++)
+        item_release(&running->items[i]);
+    free(running->items);
+    free(running);
+}
+
+static int add_value(struct buf *b, const json_t *value)
+{
+    size_t i;
+    json_t *element;
+    int r;
+
+    if (json_is_string(value))
+        return buf_add_str(b, json_string_value(value));
+    if (!json_is_array(value))
+        return json_write(value, b);
+    r = buf_add_char(b, '[');
+    json_array_foreach (value, i, element) {
+        if (r == 0 && json_is_string(element))
+            r = buf_addf(b, "%s'%s'", i ? ", " : "", json_string_value(element));
+    }
+    return r < 0 ? r : buf_add_char(b, ']');
+}
+
+int running_key(const json_t *params, struct buf *ret)
+{
+    _cleanup_strv_ struct strv keys = STRV_INIT;
+    const char *key;
+    json_t *value;
+    int r = 0;
+
+    json_object_foreach ((json_t *)params, key, value) {
+        if (strv_add(&keys, key) < 0)
+            return -ENOMEM;
+    }
+    strv_sort(&keys);
+    for (size_t i = 0; i < keys.len && r == 0; i++) {
+        r = buf_addf(ret, "%s_", keys.items[i]);
+        if (r == 0)
+            r = add_value(ret, json_object_get(params, keys.items[i]));
+        if (r == 0)
+            r = buf_add_char(ret, ';');
+    }
+    return r;
+}
+
+static int compare(const struct test_status *a, const char *a_key, const struct test_status *b,
+                   const char *b_key)
+{
+    int c = strcmp(a->package, b->package);
+
+    if (c == 0)
+        c = strcmp(a->release, b->release);
+    if (c == 0)
+        c = strcmp(a->arch, b->arch);
+    return c ? c : strcmp(a_key, b_key);
+}
+
+// Where it is (*ret_found) or belongs.
+static size_t find(const struct running *running, const struct test_status *status, const char *key,
+                   bool *ret_found)
+{
+    size_t low = 0, high = running->len;
+
+    *ret_found = false;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int c = compare(&running->items[middle].status, running->items[middle].key, status, key);
+
+        if (c == 0)
+            *ret_found = true;
+        if (c < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void remove_item(struct running *running, size_t at)
+{
+    item_release(&running->items[at]);
+    running->len--;
+    memmove(running->items + at, running->items + at + 1,
+            (running->len - at) * sizeof(*running->items));
+}
+
+static int make_room(struct running *running, size_t at)
+{
+    if (running->len >= RUNNING_MAX)
+        return -E2BIG;
+    if (running->len == running->alloc) {
+        size_t alloc = running->alloc ? running->alloc * 2 : 16;
+        struct item *items = reallocarray(running->items, alloc, sizeof(*items));
+
+        if (!items)
+            return -ENOMEM;
+        running->items = items;
+        running->alloc = alloc;
+    }
+    memmove(running->items + at + 1, running->items + at,
+            (running->len - at) * sizeof(*running->items));
+    running->len++;
+    running->items[at] = (struct item){0};
+    return 0;
+}
+
+int running_update(struct running *running, struct test_status *status, uint64_t now_us)
+{
+    _cleanup_buf_ struct buf key = BUF_INIT(REQUEST_BODY_MAX);
+    struct item *item;
+    bool found;
+    size_t at;
+    int r = running_key(status->params, &key);
+
+    if (r < 0)
+        return r;
+    at = find(running, status, buf_str(&key), &found);
+    if (!status->running) {
+        if (found)
+            remove_item(running, at);
+        return 0;
+    }
+    if (!found) {
+        r = make_room(running, at);
+        if (r < 0)
+            return r;
+    }
+    item = &running->items[at];
+    item_release(item);
+    *item = (struct item){.status = *status, .key = buf_take(&key), .seen_us = now_us};
+    *status = (struct test_status){0};
+    if (!item->key) {
+        *status = item->status;
+        item->status = (struct test_status){0};
+        remove_item(running, at);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void running_expire(struct running *running, uint64_t now_us)
+{
+    for (size_t i = running->len; i-- > 0;)
+        if (now_us - running->items[i].seen_us > RUNNING_FORGET_US)
+            remove_item(running, i);
+}
+
+static json_t *object_in(json_t *object, const char *key)
+{
+    json_t *inner = json_object_get(object, key);
+
+    if (!inner) {
+        inner = json_object();
+        if (!inner || json_object_set_new(object, key, inner) < 0)
+            return NULL;
+    }
+    return inner;
+}
+
+json_t *running_json(const struct running *running)
+{
+    json_t *all = json_object();
+
+    for (size_t i = 0; all && i < running->len; i++) {
+        const struct item *item = &running->items[i];
+        const struct test_status *s = &item->status;
+        json_t *package = object_in(all, s->package);
+        json_t *run = package ? object_in(package, item->key) : NULL;
+        json_t *release = run ? object_in(run, s->release) : NULL;
+
+        if (!release || json_object_set_new(release, s->arch,
+                                            json_pack("[O, I, s]", s->params,
+                                                      (json_int_t)s->duration_s, s->logtail)) < 0) {
+            json_decref(all);
+            return NULL;
+        }
+    }
+    return all;
+}
+
+static bool wanted(const char *filter, const char *value)
+{
+    return !filter || strcmp(filter, value) == 0;
+}
+
+json_t *running_list(const struct running *running, const char *package, const char *release,
+                     const char *arch)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < running->len; i++) {
+        const struct test_status *s = &running->items[i].status;
+
+        if (!wanted(package, s->package) || !wanted(release, s->release) || !wanted(arch, s->arch))
+            continue;
+        if (json_array_append_new(
+                list, json_pack("{s:s, s:s, s:s, s:O, s:I, s:s}", "package", s->package, "release",
+                                s->release, "arch", s->arch, "params", s->params, "duration",
+                                (json_int_t)s->duration_s, "logtail", s->logtail)) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+size_t running_count(const struct running *running)
+{
+    return running->len;
+}

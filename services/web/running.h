@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Tests that run now, learned from status messages; one that was not heard of for a while is
+// forgotten. Shapes of the JSON: docs/reference (running.json is read by other programs).
+#pragma once
+
+#include "adt/message.h"
+
+#define RUNNING_MAX 5000           // more are not kept
+#define RUNNING_FORGET_US 60000000 // workers speak every few seconds
+
+struct running;
+
+int running_new(struct running **ret);
+void running_free(struct running *running);
+// Takes over the status' content. `now_us` is the monotonic clock.
+int running_update(struct running *running, struct test_status *status, uint64_t now_us);
+void running_expire(struct running *running, uint64_t now_us);
+
+// {package: {run: {release: {arch: [params, duration, logtail]}}}}; `run` is `KEY_VALUE;` of each
+// parameter in the order of the keys.
+json_t *running_json(const struct running *running);
+// A list for pages, by package; NULL filters let everything through.
+json_t *running_list(const struct running *running, const char *package, const char *release,
+                     const char *arch);
+size_t running_count(const struct running *running);
+// The `run` text of parameters; values that are lists are written as ['a', 'b'].
+int running_key(const json_t *params, struct buf *ret);

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "web/web.h"
+
+#include "base/file.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+// The newest time of a static file, as text: pages put it behind the files' addresses, so that
+// browsers may keep them for long and still get a new one at once.
+static char *static_version(const char *dir_path)
+{
+    DIR *dir = opendir(dir_path);
+    struct dirent *entry;
+    int64_t newest = 0;
+
+    while (dir && (entry = readdir(dir))) {
+        struct stat st;
+
+        if (fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && S_ISREG(st.st_mode)) {
+            int64_t ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+
+            newest = ms > newest ? ms : newest;
+        }
+    }
+    if (dir)
+        (void)closedir(dir);
+    return str_format("%llx", (unsigned long long)newest);
+}
+
+static int load_store_credentials(const struct web_settings *s, char **ret_user,
+                                  char **ret_password, struct error *err)
+{
+    _cleanup_(ini_freep) struct ini *ini = NULL;
+    const char *user, *password;
+    int r;
+
+    if (!s->store_credentials)
+        return 0;
+    r = ini_load(s->store_credentials, &ini, err);
+    if (r < 0 || (r = ini_require(ini, "", "SWIFT_USERNAME", &user, err)) < 0 ||
+        (r = ini_require(ini, "", "SWIFT_PASSWORD", &password, err)) < 0)
+        return r;
+    *ret_user = strdup(user);
+    *ret_password = strdup(password);
+    return *ret_user && *ret_password ? 0 : error_oom(err);
+}
+
+static int load_templates(const char *dir, struct template_set **ret, struct error *err)
+{
+    struct template_set *set = template_set_new();
+    _cleanup_free_ char *html = path_join(dir, "html");
+    int r;
+
+    if (!set || !html) {
+        if (set)
+            template_set_free(set);
+        return error_oom(err);
+    }
+    r = template_set_load(set, html, err);
+    if (r < 0) {
+        template_set_free(set);
+        return r;
+    }
+    *ret = set;
+    return 0;
+}
+
+int web_load(struct web *web, struct error *err)
+{
+    struct web fresh = {.config_dir = web->config_dir};
+    int r = settings_load_web(web->config_dir, &fresh.settings, err);
+
+    if (r == 0)
+        r = load_store_credentials(&fresh.settings, &fresh.store_user, &fresh.store_password, err);
+    if (r == 0)
+        r = load_templates(fresh.settings.templates_dir, &fresh.templates, err);
+    if (r == 0 && fresh.settings.store_dir) {
+        if (web->store && str_equal(fresh.settings.store_dir, web->settings.store_dir))
+            fresh.store = TAKE_PTR(web->store); // uploads in progress go on
+        else
+            r = store_open(fresh.settings.store_dir, &fresh.store, err);
+    }
+    if (r == 0) {
+        fresh.static_version = static_version(fresh.settings.static_dir);
+        r = fresh.static_version ? 0 : error_oom(err);
+    }
+    if (r < 0) {
+        fresh.config_dir = NULL;
+        web_release(&fresh);
+        return r;
+    }
+    fresh.broker = TAKE_PTR(web->broker);
+    fresh.event = TAKE_PTR(web->event);
+    web->config_dir = NULL;
+    web_release(web);
+    *web = fresh;
+    return 0;
+}
+
+void web_release(struct web *web)
+{
+    free(web->config_dir);
+    web_settings_release(&web->settings);
+    if (web->templates)
+        template_set_free(web->templates);
+    store_free(web->store);
+    free(web->store_user);
+    free(web->store_password);
+    free(web->static_version);
+    if (web->db)
+        database_close(web->db);
+    *web = (struct web){0};
+}
+
+int web_database(struct web *web, struct database **ret, struct error *err)
+{
+    struct stat st;
+    int r;
+
+    if (stat(web->settings.database, &st) < 0)
+        return error_errno(err, -errno, "the database of results");
+    if (web->db && (st.st_dev != web->db_dev || st.st_ino != web->db_ino))
+        database_close(TAKE_PTR(web->db));
+    if (!web->db) {
+        r = database_open_readonly(web->settings.database, &web->db, err);
+        if (r < 0)
+            return r;
+        web->db_dev = st.st_dev;
+        web->db_ino = st.st_ino;
+    }
+    *ret = web->db;
+    return 0;
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The web server's own state: one process, one event loop, everything that handlers share.
+//
+// server.c runs the loop and speaks libmicrohttpd; routes.c is the table of what is served;
+// page_*.c fill the data of pages; store*.c is the built-in object store; broker.c talks to
+// RabbitMQ.
+#pragma once
+
+#include "adt/database.h"
+#include "adt/settings.h"
+#include "data/template.h"
+#include "web/exchange.h"
+#include "web/store.h"
+
+#include <systemd/sd-event.h>
+
+struct broker;
+
+struct web {
+    char *config_dir;
+    struct web_settings settings;
+    struct template_set *templates;
+    struct store *store;               // NULL: results are kept elsewhere
+    char *store_user, *store_password; // whom the built-in store lets write; NULL: nobody
+    char *static_version;              // changes when a static file does: part of their addresses
+    struct broker *broker;
+    sd_event *event;
+
+    // The database: opened when first asked for, again when the file was replaced.
+    struct database *db;
+    dev_t db_dev;
+    ino_t db_ino;
+};
+
+// Reads web.conf and what it names; on failure *web stays as it was.
+int web_load(struct web *web, struct error *err);
+void web_release(struct web *web);
+
+// The results, read-only. -ENOENT: the indexer has not made them yet.
+int web_database(struct web *web, struct database **ret, struct error *err);
+
+// Serves until SIGTERM or SIGINT.
+int server_run(struct web *web, struct error *err);
+
+// The table of routes.
+extern const struct route web_routes[];
+extern const size_t web_routes_len;
+
+// A page: exchange.data becomes HTML by the route's template, or JSON when the client wants that.
+int page_answer(struct exchange *x, unsigned status, const char *template, struct error *err);
+// The rendered page in *ret; `data` gets what the layout needs.
+int page_render(struct web *web, const char *template, json_t *data, struct buf *ret,
+                struct error *err);
+// The headers of every HTML page of ours (CSP and others).
+int page_add_headers(struct exchange *x);
+// An error as HTML page; false when even that failed.
+bool page_answer_error(struct exchange *x, unsigned status, const char *message);
+
+// Sends a file that is open with ranges and conditions; takes over *fd. etag "": none.
+int file_answer(struct exchange *x, int *fd, uint64_t size, int64_t mtime_s, const char *etag);

@@ -1,0 +1,116 @@
+"""A real autopkgtest-web on a free port with a state folder of its own, for tests."""
+
+# SPDX-License-Identifier: GPL-3.0-only
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+PASSWORD = "built-in-store"
+
+
+def build_dir() -> Path:
+    return Path(os.environ.get("BUILD") or ROOT / "build").absolute()
+
+
+def free_port() -> int:
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as s:
+        return int(s.getsockname()[1])
+
+
+class WebServer:
+    """Starts the server; use as a context manager."""
+
+    def __init__(self, settings: dict[str, str] | None = None,
+                 broker: dict[str, str] | None = None) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="web-test-")
+        self.dir = Path(self.folder.name)
+        self.port = free_port()
+        self.settings = settings or {}
+        self.broker = broker
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def configure(self) -> None:
+        values = {
+            "hostname": "localhost", "port": str(self.port), "releases": "noble",
+            "architectures": "amd64", "authorization": "open",
+            "database": f"{self.dir}/results.db", "store-dir": f"{self.dir}/store",
+            "store-credentials": f"{self.dir}/store.cred",
+            "store-url": f"http://127.0.0.1:{self.port}/swift/v1",
+            "templates-dir": f"{ROOT}/templates", "static-dir": f"{ROOT}/static",
+        } | self.settings
+        lines = ["[web]"] + [f"{key} = {value}" for key, value in values.items()]
+        (self.dir / "web.conf").write_text("\n".join(lines) + "\n")
+        (self.dir / "store.cred").write_text(
+            f"SWIFT_USERNAME=autopkgtest\nSWIFT_PASSWORD={PASSWORD}\n")
+        if self.broker:
+            (self.dir / "rabbitmq.cred").write_text(
+                "".join(f"{key}={value}\n" for key, value in self.broker.items()))
+
+    def start(self) -> None:
+        self.configure()
+        program = build_dir() / "bin" / "autopkgtest-web"
+        environment = {**os.environ, "AUTOPKGTEST_CLOUD_CONFIG": str(self.dir)}
+        log = open(self.dir / "log", "ab")
+        with log:
+            self.process = subprocess.Popen([str(program)], env=environment, stderr=log)
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.02)
+        raise RuntimeError(f"the server did not start: {self.log()}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        if not self.process:
+            return 0
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        self.process = None
+        return code
+
+    def log(self) -> str:
+        return (self.dir / "log").read_text(errors="replace")
+
+    def __enter__(self) -> "WebServer":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process:
+            self.stop()
+        self.folder.cleanup()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def request(self, method: str, path: str, body: bytes | None = None,
+                headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+        """One request on a connection of its own: status, headers (lower case), body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            fields = {name.lower(): value for name, value in answer.getheaders()}
+            return answer.status, fields, answer.read()
+        finally:
+            connection.close()
+
+    def token(self) -> str:
+        status, headers, _ = self.request("GET", "/auth/v1.0", headers={
+            "X-Auth-User": "autopkgtest", "X-Auth-Key": PASSWORD})
+        if status != 200:
+            raise RuntimeError(f"no token: {status}")
+        return headers["x-auth-token"]
