@@ -318,6 +318,9 @@ class Scratch(Common, unittest.TestCase):
         self.shell("apt-get -y remove pkg-a")
         self.assertEqual(self.shell(query)[0], 1)
         self.assertEqual(self.shell("dpkg-query -W -f '${Version}' libc6")[0], 0)
+        self.shell("dpkg -i /tmp/pkg-d_1.2_all.deb")
+        self.assertEqual(self.shell("dpkg -s pkg-d | grep Status")[1],
+                         ["Status: install ok installed"])
 
     def test_package_can_be_made_unavailable(self) -> None:
         self.shell("touch /var/lib/juju-local/recorder/unavailable/pkg-c")

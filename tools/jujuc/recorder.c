@@ -110,12 +110,10 @@ static char *take_stdin(size_t *ret_size)
     return text;
 }
 
-static bool reads_stdin(void)
+static bool is_one_of(const char *word, const char *const *words)
 {
-    static const char *const tools[] = {"debconf-set-selections", "chpasswd", "crontab", "nft"};
-
-    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
-        if (strcmp(tools[i], tool) == 0)
+    for (; *words != NULL; words++)
+        if (strcmp(word, *words) == 0)
             return true;
     return false;
 }
@@ -123,6 +121,7 @@ static bool reads_stdin(void)
 // One write to a file opened for appending: lines of processes that run at once do not mix.
 static void record(char **argv, int status)
 {
+    static const char *const readers[] = {"debconf-set-selections", NULL};
     char *line = NULL, *cwd = getcwd(NULL, 0);
     size_t size = 0, stdin_size = 0;
     FILE *out = open_memstream(&line, &size);
@@ -137,7 +136,7 @@ static void record(char **argv, int status)
     }
     fputs("], \"cwd\": ", out);
     put_string(out, cwd ? cwd : "", cwd ? strlen(cwd) : 0);
-    if (reads_stdin()) {
+    if (is_one_of(tool, readers)) {
         char *text = take_stdin(&stdin_size);
         fputs(", \"stdin\": ", out);
         put_string(out, text ? text : "", stdin_size);
@@ -264,15 +263,15 @@ struct call {
 
 static int unit_verb(const struct call *c, const char *unit)
 {
+    static const char *const starts[] = {"start", "restart", "reload-or-restart", NULL};
+    static const char *const enables[] = {"enable", "disable", "reenable", NULL};
     const char *verb = c->verb;
 
-    if (strcmp(verb, "start") == 0 || strcmp(verb, "restart") == 0 ||
-        strcmp(verb, "reload-or-restart") == 0)
+    if (is_one_of(verb, starts))
         return unit_start(unit, verb);
     if (strcmp(verb, "stop") == 0)
         return unit_stop(unit);
-    if (strcmp(verb, "enable") == 0 || strcmp(verb, "disable") == 0 ||
-        strcmp(verb, "reenable") == 0)
+    if (is_one_of(verb, enables))
         return unit_enable(unit, verb, c->now);
     if (strcmp(verb, "mask") == 0 || strcmp(verb, "unmask") == 0) {
         unit_set(unit, "masked", verb[0] == 'm');
@@ -305,35 +304,44 @@ static int ask_state(const struct call *c, const char *unit)
     return strcmp(c->verb, "is-active") == 0 ? 3 : 1;
 }
 
+static const char *load_state(const char *unit, const char *file)
+{
+    if (unit_is(unit, "masked"))
+        return "masked";
+    return file != NULL ? "loaded" : "not-found";
+}
+
+static const char *sub_state(const char *unit)
+{
+    if (unit_is(unit, "active"))
+        return "running";
+    return unit_is(unit, "failed") ? "failed" : "dead";
+}
+
+// One property, or all of them when size is 0; one that is not known is empty, as there.
 static void show_property(const char *unit, const char *name, size_t size, bool value)
 {
-    const bool active = unit_is(unit, "active");
-    const char *file = unit_file(unit);
+    const char *file = unit_file(unit), *found = "";
+    const char *pid = unit_is(unit, "active") ? "1" : "0";
     const struct {
         const char *name, *value;
     } known[] = {
         {"Id", unit},
         {"Names", unit},
-        {"LoadState", unit_is(unit, "masked") ? "masked"
-                      : file                  ? "loaded"
-                                              : "not-found"},
+        {"LoadState", load_state(unit, file)},
         {"ActiveState", active_state(unit)},
-        {"SubState", active                    ? "running"
-                     : unit_is(unit, "failed") ? "failed"
-                                               : "dead"},
+        {"SubState", sub_state(unit)},
         {"UnitFileState", file_state(unit)},
-        {"FragmentPath", file ? file : ""},
-        {"MainPID", active ? "1" : "0"},
-        {"ExecMainPID", active ? "1" : "0"},
+        {"FragmentPath", file != NULL ? file : ""},
+        {"MainPID", pid},
+        {"ExecMainPID", pid},
         {"NRestarts", "0"},
         {"Result", unit_is(unit, "failed") ? "exit-code" : "success"},
         {"NeedDaemonReload", "no"},
         {"CanReload", "yes"},
     };
-    const size_t n = sizeof(known) / sizeof(known[0]);
-    const char *found = "";
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (size == 0)
             printf("%s=%s\n", known[i].name, known[i].value);
         else if (strlen(known[i].name) == size && strncmp(known[i].name, name, size) == 0)
@@ -399,8 +407,21 @@ static void list(const struct call *c)
     }
 }
 
+static void parse_flag(const char *flag, struct call *c)
+{
+    if (strncmp(flag, "--property=", 11) == 0)
+        c->properties = flag + 11;
+    else if (strncmp(flag, "--state=", 8) == 0)
+        c->states = flag + 8;
+    c->now |= strcmp(flag, "--now") == 0;
+    c->quiet |= strcmp(flag, "--quiet") == 0 || strcmp(flag, "-q") == 0;
+    c->value |= strcmp(flag, "--value") == 0;
+    c->all |= strcmp(flag, "--all") == 0 || strcmp(flag, "-a") == 0;
+}
+
 static void parse_systemctl(char **argv, struct call *ret)
 {
+    static const char *const with_value[] = {"-p", "-P", "-t", "-n", "-s", "-o", NULL};
     size_t n = 0;
 
     while (argv[n] != NULL)
@@ -408,22 +429,13 @@ static void parse_systemctl(char **argv, struct call *ret)
     *ret = (struct call){.words = calloc(n + 1, sizeof(char *))};
     for (size_t i = 1; i < n && ret->words != NULL; i++) {
         const char *a = argv[i];
-        const bool takes = strcmp(a, "-p") == 0 || strcmp(a, "-t") == 0 || strcmp(a, "-n") == 0 ||
-                           strcmp(a, "-s") == 0 || strcmp(a, "-o") == 0 || strcmp(a, "-P") == 0;
-        if (takes && i + 1 < n) {
-            if (a[1] == 'p' || a[1] == 'P')
-                ret->properties = argv[i + 1];
-            ret->value |= a[1] == 'P';
+        if (is_one_of(a, with_value) && i + 1 < n) {
             i++;
-        } else if (strncmp(a, "--property=", 11) == 0) {
-            ret->properties = a + 11;
-        } else if (strncmp(a, "--state=", 8) == 0) {
-            ret->states = a + 8;
+            if (a[1] == 'p' || a[1] == 'P')
+                ret->properties = argv[i];
+            ret->value |= a[1] == 'P';
         } else if (a[0] == '-') {
-            ret->now |= strcmp(a, "--now") == 0;
-            ret->quiet |= strcmp(a, "--quiet") == 0 || strcmp(a, "-q") == 0;
-            ret->value |= strcmp(a, "--value") == 0;
-            ret->all |= strcmp(a, "--all") == 0 || strcmp(a, "-a") == 0;
+            parse_flag(a, ret);
         } else if (ret->verb == NULL) {
             ret->verb = a;
         } else {
@@ -457,6 +469,7 @@ static size_t expand(const struct call *c, const char *word, char ***ret_units)
 
 static int systemctl(char **argv)
 {
+    static const char *const questions[] = {"is-active", "is-enabled", "is-failed", NULL};
     struct call c;
     int status = 0, best = INT_MAX;
 
@@ -469,8 +482,7 @@ static int systemctl(char **argv)
         puts("running");
         return 0;
     }
-    const bool asks = strcmp(c.verb, "is-active") == 0 || strcmp(c.verb, "is-enabled") == 0 ||
-                      strcmp(c.verb, "is-failed") == 0;
+    const bool asks = is_one_of(c.verb, questions);
     for (size_t i = 0; i < c.n_words; i++) {
         char **units = NULL;
         size_t n = expand(&c, c.words[i], &units);
@@ -627,28 +639,40 @@ static int query_package(const char *format, const char *pattern)
     return found ? 0 : 1;
 }
 
+static const char *format_option(const char *argument)
+{
+    if (strncmp(argument, "-f=", 3) == 0)
+        return argument + 3;
+    if (strncmp(argument, "--showformat=", 13) == 0)
+        return argument + 13;
+    if (strcmp(argument, "-s") == 0 || strcmp(argument, "--status") == 0)
+        return "Package: ${Package}\nStatus: ${Status}\nVersion: ${Version}\n\n";
+    return strncmp(argument, "-f", 2) == 0 ? argument + 2 : NULL;
+}
+
 static int dpkg_query(char **argv)
 {
+    static const char *const installs[] = {"-i", "--install", NULL};
     const char *format = "${Package}\t${Version}\n";
     int status = 0;
     bool any = false;
 
+    if (argv[1] != NULL && is_one_of(argv[1], installs)) {
+        for (size_t i = 2; argv[i] != NULL; i++)
+            status |= apt_package("install", argv[i]);
+        return status;
+    }
     for (size_t i = 1; argv[i] != NULL; i++) {
         if (strcmp(argv[i], "--print-architecture") == 0) {
             puts(architecture());
             return 0;
         }
-        if (strcmp(argv[i], "-s") == 0 || strcmp(argv[i], "--status") == 0)
-            format = "Package: ${Package}\nStatus: ${Status}\nVersion: ${Version}\n\n";
-        if (strcmp(argv[i], "-f") == 0 && argv[i + 1] != NULL)
+        if (strcmp(argv[i], "-f") == 0 && argv[i + 1] != NULL) {
             format = argv[++i];
-        else if (strncmp(argv[i], "-f=", 3) == 0)
-            format = argv[i] + 3;
-        else if (strncmp(argv[i], "-f", 2) == 0)
-            format = argv[i] + 2;
-        else if (strncmp(argv[i], "--showformat=", 13) == 0)
-            format = argv[i] + 13;
-        else if (argv[i][0] != '-') {
+        } else if (argv[i][0] == '-') {
+            const char *given = format_option(argv[i]);
+            format = given != NULL ? given : format;
+        } else {
             any = true;
             status |= query_package(format, argv[i]);
         }

@@ -116,8 +116,11 @@ class SystemMachine(Machine):
             (etc / "machine-id").write_text(uuid.uuid4().hex + "\n")
             stub = Path("/run/systemd/resolve/resolv.conf")
             shutil.copy(stub if stub.exists() else "/etc/resolv.conf", etc / "resolv.conf")
-        (etc / "hosts").write_text("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
-                                   f"{self.address} {self.name}\n")
+            (etc / "hosts").write_text("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n")
+        # what the machine itself wrote there stays
+        others = [line for line in (etc / "hosts").read_text().splitlines()
+                  if line.split()[1:] != [self.name]]
+        (etc / "hosts").write_text("\n".join([*others, f"{self.address} {self.name}", ""]))
 
     def _launch(self) -> None:
         _host_run_dirs()

@@ -98,7 +98,7 @@ broker_ports() {
     local ssl
     ssl=$(config-get ssl)
     if [ "$ssl" = only ]; then close-port 5672/tcp; else open-port 5672/tcp; fi
-    if [ "$ssl" != off ]; then open-port "$(config-get ssl_port)/tcp"; fi
+    if [ "$ssl" != off ]; then open-port "$(config-get ssl_port)/tcp"; else close-port "$(config-get ssl_port)/tcp"; fi
     if [ "$(config-get management_plugin)" = True ]; then open-port 15672/tcp; else close-port 15672/tcp; fi
 }
 
@@ -169,11 +169,11 @@ cluster_publish() {
     id=$(peers_id)
     [ -n "$id" ] || return 0
     relation-set -r "$id" "hostname=$(hostname)" "private-address=$(own_address)"
-    if is_leader && [ -z "$(shared_get cookie)" ]; then
-        shared_set cookie < "$COOKIE"
-        echo "rabbit@$(hostname)" | shared_set node
-        touch "$MEMORY/clustered"
-    fi
+    is_leader && in_cluster || return 0
+    [ -n "$(shared_get cookie)" ] || shared_set cookie < "$COOKIE"
+    # a new leader is the one to join from now on
+    [ "$(shared_get node)" = "rabbit@$(hostname)" ] || echo "rabbit@$(hostname)" | shared_set node
+    touch "$MEMORY/clustered"
 }
 
 # Whether what this unit's broker holds is the application's: the leader's own, or joined to it.
@@ -199,12 +199,13 @@ cluster_join() { # once, when the leader has told its node and cookie
     touch "$MEMORY/clustered"
 }
 
+# The peers are not to be seen any more when a unit goes: the node itself knows whether it has others.
 cluster_leave() {
-    [ -e "$MEMORY/clustered" ] && running || return 0
-    if [ -n "$(relation-list -r "$(peers_id)" 2> /dev/null)" ]; then
-        if ctl stop_app; then ctl reset || true; fi
+    if [ -e "$MEMORY/clustered" ] && running; then
+        ctl stop_app
+        ctl reset || juju-log -l WARNING "the node did not leave its cluster in order"
+        rm -f "$MEMORY/clustered"
     fi
-    rm -f "$MEMORY/clustered"
 }
 
 # ---------------------------------------------------------------- status
