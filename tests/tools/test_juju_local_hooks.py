@@ -26,6 +26,13 @@ class Order(JujuLocalTest):
             "install", "mates-relation-created tiny", "config-changed", "start",
             "mates-relation-joined tiny/0", "mates-relation-changed tiny/0"])
 
+    def test_leader_settings_changed_for_followers_of_juju_3(self) -> None:
+        self.deploy("tiny", "-n", "2", hooks=["leader-settings-changed", "leader-elected"])
+        self.assertEqual(self.ran("tiny/0"), ["leader-elected"])
+        self.assertEqual(self.ran("tiny/1"), ["leader-settings-changed"])
+        self.exec("tiny/0", "leader-set a=1")
+        self.assertEqual(self.ran("tiny/1"), ["leader-settings-changed"] * 2)
+
     def test_relation(self) -> None:
         self.deploy("one")
         self.deploy("two", "-n", "2")

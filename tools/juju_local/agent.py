@@ -12,7 +12,7 @@ from typing import Any
 from . import charm as charms
 from . import commit, machinery, unpack
 from .console import Console, Ticker
-from .context import Context
+from .context import Context, context_id
 from .errors import JujuLocalError, ToolError
 from .hookenv import HookMissing, HookUnusable, environment, find_program, kill_hook
 from .model import Hook, Model, Task, now, unit_tag
@@ -74,6 +74,7 @@ class Agent:
                  ret_outcome: list[Outcome] | None = None) -> bool:
         if hook.kind == "storage-attached":
             self._move_storage(hook.storage, attach=True)
+        hook.context = context_id(self.unit, hook.name)
         with self.store.change() as model:
             before = model.units[self.unit].workload.message
             commit.begin(model, model.units[self.unit], hook)
@@ -166,6 +167,7 @@ class Agent:
         with self.store.change() as model:
             stored = model.tasks[task.id]
             stored.status, stored.started = "running", now()
+            stored.context = context_id(self.unit, stored.name)
             version = str(model.config.get("agent-version", ""))
             problem = "" if task.kind == "exec" else self._check_params(model, stored, version)
             if not problem:

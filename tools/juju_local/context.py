@@ -21,6 +21,11 @@ from .store import Store
 Change = Callable[[Model], None]
 
 
+def context_id(unit: str, what: str) -> str:
+    """JUJU_CONTEXT_ID of a new run; what is the hook or action, empty for juju-exec."""
+    return f"{unit}-{what or 'run-commands'}-{os.urandom(8).hex()}"
+
+
 class Context:
     def __init__(self, store: Store, unit: str, hook: Hook | None = None,
                  task: Task | None = None,
@@ -34,7 +39,8 @@ class Context:
         self.log = log
         self.show_status = status
         what = hook.name if hook else task.name if task and task.kind == "action" else ""
-        self.id = f"{unit}-{what or 'run-commands'}-{os.urandom(8).hex()}"
+        self.id = ((hook.context if hook else task.context if task else "")
+                   or context_id(unit, what))
         self.results: dict[str, Any] = {}
         self.action_failed: str | None = None
         self.reboot = ""  # "", after, now

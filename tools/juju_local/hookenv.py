@@ -124,7 +124,7 @@ def kill_hook(context_id: str) -> None:
             try:
                 variables = Path("/proc", entry, "environ").read_bytes().split(b"\0")
                 program = Path("/proc", entry, "cmdline").read_bytes().split(b"\0")[0]
-                if mark in variables and os.path.basename(program) not in _WATCHERS:
+                if mark in variables and not os.path.basename(program).startswith(_WATCHERS):
                     os.kill(int(entry), 9)
             except OSError:
                 continue

@@ -81,6 +81,7 @@ class Hook:
     version: int = 0
     stamp: str = ""
     fired: bool = False
+    context: str = ""  # id of the run under way, to find what it left behind
 
 
 @dataclass
@@ -228,6 +229,7 @@ class Task:
     name: str
     params: dict[str, Any] = field(default_factory=dict)
     command: str = ""
+    context: str = ""
     status: str = "pending"
     message: str = ""
     results: dict[str, Any] = field(default_factory=dict)

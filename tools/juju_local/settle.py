@@ -15,6 +15,7 @@ from . import commit, machinery
 from .agent import Agent
 from .console import Console
 from .errors import JujuLocalError
+from .hookenv import kill_hook
 from .model import Machine, Model, Unit, now
 from .resolver import Operation, next_operation
 from .store import Store
@@ -185,11 +186,13 @@ class Settler:
             for unit in model.units.values():
                 pending = unit.agent.pending
                 if pending and pending.state == "running":
+                    kill_hook(pending.context)
                     self.console.say(unit.name, f"{pending.name}: juju-local was ended in the "
                                                 "middle of it; it counts as failed", "error")
                     commit.fail(unit, pending)
             for task in model.tasks.values():
                 if task.status == "running":
+                    kill_hook(task.context)
                     task.status, task.message = "failed", "action terminated"
                     task.completed = now()
 
