@@ -13,7 +13,7 @@ import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,12 @@ WantedBy=multi-user.target
 """
 
 
+def _words(value: str | Iterable[str]) -> tuple[str, ...]:
+    """A list of packages: names in a list, or in one string between commas or blanks."""
+    names = value.replace(",", " ").split() if isinstance(value, str) else value
+    return tuple(sorted(set(names)))
+
+
 @dataclass(frozen=True)
 class Base:
     """What a base is made of; see docs/reference/machines.md for the options."""
@@ -70,8 +76,8 @@ class Base:
             raise MachineError(f"variant '{variant}': expected one of {', '.join(VARIANTS)}")
         return cls(suite=options.get("suite", "bookworm"), mirror=options.get("mirror", ""),
                    keyring=options.get("keyring", ""), variant=variant,
-                   packages=tuple(sorted(options.get("packages", ()))),
-                   prefetch=tuple(sorted(options.get("prefetch", ()))),
+                   packages=_words(options.get("packages", ())),
+                   prefetch=_words(options.get("prefetch", ())),
                    deb_src=bool(options.get("deb_src", False)),
                    cache_dir=Path(options.get("cache_dir", CACHE_DIR)))
 
