@@ -184,18 +184,31 @@ static int apply_apt(const struct apply *a, const struct plan *plan, struct erro
     return apply_packages(a, &plan->packages, strv_contains(&pending, "apt"), err);
 }
 
-static int apply_link(const struct apply *a, struct error *err)
+// The charm's folder under a short name, and the commands people type in everybody's PATH.
+static int apply_links(const struct apply *a, struct error *err)
 {
-    _cleanup_free_ char *path = str_format("%s" LINK, a->root);
-    _cleanup_free_ char *dir = str_format("%s/opt", a->root);
-    int r;
+    static const char *const links[][2] = {
+        {LINK, NULL}, // to the charm's folder
+        {"/usr/local/bin/autopkgtest-cloud", LINK "/bin/autopkgtest-cloud"},
+        {"/usr/local/bin/run-autopkgtest", LINK "/bin/autopkgtest-cloud"},
+    };
+    int r = 0;
 
-    if (!path || !dir)
-        return error_oom(err);
-    r = dir_make(dir, 0755, err);
-    if (r < 0)
-        return r;
-    return file_replace_link(path, a->model->charm_dir, NULL, err);
+    for (size_t i = 0; i < ARRAY_SIZE(links) && r >= 0; i++) {
+        const char *target = links[i][1] ? links[i][1] : a->model->charm_dir;
+        _cleanup_free_ char *path = str_format("%s%s", a->root, links[i][0]);
+        _cleanup_free_ char *dir = NULL;
+
+        if (!path)
+            return error_oom(err);
+        dir = strndup(path, (size_t)(strrchr(path, '/') - path));
+        if (!dir)
+            return error_oom(err);
+        r = dir_make(dir, 0755, err);
+        if (r >= 0)
+            r = file_replace_link(path, target, NULL, err);
+    }
+    return r;
 }
 
 int apply_files(const struct apply *a, const struct plan *plan, struct error *err)
@@ -203,7 +216,7 @@ int apply_files(const struct apply *a, const struct plan *plan, struct error *er
     int r;
 
     if ((r = apply_apt(a, plan, err)) < 0 || (r = accounts_ensure(a->root, NULL, err)) < 0 ||
-        (r = apply_folders(a, plan, err)) < 0 || (r = apply_link(a, err)) < 0 ||
+        (r = apply_folders(a, plan, err)) < 0 || (r = apply_links(a, err)) < 0 ||
         (r = pass(a, plan, false, true, err)) < 0)
         return r;
     return pass(a, plan, false, false, err);

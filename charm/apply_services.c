@@ -278,7 +278,8 @@ static int remove_units(const struct apply *a, struct error *err)
 int apply_remove(const struct apply *a, struct error *err)
 {
     static const char *const files[] = {APT_SOURCES_LIST, APT_SOURCES_DEB822,
-                                        "/opt/autopkgtest-cloud"};
+                                        "/usr/local/bin/autopkgtest-cloud",
+                                        "/usr/local/bin/run-autopkgtest", "/opt/autopkgtest-cloud"};
     static const char *const folders[] = {ETC_DIR, STATE_DIR, ACCOUNT_HOME, DATA_DIR "/autopkgtest",
                                           DATA_DIR "/work"};
     _cleanup_free_ char *home = NULL;

@@ -310,6 +310,14 @@ static bool has_credentials(const char *url)
     return memchr(host, '@', strcspn(host, "/?#")) != NULL;
 }
 
+// A wrong address is shown, unless it may have a password in it.
+static int bad_address(const char *expected, const char *text, struct error *err)
+{
+    if (strchr(text, '@'))
+        return error_set(err, -EINVAL, "expected %s", expected);
+    return error_set(err, -EINVAL, "expected %s, got \"%s\"", expected, text);
+}
+
 OPTION_PARSER(option_url)
 {
     static const char *const schemes[] = {"http://", "https://", NULL};
@@ -317,8 +325,7 @@ OPTION_PARSER(option_url)
     if (!*text)
         return option_store(option, text, settings, err);
     if (!is_url_of(text, schemes))
-        return error_set(err, -EINVAL, "expected an address http://… or https://…, got \"%s\"",
-                         text);
+        return bad_address("an address http://… or https://…", text, err);
     if (has_credentials(text))
         return error_set(err, -EINVAL, "expected an address without user and password");
     return option_store(option, text, settings, err);
@@ -333,7 +340,7 @@ OPTION_PARSER(option_git_url)
     if (!*text)
         return 0;
     if (!is_url_of(text, schemes))
-        return error_set(err, -EINVAL, "expected a git URL https://…, got \"%s\"", text);
+        return bad_address("a git URL https://…", text, err);
     if (has_credentials(text))
         return error_set(err, -EINVAL, "expected a git URL without user and password");
     if (hash && (!is_made_of(hash + 1, LOWER UPPER DIGITS "._/+-") || hash[1] == '-'))

@@ -1,6 +1,6 @@
 # What is in the charm: `make install DESTDIR=DIR` lays it out, `make charm` packs it.
 
-CHARM ?= autopkgtest-cloud.charm
+CHARM ?= $(BUILD)/autopkgtest-cloud.charm
 # Only what is there: a checkout without pictures still packs.
 CHARM_FILES = $(wildcard metadata.yaml config.yaml actions.yaml icon.svg LICENSE README.md)
 CHARM_TREES = templates static
@@ -23,3 +23,4 @@ charm: ## the .charm archive, in CHARM=
 	$(Q)rm -rf $(BUILD)/charm
 	+$(Q)$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/charm
 	$(Q)tools/pack-charm $(BUILD)/charm $(CHARM)
+	$(Q)cat $(BUILD)/charm/packages.* >$(BUILD)/packages

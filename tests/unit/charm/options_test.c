@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "base/file.h"
+#include "charm/options.h"
+#include "data/json.h"
+#include "data/yaml.h"
+#include "test.h"
+
+// Parses options given as JSON; gives the message, or "" when all are fine. The caller frees.
+static char *complaint(const char *config, int *ret_r)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_json_ json_t *value = NULL;
+    _cleanup_settings_ struct settings settings = {0};
+
+    ASSERT_OK(json_parse(config, strlen(config), "test", &value, &err), &err);
+    *ret_r = options_parse(value, "app", &settings, &err);
+    return strdup(*ret_r < 0 ? error_message(&err) : "");
+}
+
+static void assert_complaint(const char *config, int r, const char *text)
+{
+    int got;
+    _cleanup_free_ char *message = complaint(config, &got);
+
+    ck_assert_str_eq(message, text);
+    ck_assert_int_eq(got, r);
+}
+
+static void parse(const char *config, struct settings *ret)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_json_ json_t *value = NULL;
+
+    ASSERT_OK(json_parse(config, strlen(config), "test", &value, &err), &err);
+    ASSERT_OK(options_parse(value, "app", ret, &err), &err);
+}
+
+TEST(nothing_set_is_the_defaults)
+{
+    _cleanup_settings_ struct settings s = {0};
+
+    parse("{}", &s);
+    ck_assert(s.worker && s.web);
+    ck_assert_uint_eq(s.releases.len, 1);
+    ck_assert_str_eq(s.releases.items[0], "noble");
+    ck_assert_uint_eq(s.local_len, 0);
+    ck_assert_ptr_null(s.source_url);
+    ck_assert_uint_eq(s.http_port, 80);
+    ck_assert_uint_eq(s.upstream_percentage, 20);
+    ck_assert_uint_eq(s.retry_delay_s, 300);
+    ck_assert_uint_eq(s.drain_timeout_s, 0);
+    ck_assert_str_eq(s.hostname, "localhost");
+    ck_assert_str_eq(s.authorization, "launchpad");
+    ck_assert_str_eq(s.mirror, "");
+}
+
+TEST(values_reach_the_settings)
+{
+    _cleanup_settings_ struct settings s = {0};
+
+    parse("{\"roles\": \"web\", \"releases\": \"noble  jammy noble\", \"http-port\": 8080.0,"
+          "\"retry-delay\": 1, \"worker-upstream-percentage\": 100, \"drain-timeout\": 5,"
+          "\"mirror\": \"http://mirror.example/debian\", \"hostname\": \"tests.example\","
+          "\"worker-args\": \"--release $RELEASE\", \"worker-setup-command\": \"a ; b\","
+          "\"worker-setup-command2\": \"c\", \"authorization\": \"open\","
+          "\"external-web-requests-api-keys\": \"secret:abc\", \"novarcs\": null,"
+          "\"autopkgtest-source\": \"https://salsa.example/autopkgtest#debian/5.x\"}",
+          &s);
+    ck_assert(!s.worker && s.web);
+    ck_assert_uint_eq(s.releases.len, 2);
+    ck_assert_uint_eq(s.http_port, 8080);
+    ck_assert_uint_eq(s.retry_delay_s, 1);
+    ck_assert_uint_eq(s.upstream_percentage, 100);
+    ck_assert_uint_eq(s.drain_timeout_s, 5);
+    ck_assert_str_eq(s.mirror, "http://mirror.example/debian");
+    ck_assert_str_eq(s.setup_command, "a ; b");
+    ck_assert_str_eq(s.setup_command2, "c");
+    ck_assert_str_eq(s.worker_args, "--release $RELEASE");
+    ck_assert_str_eq(s.authorization, "open");
+    ck_assert_str_eq(s.api_keys_secret, "secret:abc");
+    ck_assert_str_eq(s.source_url, "https://salsa.example/autopkgtest");
+    ck_assert_str_eq(s.source_branch, "debian/5.x");
+}
+
+TEST(local_workers_are_sorted_by_architecture)
+{
+    _cleanup_settings_ struct settings s = {0};
+
+    parse("{\"local-workers\": \"i386: {unshare: 1}\\namd64: {null: 2, unshare: 0}\\n\"}", &s);
+    ck_assert_uint_eq(s.local_len, 2);
+    ck_assert_str_eq(s.local[0].arch, "amd64");
+    ck_assert_uint_eq(s.local[0].count[BACKEND_NULL], 2);
+    ck_assert_uint_eq(s.local[0].count[BACKEND_UNSHARE], 0);
+    ck_assert_str_eq(s.local[1].arch, "i386");
+    ck_assert_uint_eq(settings_count(&s, BACKEND_UNSHARE), 1);
+    ck_assert_uint_eq(settings_count(&s, BACKEND_NULL), 2);
+}
+
+TEST(wrong_words_are_named)
+{
+    assert_complaint("{\"roles\": \"worker wbe\"}", -EINVAL,
+                     "roles: expected worker, web or both, got \"wbe\"");
+    assert_complaint("{\"roles\": \"\"}", -EINVAL,
+                     "roles: expected worker, web or both, got nothing");
+    assert_complaint("{\"releases\": \"noble No;ble\"}", -EINVAL,
+                     "releases: expected names of releases separated by blanks, got \"No;ble\"");
+    assert_complaint("{\"releases\": \" \"}", -EINVAL,
+                     "releases: expected at least one release, got nothing");
+    assert_complaint("{\"hostname\": \"a b\"}", -EINVAL,
+                     "hostname: expected the name of a host, got \"a b\"");
+    assert_complaint("{\"authorization\": \"all\"}", -EINVAL,
+                     "authorization: expected launchpad, login, api-key or open, got \"all\"");
+    assert_complaint("{\"worker-default-flavor\": \"\"}", -EINVAL,
+                     "worker-default-flavor: expected a name, got nothing");
+    assert_complaint("{\"worker-network\": \"a b\"}", -EINVAL,
+                     "worker-network: expected one word, got \"a b\"");
+    assert_complaint("{\"worker-setup-command\": \"a\\nb\"}", -EINVAL,
+                     "worker-setup-command: expected one line of text, got a control character in "
+                     "it");
+    assert_complaint("{\"external-web-requests-api-keys\": \"abc\"}", -EINVAL,
+                     "external-web-requests-api-keys: expected the address of a secret, secret:…");
+    assert_complaint("{\"releases\": 3}", -EINVAL, "releases: expected a string, got a number");
+}
+
+TEST(numbers_have_ranges)
+{
+    assert_complaint("{\"http-port\": 0}", -EINVAL,
+                     "http-port: expected a whole number from 1 to 65535, got 0");
+    assert_complaint("{\"http-port\": \"80\"}", -EINVAL,
+                     "http-port: expected a whole number, got a string");
+    assert_complaint("{\"http-port\": 80.5}", -EINVAL, "http-port: expected a whole number");
+    assert_complaint("{\"worker-upstream-percentage\": 101}", -EINVAL,
+                     "worker-upstream-percentage: expected a whole number from 0 to 100, got 101");
+}
+
+TEST(the_place_in_yaml_is_named)
+{
+    assert_complaint("{\"n-workers\": \"lcy02: {amd64: ten}\"}", -EINVAL,
+                     "n-workers: lcy02.amd64: expected a whole number, got \"ten\"");
+    assert_complaint("{\"n-workers\": \"lcy02: {amd64: -1}\"}", -EINVAL,
+                     "n-workers: lcy02.amd64: expected a whole number from 0 to 1000, got -1");
+    assert_complaint("{\"n-workers\": \"lcy02: 5\"}", -EINVAL,
+                     "n-workers: lcy02: expected a mapping, got 5");
+    assert_complaint("{\"n-workers\": \"[a]\"}", -EINVAL,
+                     "n-workers: expected a mapping, got an array");
+    assert_complaint("{\"n-workers\": \"a b: {amd64: 1}\"}", -EINVAL,
+                     "n-workers: expected the name of a region, got \"a b\"");
+    assert_complaint("{\"lxd-remotes\": \"armhf: {10.0.0.1: many}\"}", -EINVAL,
+                     "lxd-remotes: armhf.10.0.0.1: expected a whole number, got \"many\"");
+    assert_complaint("{\"local-workers\": \"amd64: {docker: 1}\"}", -EINVAL,
+                     "local-workers: amd64: expected null, unshare, qemu, schroot, podman or lxc, "
+                     "got \"docker\"");
+    assert_complaint("{\"local-workers\": \"a: {null: 1}\\na: {null: 1}\"}", -EINVAL,
+                     "local-workers: YAML: line 2, column 1: duplicate key \"a\"");
+}
+
+TEST(addresses_are_checked_and_never_have_passwords)
+{
+    assert_complaint("{\"mirror\": \"ftp://a\"}", -EINVAL,
+                     "mirror: expected an address http://… or https://…, got \"ftp://a\"");
+    assert_complaint("{\"mirror\": \"http://user:pw@host/\"}", -EINVAL,
+                     "mirror: expected an address without user and password");
+    assert_complaint("{\"mirror\": \"htp://user:pw@host/\"}", -EINVAL,
+                     "mirror: expected an address http://… or https://…");
+    assert_complaint("{\"autopkgtest-source\": \"\"}", -EINVAL,
+                     "autopkgtest-source: expected archive or a git URL, got nothing");
+    assert_complaint("{\"autopkgtest-source\": \"git@host:x\"}", -EINVAL,
+                     "autopkgtest-source: expected a git URL https://…");
+    assert_complaint("{\"autopkgtest-source\": \"https://host/x#--upload-pack=x\"}", -EINVAL,
+                     "autopkgtest-source: expected the name of a branch behind '#', got "
+                     "\"--upload-pack=x\"");
+    assert_complaint("{\"autopkgtest-source\": \"https://u:p@host/x\"}", -EINVAL,
+                     "autopkgtest-source: expected a git URL without user and password");
+    assert_complaint("{\"package-configs-source\": \"x\"}", -EINVAL,
+                     "package-configs-source: expected a git URL https://…, got \"x\"");
+}
+
+TEST(base64_is_checked)
+{
+    assert_complaint("{\"novarcs\": \"a*==\"}", -EINVAL, "novarcs: expected base64");
+    assert_complaint("{\"novarcs\": \"abc\"}", -EINVAL,
+                     "novarcs: expected base64, got a length that it cannot have");
+    assert_complaint("{\"novarcs\": \"YWJj\\n\"}", -ENOTSUP,
+                     "novarcs: this version does not run OpenStack workers; unset it: juju config "
+                     "app --reset novarcs");
+}
+
+TEST(what_this_version_cannot_do_says_how_to_unset_it)
+{
+    assert_complaint(
+        "{\"n-workers\": \"lcy02: {amd64: 10}\"}", -ENOTSUP,
+        "n-workers: this version does not run OpenStack workers; unset it: juju config "
+        "app --reset n-workers");
+    assert_complaint("{\"local-workers\": \"amd64: {qemu: 1}\"}", -ENOTSUP,
+                     "local-workers: this version runs null and unshare only, not qemu");
+    assert_complaint("{\"authorization\": \"login\"}", -ENOTSUP,
+                     "authorization: this version does not log people in; use api-key or open");
+    // What is wrong comes before what is missing.
+    assert_complaint("{\"n-workers\": \"lcy02: {amd64: 10}\", \"http-port\": 0}", -EINVAL,
+                     "http-port: expected a whole number from 1 to 65535, got 0");
+    // No workers is what it does anyway.
+    assert_complaint(
+        "{\"swift-region\": \"\", \"login-url\": \"https://login.ubuntu.com/+openid\"}", 0, "");
+}
+
+TEST(every_option_of_another_value_than_its_default_is_checked_or_refused)
+{
+    for (size_t i = 0; i < options_table_len; i++) {
+        const struct option *option = &options_table[i];
+        _cleanup_free_ char *config = NULL, *message = NULL;
+        int r;
+
+        if (!option->missing)
+            continue;
+        config = str_format("{\"%s\": \"https://x.example/YWJjYWJj\"}", option->name);
+        message = complaint(config, &r);
+        ck_assert_msg(r == -EINVAL || r == -ENOTSUP, "%s is accepted", option->name);
+        ck_assert(str_starts_with(message, option->name));
+    }
+}
+
+TEST(the_table_and_config_yaml_say_the_same)
+{
+    static const char *const types[] = {"string", "int", "secret"};
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_json_ json_t *config = NULL;
+    const json_t *declared;
+
+    ASSERT_OK(yaml_parse_file("config.yaml", &config, &err), &err);
+    declared = json_object_get(config, "options");
+    ck_assert_uint_eq(json_object_size(declared), options_table_len);
+    for (size_t i = 0; i < options_table_len; i++) {
+        const struct option *option = &options_table[i];
+        const json_t *entry = json_object_get(declared, option->name);
+        const json_t *fallback = json_object_get(entry, "default");
+        const char *text = json_string_value(json_object_get(entry, "description"));
+
+        ck_assert_msg(entry != NULL, "%s is not in config.yaml", option->name);
+        ck_assert_str_eq(json_string_value(json_object_get(entry, "type")), types[option->type]);
+        ck_assert_msg(text && strstr(text, "Default: "), "%s: no default in its description",
+                      option->name);
+        if (option->type == OPTION_INT)
+            ck_assert_int_eq(json_integer_value(fallback), option->number);
+        else if (option->type == OPTION_STRING)
+            ck_assert_str_eq(json_string_value(fallback), option->text);
+        else
+            ck_assert_ptr_null(fallback);
+    }
+}
+
+TEST(every_option_is_in_the_reference)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+
+    ASSERT_OK(file_read("docs/reference/configuration.md", &text, &err), &err);
+    for (size_t i = 0; i < options_table_len; i++) {
+        _cleanup_free_ char *row = str_format("\n| %s |", options_table[i].name);
+
+        ck_assert_msg(strstr(buf_str(&text), row), "%s is missing", options_table[i].name);
+    }
+}
