@@ -2,6 +2,7 @@
 """Tiny charms and a model in a scratch folder, for the tests of juju-local."""
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
@@ -95,6 +96,7 @@ class JujuLocalTest(unittest.TestCase):
     def setUpClass(cls) -> None:
         if JujuLocalTest.jujuc is None and "JUJU_LOCAL_JUJUC" not in os.environ:
             folder = Path(tempfile.mkdtemp(prefix="juju-local-jujuc-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
             target = folder / "jujuc"
             subprocess.run(["gcc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-static", "-o", target,
                             REPOSITORY / "tools/jujuc/jujuc.c"], check=True)
