@@ -1,12 +1,76 @@
-# What people type. The rules that build things are in the Makefile.
+# What people type; docs/reference/make.md explains it. The rules that build things are in the Makefile, what
+# goes into the charm in make/install.mk, the gates in make/lint.mk.
 
-.PHONY: help unit clean
+export BUILD
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help deps unit coverage integration machine browser tools-test fuzz fuzz-programs bench check demo \
+	demo-down clean
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' make/targets.mk
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' make/targets.mk make/install.mk make/lint.mk
 
+deps: ## install what is needed to build, test, check and demonstrate (root, Debian 12)
+	$(Q)make/deps
+
+# ---------------------------------------------------------------- tests, one target a layer
 unit: ## unit tests and fuzz replay under ASan and UBSan; ONLY=part of a path runs some
 	+$(Q)$(MAKE) --no-print-directory SANITIZE=1 BUILD=$(BUILD)/san unit-programs
+	@find $(BUILD)/san -name '*.gcda' -delete
 	$(Q)tests/run-unit $(BUILD)/san $(ONLY)
+
+COVERAGE_MIN := 90
+coverage: ## lines of lib/ and charm/ that the last `make unit` ran: build/coverage/index.html
+	@mkdir -p $(BUILD)/coverage
+	$(Q)gcovr --root . --object-directory $(BUILD)/san/obj --filter 'lib/' --filter 'charm/' \
+		--exclude-unreachable-branches --gcov-ignore-parse-errors --print-summary \
+		--txt $(BUILD)/coverage/coverage.txt --html-details $(BUILD)/coverage/index.html \
+		--html-title 'autopkgtest-cloud: unit tests' --fail-under-line $(COVERAGE_MIN) $(BUILD)/san/obj
+	@echo "coverage: over $(COVERAGE_MIN) % of lib/ and charm/, see $(BUILD)/coverage/index.html"
+
+tools-test: all ## tests of the developers' tools (tests/tools)
+	$(Q)tests/run-layer $(if $(ONLY),--only $(ONLY)) tools
+
+integration: all ## programs against real neighbours, such as a broker (tests/integration)
+	$(Q)tests/run-layer $(if $(ONLY),--only $(ONLY)) integration
+
+machine: charm ## the packed charm on real machines of juju-local (tests/machine; root)
+	$(Q)tests/run-layer --timeout 1500 $(if $(ONLY),--only $(ONLY)) machine
+
+browser: all ## the pages in Chromium (tests/browser)
+	$(Q)tests/run-layer $(if $(ONLY),--only $(ONLY)) browser
+
+CHECKS := unit coverage tools-test integration machine browser
+check: ## install what is needed (not with NO_DEPS=1), build, run every layer of tests, add up
+	$(if $(filter 1,$(NO_DEPS)),,+$(Q)$(MAKE) --no-print-directory deps)
+	+$(Q)$(MAKE) --no-print-directory all
+	+$(Q)tests/run-check $(CHECKS)
+
+# ---------------------------------------------------------------- fuzzing
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzzers/%,$(FUZZ_SRC))
+fuzz: ## every parser under libFuzzer for FUZZ_SECONDS (60) each; ONLY=name runs one
+	+$(Q)CFLAGS='-fsanitize=fuzzer-no-link' $(MAKE) --no-print-directory CC=clang SANITIZE=1 \
+		BUILD=$(BUILD)/fuzz fuzz-programs
+	$(Q)tests/run-fuzz $(BUILD)/fuzz/fuzzers $(FUZZ_SECONDS) $(ONLY)
+
+fuzz-programs: $(FUZZERS)
+$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(foreach s,$(SERVICES),$(call room,$(s))) $(SERVICE_ROOMS)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_all)
+
+# ---------------------------------------------------------------- the rest
+bench: all $(BENCHES) ## measure, print a table, write build/bench.json; BENCH=hook, cli, worker, indexer, web
+	$(Q)tests/bench/run $(BENCH)
+
+demo: ## the whole system on two machines of this host, one real test from request to page (root)
+	+$(Q)$(MAKE) --no-print-directory deps
+	+$(Q)$(MAKE) --no-print-directory charm
+	$(Q)tools/demo up
+
+demo-down: ## take the demo away
+	$(Q)tools/demo down
 
 clean: ## everything that was built
 	rm -rf $(BUILD)
+
+include make/lint.mk
