@@ -175,9 +175,11 @@ def _build(base: Base, folder: Path, on_progress: Callable[[str], None]) -> None
     options = [f"--aptopt={line.rstrip(';')}" for line in apt_settings()]
     options += [f"--keyring={base.keyring}"] if base.keyring else []
     try:
-        _watch(["mmdebstrap", "--mode=root", "--variant=minbase", *options,
-                "--aptopt=Apt::Install-Recommends \"false\"", f"--include={','.join(base.include())}",
-                base.suite, str(root), str(new / "sources.list")], new / "log", on_progress)
+        with _downloads(root / "var/cache/apt/archives", on_progress):
+            _watch(["mmdebstrap", "--mode=root", "--variant=minbase", *options,
+                    "--aptopt=Apt::Install-Recommends \"false\"",
+                    f"--include={','.join(base.include())}",
+                    base.suite, str(root), str(new / "sources.list")], new / "log", on_progress)
         _customise(root)
         _fill_apt(root, base, new / "log", on_progress)
     except BaseException:
@@ -185,6 +187,31 @@ def _build(base: Base, folder: Path, on_progress: Callable[[str], None]) -> None
         raise
     new.rename(folder)
     on_progress(f"base {folder.name}: ready")
+
+
+@contextlib.contextmanager
+def _downloads(archives: Path, on_progress: Callable[[str], None]) -> Iterator[None]:
+    """Says every few seconds how much has been fetched: mmdebstrap is silent about it."""
+    done = threading.Event()
+
+    def report() -> None:
+        said = 0
+        while not done.wait(3):
+            size = 0
+            for file in archives.rglob("*.deb"):
+                with contextlib.suppress(OSError):
+                    size += file.stat().st_size
+            if size > said:
+                on_progress(f"base: {size / 1e6:.0f} MB of packages fetched")
+                said = size
+
+    thread = threading.Thread(target=report, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _watch(argv: list[str], log: Path, on_progress: Callable[[str], None]) -> None:
