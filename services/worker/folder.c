@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 static char *work_dir(const struct worker *w)
@@ -54,6 +55,11 @@ int folder_recover(struct worker *w, struct error *err)
         return error_oom(err);
     if ((r = dir_make(dir, 0750, err)) < 0 || (r = dir_make(w->settings.spool_dir, 0750, err)) < 0)
         return r;
+    // Held until the process ends: a second worker of the same name would take the ground away.
+    w->lock_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (w->lock_fd < 0 || flock(w->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return error_errno(err, -errno, "cannot lock %s: does worker %s run already?", dir,
+                           w->settings.name);
     stream = opendir(dir);
     if (!stream)
         return error_errno(err, -errno, "cannot read %s", dir);
@@ -108,26 +114,16 @@ int folder_reset_output(const struct job *job, struct error *err)
     return r;
 }
 
-// An unreadable request may have been a private one: what names a user or a secret is kept closed.
-static bool looks_private(const struct job *job)
-{
-    if (job->request.params && json_object_size(job->request.params) > 0)
-        return request_is_private(&job->request);
-    return memmem(buf_str(&job->body), job->body.len, "swiftuser", 9) ||
-           memchr(buf_str(&job->body), '@', job->body.len);
-}
-
+// An unreadable request has no container of its own; it may have been a private one.
 static int fill_container(const struct job *job, struct spool_run *run, struct error *err)
 {
-    if (container_name(&job->request, job->release, &run->container, err) < 0) {
+    bool private = job_is_private(job);
+
+    if (job->unreadable || container_name(&job->request, job->release, &run->container, err) < 0) {
         error_clear(err);
-        run->container =
-            str_format("%sautopkgtest-%s", looks_private(job) ? "private-" : "", job->release);
-    } else if (job->verdict && looks_private(job) && !str_starts_with(run->container, "private-")) {
-        free(run->container);
-        run->container = str_format("private-autopkgtest-%s", job->release);
+        run->container = str_format("%sautopkgtest-%s", private ? "private-" : "", job->release);
     }
-    if (run->container && str_starts_with(run->container, "private-") && !job->request.swiftuser)
+    if (private && !job->request.swiftuser)
         run->read_acl = strdup("");
     else
         run->read_acl = container_read_acl(&job->request);

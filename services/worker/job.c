@@ -40,6 +40,14 @@ static void let_go(struct worker *w)
     report_fields(w);
 }
 
+bool job_is_private(const struct job *job)
+{
+    if (!job->unreadable)
+        return request_is_private(&job->request);
+    return memmem(buf_str(&job->body), job->body.len, "swiftuser", 9) ||
+           memchr(buf_str(&job->body), '@', job->body.len);
+}
+
 // ---------------------------------------------------------------- taking
 
 static int64_t delivery_attempt(const struct amqp_delivery *delivery)
@@ -73,6 +81,7 @@ static int read_request(struct job *job, struct amqp_delivery *delivery, struct 
     if (r < 0 && (!job->request.package || !isalnum((unsigned char)job->request.package[0])))
         return error_set(err, -EBADMSG, "%s", error_message(&reason));
     if (r < 0) {
+        job->unreadable = true;
         job->verdict = str_format("the request cannot be read: %s", error_message(&reason));
         job->body = delivery->body;
         delivery->body = (struct buf)BUF_INIT(0);
@@ -178,6 +187,7 @@ int job_leased(struct worker *w, struct error *err)
         r = amqp_link_ack(w->link, job->delivery_tag, err);
     if (r < 0) {
         folder_unmark_leased(job);
+        w->look_at_us = clock_monotonic_us() + TROUBLE_PAUSE_US;
         return r;
     }
     job->lease_tag = 0;
@@ -250,13 +260,12 @@ static int announce_found(struct worker *w, struct error *err)
     struct amqp_publication message = {.exchange = EXCHANGE_COMPLETE, .routing_key = ""};
     int r = path ? file_read(path, &body, err) : error_oom(err);
 
-    if (r < 0)
-        return r;
     message.body = buf_str(&body);
     message.body_len = body.len;
     message.persistent = true;
-    r = amqp_link_publish_confirmed(w->link, &message, err);
-    if (r < 0)
+    if (r < 0 || body.len == 0)
+        log_error("cannot announce %s again: %s", job->run_id, error_message(err));
+    else if ((r = amqp_link_publish_confirmed(w->link, &message, err)) < 0)
         return r;
     worker_move(&job->state, LIFE_ANNOUNCED);
     r = lease_remove(w, job->run_id, err);

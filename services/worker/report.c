@@ -32,7 +32,7 @@ static void read_tail(const struct job *job, struct buf *tail)
 static void publish(struct worker *w, const struct buf *tail, bool running)
 {
     const struct job *job = &w->job;
-    bool private = request_is_private(&job->request);
+    bool private = job_is_private(job);
     struct test_status status = {
         .release = w->pick.queues[job->queue].release,
         .arch = w->settings.arch,
@@ -74,11 +74,11 @@ void report_test(struct worker *w, bool running, bool always)
 }
 
 // The parameters as text; of a private run nothing.
-static char *describe_params(const struct request *request)
+static char *describe_params(const struct job *job)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(2 * REQUEST_BODY_MAX);
 
-    if (!request->params || request_is_private(request) || json_write(request->params, &text) < 0)
+    if (!job->request.params || job_is_private(job) || json_write(job->request.params, &text) < 0)
         return NULL;
     return buf_take(&text);
 }
@@ -92,7 +92,7 @@ void report_fields(const struct worker *w)
         log_clear_fields();
         return;
     }
-    params = describe_params(&job->request);
+    params = describe_params(job);
     (void)log_set_field("ADT_PACKAGE", job->request.package);
     (void)log_set_field("ADT_RELEASE", job->release);
     (void)log_set_field("ADT_ARCH", w->settings.arch);
@@ -103,8 +103,7 @@ void report_fields(const struct worker *w)
 static char *describe_job(const struct worker *w)
 {
     const struct job *job = &w->job;
-    const char *package =
-        request_is_private(&job->request) ? "a private test" : job->request.package;
+    const char *package = job_is_private(job) ? "a private test" : job->request.package;
     _cleanup_free_ char *time =
         clock_format_duration((clock_monotonic_us() - job->started_us) / USEC_PER_SEC);
 

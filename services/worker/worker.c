@@ -52,7 +52,7 @@ int worker_init(struct worker *w, const char *name, struct error *err)
 {
     int r;
 
-    *w = (struct worker){.signal_fd = -1};
+    *w = (struct worker){.signal_fd = -1, .lock_fd = -1};
     w->job.process = (struct process)PROCESS_INIT;
     w->courier.upload = (struct process)PROCESS_INIT;
     if ((r = settings_load_worker(settings_dir(), name, &w->settings, err)) < 0 ||
@@ -83,6 +83,7 @@ void worker_release(struct worker *w)
     free(w->lease_queue);
     free(w->status);
     close_fd(&w->signal_fd);
+    close_fd(&w->lock_fd);
 }
 
 static size_t parcels(const struct worker *w)

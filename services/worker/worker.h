@@ -32,6 +32,7 @@ struct job {
     uint64_t lease_tag;            // publication number of the copy
     bool came_back;                // a copy that returned from a lost lease
     unsigned attempt;              // testbed failures so far
+    bool unreadable;               // only its package is known; `verdict` says why
     char *verdict;                 // why there is nothing to run; then `status` is what is recorded
     int status;                    // exit code of autopkgtest, or minus the signal
     struct process process;        // autopkgtest, or the look into the store
@@ -81,7 +82,7 @@ struct worker {
     struct courier courier;
     unsigned stop_requests; // SIGTERMs
     bool reload;            // SIGHUP
-    int signal_fd;
+    int signal_fd, lock_fd;
     uint64_t watchdog_us; // 0: none
     uint64_t watchdog_at_us;
     char *status; // what systemd was told last
@@ -125,6 +126,9 @@ static inline bool job_is_idle(const struct job *job)
 {
     return job->state == LIFE_QUEUED;
 }
+// Whether nothing of it may be shown. Of an unreadable request: whether it may have been such a
+// one.
+bool job_is_private(const struct job *job);
 // Takes a delivery from queue number `queue`; its content may be taken over. Errors: of the link.
 int job_take(struct worker *w, size_t queue, struct amqp_delivery *delivery, struct error *err);
 // The broker has the copy: the original can go.
