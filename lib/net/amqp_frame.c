@@ -233,6 +233,8 @@ static int settled(void *userdata, uint64_t tag, enum amqp_outcome outcome)
         link->awaited_outcome = outcome;
         return 0;
     }
+    if (!link->handlers.on_outcome)
+        return 0;
     event = amqp_event_add(link, AMQP_EVENT_OUTCOME);
     if (!event)
         return -ENOMEM;

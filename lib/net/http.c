@@ -16,6 +16,7 @@
 #define BACKOFF_FIRST_US (500 * USEC_PER_MSEC)
 #define BACKOFF_MAX_US (30 * USEC_PER_SEC)
 #define RETRY_AFTER_MAX_S 60
+#define ASK_FIRST_FROM ((curl_off_t)1024 * 1024)
 
 struct http_client {
     CURLM *multi; // keeps the connections
@@ -247,6 +248,21 @@ static int transfer_init(struct transfer *t, const struct http_request *request,
     return request->body_file ? open_body_file(t, request->body_file, err) : 0;
 }
 
+// libcurl asks the server before it sends a body and waits a second for servers that do not
+// answer to that: worth it for large ones only.
+static int keep_from_asking_first(struct transfer *t, struct error *err)
+{
+    struct curl_slist *list;
+
+    if (t->body_len >= ASK_FIRST_FROM)
+        return 0;
+    list = curl_slist_append(t->headers, "Expect:");
+    if (!list)
+        return error_oom(err);
+    t->headers = list;
+    return 0;
+}
+
 static bool sends_body(const struct http_request *request)
 {
     const char *method = method_of(request);
@@ -444,6 +460,8 @@ int http_perform(struct http_client *client, const struct http_request *request,
     int r;
 
     r = transfer_init(&t, request, response, err);
+    if (r >= 0)
+        r = keep_from_asking_first(&t, err);
     if (r < 0)
         return error_prefix(err, r, "%s %s", method_of(request), url ? url : "");
     for (unsigned attempt = 0;; attempt++) {
