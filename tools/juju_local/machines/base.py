@@ -8,12 +8,14 @@ a minute to a minute; who comes meanwhile waits for it.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
