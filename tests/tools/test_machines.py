@@ -23,32 +23,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
 from juju_local import machines  # noqa: E402
 from juju_local.machines import host  # noqa: E402
+from juju_local.machines.network import Network  # noqa: E402
 from juju_local.machines.paths import inside  # noqa: E402
 
 ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
-def leftovers() -> dict[str, set[str]]:
-    """Everything on the host that machines make, to be compared before and after."""
-
-    def lines(*argv: str) -> set[str]:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        return set(done.stdout.splitlines())
-
-    def names(folder: str) -> set[str]:
-        return {entry.name for entry in Path(folder).glob("*")}
-
-    cgroups = {str(path) for root in host.cgroup_roots() for path in root.glob("jl*")}
-    return {
-        "mounts": {line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()},
-        "links": {f"{path.name} {(path / 'ifalias').read_text()}"
-                  for path in Path("/sys/class/net").glob("jl*")},
-        "tables": lines("nft", "list", "tables"),
-        "namespaces": names("/run/netns"),
-        "cgroups": cgroups,
-        "locks": names("/run/systemd/nspawn/.#locks"),
-        "propagate": names("/run/systemd/nspawn/propagate"),
-    }
+def leftovers(state: Path) -> set[str]:
+    """What the host has that was made for a state directory: others may use machines meanwhile."""
+    bridge = Network(state).bridge
+    done = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=False)
+    found = {f"mount {line.split()[1]}" for line in Path("/proc/self/mounts").read_text().splitlines()
+             if str(state) in line}
+    found |= {f"table {line}" for line in done.stdout.splitlines() if bridge[2:] in line}
+    for folder in ("/sys/class/net", "/run/netns", "/run/systemd/nspawn/.#locks",
+                   "/run/systemd/nspawn/propagate", *map(str, host.cgroup_roots())):
+        found |= {str(entry) for entry in Path(folder).glob(f"*{bridge}*")}
+    return found | {f"process {line}" for line in processes_below(state)}
 
 
 def processes_below(folder: Path) -> list[str]:
@@ -64,29 +55,31 @@ def processes_below(folder: Path) -> list[str]:
     return found
 
 
+def reap(state: Path) -> None:
+    """Destroys the machines of a state directory and looks whether that was thorough."""
+    machines.reap_all(state)
+    left = leftovers(state)
+    shutil.rmtree(state)
+    if left:
+        raise AssertionError(f"left behind: {sorted(left)}")
+
+
 class Common:
     """Cases that hold for both kinds; a machine is shared by all cases of a class."""
 
     kind: ClassVar[str]
     machine: ClassVar[machines.Machine]
     state: ClassVar[Path]
-    before: ClassVar[dict[str, set[str]]]
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.before = leftovers()
         cls.state = Path(tempfile.mkdtemp(prefix=f"jl-{cls.kind}-"))
         cls.machine = machines.create(cls.kind, "one", cls.state, {})
         cls.machine.start()
 
     @classmethod
     def tearDownClass(cls) -> None:
-        machines.reap_all(cls.state)
-        after = leftovers()
-        shutil.rmtree(cls.state)
-        problems = {key: after[key] - cls.before[key] for key in after if after[key] - cls.before[key]}
-        if problems or processes_below(cls.state):
-            raise AssertionError(f"left behind: {problems} {processes_below(cls.state)}")
+        reap(cls.state)
 
     def run_inside(self, *argv: str, stdin: bytes | None = None, env: dict[str, str] | None = None,
                    cwd: str = "/") -> tuple[int, list[str], list[str]]:
@@ -390,19 +383,17 @@ class System(Common, unittest.TestCase):
             other.start()
             self.assertNotEqual(other.network.subnet(), self.machine.network.subnet())
         finally:
-            machines.reap_all(state)
-            shutil.rmtree(state)
+            reap(state)
         self.assertEqual(self.run_inside("true")[0], 0)
 
     def test_machine_whose_supervisor_was_killed_can_be_reaped(self) -> None:
         state = Path(tempfile.mkdtemp(prefix="jl-killed-"))
         other = machines.create("system", "one", state, {})
         other.start()
+        self.assertTrue(leftovers(state))
         other.supervisor.kill(signal.SIGKILL)
         self.assertFalse(other.running())
-        machines.reap_all(state)
-        self.assertEqual(processes_below(state), [])
-        shutil.rmtree(state)
+        reap(state)
 
 
 class Paths(unittest.TestCase):
