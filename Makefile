@@ -131,10 +131,15 @@ $(BUILD)/tools/%: tools/jujuc/%.c Makefile
 	$(call say,CC,$@)$(CC) -std=gnu17 -O2 -D_GNU_SOURCE $(WARNINGS) -static -s -o $@ $<
 
 # ---------------------------------------------------------------- unit tests and fuzz replay
+# Calls of ours that tests/unit/fault.c can let fail.
+FAULTS := malloc calloc realloc reallocarray strdup strndup vasprintf asprintf read write poll ppoll wait4 \
+	open fstat fsync fchmod fchown chmod mkdir rename renameat symlink unlinkat mkostemp fdopendir \
+	readdir getrandom pipe2 memfd_create fork dup2
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/obj/tests/unit/test_main.o \
+		$(BUILD)/obj/tests/unit/fault.o \
 		$(foreach s,$(SERVICES),$(call room,$(s))) $(call room,charm) $(SERVICE_ROOMS)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(FAULTS:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^) \
 		$(if $(findstring /services/,$@),$(call room,$(word 2,$(subst /, ,$(patsubst $(BUILD)/tests/unit/%,%,$@))))) \
 		$(if $(findstring /unit/charm/,$@),$(call room,charm)) $(SERVICE_ROOMS) $(LIBS_all) $(LIBS_test)
 

@@ -7,7 +7,8 @@
 
 static int parse_error(const json_error_t *e, const char *name, struct error *err)
 {
-    if (json_error_code(e) == json_error_out_of_memory)
+    // jansson says nothing at all where its memory gives out in the middle of a value.
+    if (json_error_code(e) == json_error_out_of_memory || e->text[0] == '\0')
         return error_oom(err);
     if (e->line < 0)
         return error_set(err, -EINVAL, "%s: %s", name, e->text);
@@ -36,24 +37,32 @@ int json_parse_file(const char *path, size_t max, json_t **ret, struct error *er
     return json_parse(text.data, text.len, path, ret, err);
 }
 
+struct sink {
+    struct buf *to;
+    int r; // of the first chunk that could not be appended
+};
+
+// jansson passes neither the reason on nor, for some chunks, the failure: it is kept here.
 static int append_chunk(const char *bytes, size_t len, void *userdata)
 {
-    return buf_add(userdata, bytes, len);
+    struct sink *sink = userdata;
+
+    if (sink->r == 0)
+        sink->r = buf_add(sink->to, bytes, len);
+    return sink->r;
 }
 
 int json_write(const json_t *value, struct buf *b)
 {
+    struct sink sink = {.to = b};
     size_t before = b->len;
-    size_t room = b->max - b->len;
+    int r = json_dump_callback(value, append_chunk, &sink,
+                               JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
 
-    if (json_dump_callback(value, append_chunk, b,
-                           JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) == 0)
+    if (r == 0 && sink.r == 0)
         return 0;
-    // jansson does not pass the callback's reason on: what it could not append tells it.
     buf_truncate(b, before);
-    return json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) > room
-               ? -E2BIG
-               : -ENOMEM;
+    return sink.r < 0 ? sink.r : -ENOMEM;
 }
 
 const char *json_type_name(const json_t *value)

@@ -12,7 +12,8 @@
 
 // Parses one whole document of outside bytes: duplicate keys, NUL in strings and anything after the
 // document are refused, nesting is limited (jansson: 2048). `name` stands in the message in front
-// of line and column. The caller owns *ret.
+// of line and column. The caller owns *ret. -EINVAL, -ENOMEM; where memory gives out inside a
+// string jansson cannot tell it from a syntax error (-EINVAL).
 int json_parse(const char *text, size_t len, const char *name, json_t **ret, struct error *err);
 int json_parse_file(const char *path, size_t max, json_t **ret, struct error *err);
 
