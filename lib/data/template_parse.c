@@ -15,7 +15,7 @@ static const struct open_tag *innermost(const struct parser *p)
 // Text directly inside a parent tag means nothing.
 static bool is_ignored(const struct parser *p)
 {
-    return p->depth && innermost(p)->kind == '<';
+    return p->depth > 0 && p->stack[p->depth - 1].kind == '<';
 }
 
 // ---------------------------------------------------------------- nodes
@@ -93,7 +93,7 @@ static int add_text(struct parser *p, size_t from, size_t to)
         p->line_start = false;
     } else {
         r = add_node(p, NODE_TEXT, p->line, &node);
-        if (r < 0)
+        if (r != 0)
             return r;
         mark_line_start(p, node);
     }
@@ -104,7 +104,7 @@ static int add_text(struct parser *p, size_t from, size_t to)
         from += dedent_at(p, from);
         if (from < stop) {
             r = add_string(p, p->text + from, stop - from);
-            if (r < 0)
+            if (r != 0)
                 return r;
         }
         from = stop;
@@ -205,7 +205,7 @@ static int value_tag(struct parser *p, const struct tag *tag)
 
     if (r == 0)
         r = add_node(p, NODE_VALUE, tag->line, &node);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (tag->kind == '&')
         node->escape = ESCAPE_NONE;
@@ -221,7 +221,7 @@ static int section_tag(struct parser *p, const struct tag *tag)
 
     if (r == 0)
         r = add_node(p, tag->kind == '#' ? NODE_SECTION : NODE_INVERTED, tag->line, &node);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (!stands_alone(tag))
         mark_line_start(p, node);
@@ -238,7 +238,7 @@ static int partial_tag(struct parser *p, const struct tag *tag)
         r = add_node(p, NODE_PARTIAL, tag->line, &node);
     if (r == 0)
         r = add_name(p, node, tag);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (!stands_alone(tag)) {
         mark_line_start(p, node);
@@ -269,7 +269,7 @@ static int parent_tag(struct parser *p, const struct tag *tag)
         r = set_indent(p, node, tag->blanks, tag->start);
     if (r == 0)
         r = push(p, tag, p->t->count - 1, &open);
-    if (r < 0)
+    if (r != 0)
         return r;
     mark_line_start(p, node);
     open->left_blank = tag->left_blank;
@@ -326,7 +326,7 @@ static int block_tag(struct parser *p, const struct tag *tag)
         r = add_name(p, node, tag);
     if (r == 0)
         r = push(p, tag, p->t->count - 1, &open);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (argument)
         return begin_argument(p, tag, open);
@@ -372,7 +372,7 @@ static int end_tag(struct parser *p, const struct tag *tag)
     } else if (open->kind != '<') {
         r = consume(p, tag, stands_alone(tag));
     }
-    if (r < 0)
+    if (r != 0)
         return r;
     p->t->nodes[open->node].end = p->t->count;
     p->mergeable = false;
@@ -474,7 +474,7 @@ static int parse(struct parser *p)
         r = parser_read_tag(p, start, &tag);
         if (r == 0)
             r = take_tag(p, &tag);
-        if (r < 0)
+        if (r != 0)
             return r;
     }
     if (p->depth) {
@@ -517,7 +517,7 @@ int template_parse(const char *text, size_t len, const char *name, struct templa
         .err = err,
     };
     r = parse(p);
-    if (r < 0)
+    if (r != 0)
         return r;
     *ret = TAKE_PTR(t);
     return 0;
