@@ -8,6 +8,29 @@
 #include <string.h>
 #include <time.h>
 
+// Some are macros already where the C library checks buffers (_FORTIFY_SOURCE with clang).
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef strncat
+#undef sprintf
+#undef vsprintf
+#undef strtok
+#undef atoi
+#undef atol
+#undef atoll
+#undef atof
+#undef sscanf
+#undef system
+#undef popen
+#undef mktemp
+#undef tmpnam
+#undef gmtime
+#undef localtime
+#undef ctime
+#undef asctime
+#undef strerror
+
 #define strcpy(...) strcpy_is_banned_use_base_buf_h
 #define strcat(...) strcat_is_banned_use_base_buf_h
 #define strncpy(...) strncpy_is_banned_use_base_buf_h
