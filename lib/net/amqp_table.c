@@ -8,35 +8,43 @@ char *amqp_bytes_string(amqp_bytes_t bytes)
     return bytes.len > 0 ? strndup(bytes.bytes, bytes.len) : strdup("");
 }
 
+// How long a sequence that begins with `c` is, and the smallest code point it may stand for; 0 when
+// none begins so.
+static size_t utf8_head(unsigned char c, unsigned long *ret_least)
+{
+    if (c >= 0xc2 && c <= 0xdf) {
+        *ret_least = 0x80;
+        return 2;
+    }
+    if ((c & 0xf0) == 0xe0) {
+        *ret_least = 0x800;
+        return 3;
+    }
+    if (c >= 0xf0 && c <= 0xf4) {
+        *ret_least = 0x10000;
+        return 4;
+    }
+    *ret_least = 0;
+    return c < 0x80 ? 1 : 0;
+}
+
 // Length of the valid UTF-8 sequence at `s`, 0 when there is none.
 static size_t utf8_sequence(const unsigned char *s, size_t len)
 {
-    size_t want;
-    unsigned long point;
+    unsigned long least, point;
+    size_t want = utf8_head(s[0], &least);
 
-    if (s[0] < 0x80)
-        return 1;
-    if (s[0] >= 0xc2 && s[0] <= 0xdf) {
-        want = 2;
-        point = s[0] & 0x1fU;
-    } else if ((s[0] & 0xf0) == 0xe0) {
-        want = 3;
-        point = s[0] & 0x0fU;
-    } else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-        want = 4;
-        point = s[0] & 0x07U;
-    } else {
-        return 0;
-    }
+    if (want <= 1)
+        return want;
     if (len < want)
         return 0;
+    point = s[0] & (0xffU >> (want + 1));
     for (size_t i = 1; i < want; i++) {
         if ((s[i] & 0xc0) != 0x80)
             return 0;
         point = point << 6 | (s[i] & 0x3fU);
     }
-    if ((want == 3 && point < 0x800) || (want == 4 && (point < 0x10000 || point > 0x10ffff)) ||
-        (point >= 0xd800 && point <= 0xdfff))
+    if (point < least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
         return 0;
     return want;
 }
@@ -199,11 +207,13 @@ int amqp_table_from_json(const json_t *object, amqp_table_t *ret, struct error *
     json_t *value;
     int n = 0;
 
-    if (size > 0) {
-        entries = calloc(size, sizeof(*entries));
-        if (!entries)
-            return error_oom(err);
+    if (size == 0) {
+        *ret = (amqp_table_t){0};
+        return 0;
     }
+    entries = calloc(size, sizeof(*entries));
+    if (!entries)
+        return error_oom(err);
     json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
         entries[n].key = amqp_cstring_bytes(key);
         if (field_from_json(value, &entries[n].value) < 0)

@@ -55,7 +55,9 @@ int http_unescape(char *s, bool form)
             *s++ = (char)(hex_value(in[1]) * 16 + hex_value(in[2]));
             in += 2;
         } else {
-            *s++ = form && *in == '+' ? ' ' : *in;
+            *s++ = *in;
+            if (form && *in == '+')
+                s[-1] = ' ';
             if (!*in)
                 return 0;
         }

@@ -217,13 +217,15 @@ static bool etag_matches(const char *etag, const char *md5)
                      str_equal(etag + MD5_HEX, "\"")));
 }
 
-static int put(struct swift *swift, struct swift_call *call, const struct strv *extra,
+// `object` is the call but for its headers, of which `extra` are the caller's.
+static int put(struct swift *swift, const struct swift_call *object, const struct strv *extra,
                struct error *err)
 {
+    struct swift_call call = *object;
     _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(ANSWER_MAX);
     _cleanup_strv_ struct strv headers = STRV_INIT;
     char md5[MD5_HEX];
-    int r = md5_of(call->body_file, call->body, call->body_len, md5, err);
+    int r = md5_of(call.body_file, call.body, call.body_len, md5, err);
 
     if (r < 0)
         return r;
@@ -231,21 +233,21 @@ static int put(struct swift *swift, struct swift_call *call, const struct strv *
     if (strv_addf(&headers, "ETag: %s", md5) < 0 ||
         (extra && extra->len > 0 && strv_add_all(&headers, (const char *const *)extra->items) < 0))
         return error_oom(err);
-    call->method = "PUT";
-    call->headers = &headers;
-    r = swift_call(swift, call, &answer, err);
+    call.method = "PUT";
+    call.headers = &headers;
+    r = swift_call(swift, &call, &answer, err);
     if (r < 0)
         return r;
     if (!etag_matches(http_response_header(&answer, "etag"), md5))
         return error_set(err, -EIO, "store: %s/%s: it stored something else than was sent",
-                         call->container, call->object);
+                         call.container, call.object);
     return 0;
 }
 
 int swift_put_file(struct swift *swift, const char *container, const char *object, const char *path,
                    const struct strv *headers, struct error *err)
 {
-    struct swift_call call = {.container = container, .object = object, .body_file = path};
+    const struct swift_call call = {.container = container, .object = object, .body_file = path};
 
     return put(swift, &call, headers, err);
 }
@@ -253,7 +255,7 @@ int swift_put_file(struct swift *swift, const char *container, const char *objec
 int swift_put(struct swift *swift, const char *container, const char *object, const void *content,
               size_t len, const struct strv *headers, struct error *err)
 {
-    struct swift_call call = {
+    const struct swift_call call = {
         .container = container, .object = object, .body = content, .body_len = len};
 
     return put(swift, &call, headers, err);
