@@ -315,6 +315,25 @@ TEST(no_answer_is_waited_for_longer_than_agreed)
     loses("blocked", -ETIMEDOUT, "it takes no messages at the moment: low on memory");
 }
 
+// A broker short of memory or disk reads nothing more from those who publish.
+TEST(a_broker_that_reads_nothing_does_not_hold_a_publisher)
+{
+    _cleanup_(fixture_stop) struct fixture f = {.told = BUF_INIT(10)};
+    size_t len = 32 << 20;
+    _cleanup_free_ char *body = calloc(1, len);
+    struct amqp_publication p = {.exchange = "", .routing_key = "q", .body = body, .body_len = len};
+    uint64_t tag, begin;
+
+    fixture_start(&f, "0");
+    f.settings.timeout_us = USEC_PER_SEC;
+    ASSERT_OK(open_link(&f), &f.err);
+    ASSERT_OK(publish(&f, "", "stall", false), &f.err);
+    begin = clock_monotonic_us();
+    ck_assert_int_lt(amqp_link_publish(f.link, &p, &tag, &f.err), 0);
+    ck_assert_uint_lt(clock_monotonic_us() - begin, 5 * USEC_PER_SEC);
+    ck_assert_int_eq(amqp_link_dispatch(f.link, &f.err), -ENOTCONN);
+}
+
 static void breaks(const char *queue, int errno_value)
 {
     FIXTURE(f);

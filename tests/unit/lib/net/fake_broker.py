@@ -10,6 +10,7 @@ refuse      basic.nack                  hold N      no confirm until N were publ
 close       connection.close 320                    for all of them
 blocked     connection.blocked, silence drop        the socket is closed
 silent      no confirm                  cancel TAG  basic.cancel of that consumer, and a confirm
+stall       nothing is read any more
 
 An exchange "absent" closes the channel. Passive declarations of a queue named "garbage", "early",
 "stray" or "silent" bring a broken frame, a body without a header, an answer nobody asked for, or
@@ -22,6 +23,7 @@ from __future__ import annotations
 import socketserver
 import struct
 import sys
+import time
 
 METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
 MODE = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] else "0"
@@ -316,6 +318,8 @@ class Connection(socketserver.BaseRequestHandler):
                 self.confirm()
             case "drop":
                 raise Closed
+            case "stall":
+                time.sleep(60)
             case "silent":
                 pass
             case _:
