@@ -177,12 +177,35 @@ static const char *machine_arch(void)
     return machine.machine; // riscv64, s390x
 }
 
+// Opens the port and closes the one before, when that is not what was done last.
+static int open_port(struct run *run, unsigned wanted, struct error *err)
+{
+    enum hook hook = run->model.hook;
+    _cleanup_free_ char *port = str_format("%u", wanted);
+    const char *old = state_get(&run->state, "port");
+    uint64_t number = 0;
+    int r;
+
+    if (!port)
+        return error_oom(err);
+    // Juju drops a port that was opened by a hook that failed later: now and then it is done again.
+    if (str_equal(old, port) &&
+        (wanted == 0 || (hook != HOOK_INSTALL && hook != HOOK_START && hook != HOOK_UPGRADE_CHARM)))
+        return 0;
+    if (old && !str_equal(old, port) && parse_uint(old, 1, 65535, &number, NULL) == 0 &&
+        (r = juju_port(false, (unsigned)number, err)) < 0)
+        return r;
+    if (wanted > 0 && (r = juju_port(true, wanted, err)) < 0)
+        return r;
+    return state_set(&run->state, "port", port, err);
+}
+
 static int make_it_so(struct run *run, struct error *err)
 {
     const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
     _cleanup_plan_ struct plan plan = {0};
     _cleanup_unit_states_ struct unit_states states = {0};
-    _cleanup_free_ char *password = NULL, *port = NULL;
+    _cleanup_free_ char *password = NULL;
     struct plan_input input = {.root = run->root,
                                .model = &run->model,
                                .settings = &run->settings,
@@ -199,20 +222,9 @@ static int make_it_so(struct run *run, struct error *err)
         (r = apply_data_dir(&a, plan_data_dir(&input), err)) < 0 ||
         (r = apply_files(&a, &plan, err)) < 0 || (r = apply_services(&a, &plan, &states, err)) < 0)
         return r;
-    port = str_format("%u", plan.port);
-    if (!port)
-        return error_oom(err);
-    if (!state_is(&run->state, "port", port)) {
-        const char *old = state_get(&run->state, "port");
-        uint64_t number = 0;
-
-        if (old && parse_uint(old, 0, 65535, &number, NULL) == 0 && number > 0 &&
-            (r = juju_port(false, (unsigned)number, err)) < 0)
-            return r;
-        if ((plan.port > 0 && (r = juju_port(true, plan.port, err)) < 0) ||
-            (r = state_set(&run->state, "port", port, err)) < 0)
-            return r;
-    }
+    r = open_port(run, plan.port, err);
+    if (r < 0)
+        return r;
     if (status_add_model(&run->status, &run->model, &run->settings, run->api_keys != NULL) < 0 ||
         status_add_services(&run->status, &plan, &states, run->model.unit) < 0)
         return error_oom(err);
@@ -294,9 +306,6 @@ static int forget(struct run *run, struct error *err)
     enum hook hook = run->model.hook;
     int r = 0;
 
-    // Juju drops a port that was opened by a hook that failed later.
-    if (hook == HOOK_INSTALL || hook == HOOK_START || hook == HOOK_UPGRADE_CHARM)
-        r = state_set(&run->state, "port", NULL, err);
     // Programs, templates and pages are new.
     for (size_t i = 0; hook == HOOK_UPGRADE_CHARM && i < ARRAY_SIZE(services) && r >= 0; i++)
         r = apply_remember(&a, services[i], err);

@@ -1,0 +1,640 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Whole hooks against recorders, with a folder for `/`.
+#include "charm/reconcile.h"
+#include "data/json.h"
+#include "rig.h"
+
+#include <ftw.h>
+
+#define CONFIG                                                                                     \
+    "\"roles\": \"worker web\", \"releases\": \"noble jammy\", \"authorization\": \"open\","       \
+    "\"http-port\": 80, \"local-workers\": \"amd64: {null: 1, unshare: 1}\""
+#define WORKER_1 "autopkgtest-worker@local-amd64-1.service"
+#define WORKER_2 "autopkgtest-worker@local-amd64-2.service"
+
+// A unit as Juju has it after it was related to a broker with one unit.
+static struct rig unit_new(void)
+{
+    struct rig rig = rig_new();
+    _cleanup_free_ char *templates = str_format("%s/templates", rig.charm);
+    _cleanup_free_ char *here = realpath("templates", NULL);
+    _cleanup_free_ char *packages = str_format("%s/packages.any", rig.charm);
+    _cleanup_free_ char *metadata = str_format("%s/metadata.yaml", rig.charm);
+
+    rig_write(packages, "libcurl4\n");
+    rig_write(metadata, "name: autopkgtest-cloud\n");
+    ck_assert_int_eq(symlink(here, templates), 0);
+    rig_put(&rig, "/var/lib/dpkg/status",
+            "Package: libcurl4\nStatus: install ok installed\n\n"
+            "Package: autopkgtest\nStatus: install ok installed\n\n"
+            "Package: dpkg-dev\nStatus: install ok installed\n\n"
+            "Package: mmdebstrap\nStatus: install ok installed\n\n"
+            "Package: uidmap\nStatus: install ok installed\n");
+    rig_put(&rig, "/etc/apt/sources.list", "deb http://archive noble main\n");
+    setenv("JUJU_UNIT_NAME", "autopkgtest-cloud/0", 1);
+    setenv("JUJU_CHARM_DIR", rig.charm, 1);
+    rig_answer(&rig, "config-get", "{" CONFIG "}");
+    rig_answer(&rig, "relation-ids.amqp", "[\"amqp:1\"]");
+    rig_answer(&rig, "relation-ids.website", "[]");
+    rig_answer(&rig, "relation-list", "[\"rabbitmq-server/0\"]");
+    rig_answer(&rig, "relation-get", "{\"password\": \"hidden\", \"hostname\": \"10.0.0.5\"}");
+    rig_answer(&rig, "storage-list", "[]");
+    return rig;
+}
+
+// The unit's options, some of them with other values.
+static void configure(const struct rig *rig, const char *others)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_json_ json_t *config = NULL, *changes = NULL;
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+
+    ASSERT_OK(json_parse("{" CONFIG "}", strlen("{" CONFIG "}"), "test", &config, &err), &err);
+    ASSERT_OK(json_parse(others, strlen(others), "test", &changes, &err), &err);
+    ck_assert_int_eq(json_object_update(config, changes), 0);
+    ck_assert_int_eq(json_write(config, &text), 0);
+    rig_answer(rig, "config-get", buf_str(&text));
+}
+
+static void reconcile(const struct rig *rig, enum hook hook)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(charm_reconcile(rig->root, hook, &err), &err);
+}
+
+// Runs a hook and gives its calls; the caller frees.
+static char *calls_of(const struct rig *rig, enum hook hook)
+{
+    free(rig_calls(rig));
+    reconcile(rig, hook);
+    return rig_calls(rig);
+}
+
+static unsigned tool_calls(const char *calls)
+{
+    unsigned n = 0;
+
+    for (const char *line = calls; *line; line = strchr(line, '\n') + 1)
+        n += !str_starts_with(line, "systemctl") && !str_starts_with(line, "{");
+    return n;
+}
+
+TEST(install_makes_everything)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = calls_of(&rig, HOOK_INSTALL);
+    _cleanup_free_ char *broker = rig_get(&rig, "/etc/autopkgtest-cloud/rabbitmq.cred");
+    _cleanup_free_ char *store = rig_get(&rig, "/etc/autopkgtest-cloud/store.cred");
+    _cleanup_free_ char *swift = rig_get(&rig, "/etc/autopkgtest-cloud/swift.cred");
+    _cleanup_free_ char *sources = rig_get(&rig, "/etc/apt/sources.list.d/autopkgtest-cloud.list");
+
+    ck_assert_str_eq(broker, "RABBIT_HOST=10.0.0.5\nRABBIT_HOSTS=10.0.0.5\nRABBIT_PORT=5672\n"
+                             "RABBIT_USER=autopkgtest\nRABBIT_PASSWORD=hidden\nRABBIT_VHOST=/\n"
+                             "RABBIT_TLS=0\n");
+    ck_assert(str_starts_with(swift, "SWIFT_AUTH_URL=http://127.0.0.1:80/auth/v1.0\n"));
+    ck_assert(str_ends_with(swift, store));
+    ck_assert_ptr_nonnull(strstr(sources, "\ndeb-src http://archive noble main\n"));
+    ck_assert(rig_has(&rig, "/opt/autopkgtest-cloud"));
+    ck_assert(rig_has(&rig, "/usr/local/bin/run-autopkgtest"));
+    ck_assert(rig_has(&rig, "/var/lib/autopkgtest-cloud/store"));
+    ck_assert(rig_has(&rig, "/var/lib/autopkgtest-cloud/spool"));
+    ck_assert(rig_has(&rig, "/etc/systemd/system/" WORKER_1 ".d/null.conf"));
+    ck_assert(!rig_has(&rig, "/etc/systemd/system/" WORKER_2 ".d/null.conf"));
+    rig_assert_called(calls, "systemctl daemon-reload");
+    rig_assert_called(calls, "open-port 80/tcp");
+    rig_assert_called(calls, "systemctl enable -- autopkgtest-web.service "
+                             "autopkgtest-indexer.service autopkgtest-worker.target " WORKER_1
+                             " " WORKER_2);
+    rig_assert_called(calls, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready");
+    rig_assert_not_called(calls, "hidden");
+}
+
+TEST(a_second_time_changes_nothing_with_few_calls)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL);
+    _cleanup_free_ char *second = calls_of(&rig, HOOK_CONFIG_CHANGED);
+
+    (void)first;
+    ck_assert_ptr_nonnull(strstr(second, "systemctl show "));
+    rig_assert_not_called(second, "systemctl enable");
+    rig_assert_not_called(second, "systemctl start");
+    rig_assert_not_called(second, "systemctl re");
+    rig_assert_not_called(second, "systemctl daemon-reload");
+    rig_assert_not_called(second, "apt-get");
+    ck_assert_uint_le(tool_calls(second), 8);
+}
+
+TEST(what_a_service_reads_decides_whether_it_is_told)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL);
+    _cleanup_free_ char *password = NULL, *host = NULL, *delay = NULL;
+
+    (void)first;
+    rig_answer(&rig, "relation-get", "{\"password\": \"rotated\", \"hostname\": \"10.0.0.5\"}");
+    password = calls_of(&rig, HOOK_RELATION_CHANGED);
+    rig_assert_called(password, "systemctl restart -- autopkgtest-web.service "
+                                "autopkgtest-indexer.service");
+    rig_assert_called(password, "systemctl reload --no-block -- " WORKER_1 " " WORKER_2);
+    rig_assert_not_called(password, "daemon-reload");
+    configure(&rig, "{\"hostname\": \"tests.example\"}");
+    host = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_not_called(host, "reload");
+    configure(&rig, "{\"hostname\": \"tests.example\", \"retry-delay\": 1}");
+    delay = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_not_called(delay, "restart");
+    rig_assert_called(delay, "systemctl reload --no-block -- " WORKER_1 " " WORKER_2);
+}
+
+TEST(a_bad_value_blocks_and_touches_nothing)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL);
+    _cleanup_free_ char *before = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    _cleanup_free_ char *calls = NULL, *after = NULL, *rotated = NULL, *broker = NULL;
+
+    (void)first;
+    configure(&rig, "{\"releases\": \"No!\", \"retry-delay\": 5}");
+    calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    after = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    ck_assert_str_eq(before, after);
+    rig_assert_called(calls, "status-set -- blocked releases: expected names of releases separated "
+                             "by blanks, got \"No!\"");
+    rig_assert_not_called(calls, "systemctl re");
+    // What else changes still reaches the services.
+    rig_answer(&rig, "relation-get", "{\"password\": \"rotated\", \"hostname\": \"10.0.0.5\"}");
+    rotated = calls_of(&rig, HOOK_RELATION_CHANGED);
+    broker = rig_get(&rig, "/etc/autopkgtest-cloud/rabbitmq.cred");
+    ck_assert_ptr_nonnull(strstr(broker, "rotated"));
+    rig_assert_called(rotated, "status-set -- blocked releases: expected names of releases "
+                               "separated by blanks, got \"No!\"");
+}
+
+TEST(a_bad_value_from_the_start_only_blocks)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = NULL;
+
+    rig_answer(&rig, "config-get", "{\"http-port\": 0}");
+    calls = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_called(calls, "status-set -- blocked http-port: expected a whole number from 1 to "
+                             "65535, got 0");
+    ck_assert(!rig_has(&rig, "/etc/autopkgtest-cloud"));
+}
+
+TEST(without_relation_workers_stop_and_the_web_stays)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *broken = NULL, *back = NULL;
+
+    (void)first;
+    setenv("JUJU_RELATION_ID", "amqp:1", 1);
+    broken = calls_of(&rig, HOOK_RELATION_BROKEN);
+    unsetenv("JUJU_RELATION_ID");
+    rig_assert_called(broken, "systemctl stop --no-block -- autopkgtest-indexer.service "
+                              "autopkgtest-worker.target " WORKER_1 " " WORKER_2);
+    rig_assert_called(broken, "status-set -- blocked needs rabbitmq: juju integrate "
+                              "autopkgtest-cloud rabbitmq-server");
+    ck_assert(!rig_has(&rig, "/etc/autopkgtest-cloud/rabbitmq.cred"));
+    back = calls_of(&rig, HOOK_RELATION_CHANGED);
+    rig_assert_called(back, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready");
+}
+
+TEST(a_departing_unit_is_no_host_any_more)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = NULL;
+
+    setenv("JUJU_RELATION_ID", "amqp:1", 1);
+    setenv("JUJU_DEPARTING_UNIT", "rabbitmq-server/0", 1);
+    calls = calls_of(&rig, HOOK_RELATION_DEPARTED);
+    unsetenv("JUJU_RELATION_ID");
+    unsetenv("JUJU_DEPARTING_UNIT");
+    rig_assert_called(calls, "status-set -- waiting waiting for rabbitmq to make the account");
+}
+
+TEST(the_account_is_asked_for_without_the_word_admin)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = NULL, *later = NULL;
+
+    rig_answer(&rig, "relation-get", "{\"private-address\": \"10.0.0.5\"}");
+    calls = calls_of(&rig, HOOK_RELATION_CREATED);
+    rig_assert_called(calls, "relation-set -r amqp:1 --file -");
+    rig_assert_called(calls, "{\"username\":\"autopkgtest\",\"vhost\":\"/\"}");
+    rig_assert_called(calls, "status-set -- waiting waiting for rabbitmq to make the account");
+    later = calls_of(&rig, HOOK_RELATION_CHANGED);
+    rig_assert_not_called(later, "relation-set");
+}
+
+TEST(data_that_cannot_be_used_is_waiting_with_the_reason)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = NULL;
+
+    rig_answer(&rig, "relation-get",
+               "{\"password\": \"p\", \"hostname\": \"a\", \"ssl_port\": \"z\"}");
+    calls = calls_of(&rig, HOOK_RELATION_CHANGED);
+    ck_assert_ptr_nonnull(
+        strstr(calls, "status-set -- waiting amqp: unit rabbitmq-server/0: ssl_port"));
+}
+
+TEST(tls_and_the_copy_for_people)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *passwd = str_format(
+        "root:x:0:0::/root:/x\nubuntu:x:%d:%d::/home/ubuntu:/x\n", (int)getuid(), (int)getgid());
+    _cleanup_free_ char *group = str_format("root:x:0:\nubuntu:x:%d:\n", (int)getgid());
+    _cleanup_free_ char *calls = NULL, *broker = NULL, *copy = NULL, *ca = NULL;
+
+    rig_put(&rig, "/etc/passwd", passwd);
+    rig_put(&rig, "/etc/group", group);
+    rig_answer(
+        &rig, "relation-get",
+        "{\"password\": \"p\", \"hostname\": \"a\", \"ssl_port\": \"5671\", \"ssl_ca\": \"UEVN\"}");
+    calls = calls_of(&rig, HOOK_INSTALL);
+    broker = rig_get(&rig, "/etc/autopkgtest-cloud/rabbitmq.cred");
+    copy = rig_get(&rig, "/home/ubuntu/rabbitmq.cred");
+    ca = rig_get(&rig, "/etc/autopkgtest-cloud/rabbitmq-ca.pem");
+    ck_assert_str_eq(ca, "PEM");
+    ck_assert_ptr_nonnull(strstr(broker, "RABBIT_PORT=5671\n"));
+    ck_assert_ptr_nonnull(
+        strstr(broker, "RABBIT_CA_FILE=/etc/autopkgtest-cloud/rabbitmq-ca.pem\n"));
+    ck_assert_str_eq(copy, broker);
+}
+
+TEST(more_and_fewer_workers)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *fewer = NULL, *changed = NULL;
+
+    (void)first;
+    configure(&rig, "{\"local-workers\": \"amd64: {null: 1}\"}");
+    fewer = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(fewer, "systemctl disable -- " WORKER_2);
+    rig_assert_called(fewer, "systemctl stop --no-block -- " WORKER_2);
+    rig_assert_called(fewer, "systemctl reload --no-block -- " WORKER_1);
+    // From root to the service's user: the instance has to start anew, after its test.
+    configure(&rig, "{\"local-workers\": \"amd64: {unshare: 1}\"}");
+    changed = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(changed, "systemctl restart --no-block -- " WORKER_1);
+    ck_assert(!rig_has(&rig, "/etc/systemd/system/" WORKER_1 ".d/null.conf"));
+}
+
+TEST(a_worker_that_finishes_is_started_again_later)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *calls = NULL;
+
+    (void)first;
+    rig_unit(&rig, WORKER_1, "deactivating", "running x");
+    calls = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(calls, "systemctl start --no-block -- " WORKER_1);
+}
+
+TEST(figures_come_from_the_workers_own_words)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL);
+    _cleanup_free_ char *busy = NULL, *offline = NULL, *failed = NULL, *starting = NULL;
+
+    (void)first;
+    rig_unit(&rig, WORKER_1, "active", "running gzip (noble/amd64) for 3s");
+    rig_unit(&rig, WORKER_2, "active", "idle, listening to 4 queues");
+    busy = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(busy, "status-set -- active 1 of 2 workers busy on 1 cloud; web ready");
+    rig_unit(&rig, WORKER_2, "active", "no broker, trying again");
+    offline = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(offline,
+                      "status-set -- waiting waiting for rabbitmq: 1 of 2 workers cannot reach it");
+    rig_unit(&rig, WORKER_2, "activating", "looking around");
+    starting = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(starting,
+                      "status-set -- maintenance " WORKER_2 " is starting: looking around");
+    rig_script(
+        &rig, "systemctl",
+        "#!/bin/sh\nfor u; do case $u in *web*) s=failed;; *) s=active;; esac; printf "
+        "'Id=%s\\nActiveState=%s\\nStatusText=\\n\\n' $u $s; done; [ $1 = show ] || exit 1\n");
+    failed = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(failed, "status-set -- maintenance autopkgtest-web.service is failed: juju "
+                              "ssh autopkgtest-cloud/0 journalctl -u autopkgtest-web.service");
+    ck_assert_ptr_nonnull(strstr(failed, "juju-log -l WARNING -- "));
+}
+
+TEST(an_upgrade_tells_all_services_and_publishes_again)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *calls = NULL;
+
+    (void)first;
+    calls = calls_of(&rig, HOOK_UPGRADE_CHARM);
+    rig_assert_called(calls, "systemctl restart -- autopkgtest-web.service "
+                             "autopkgtest-indexer.service");
+    rig_assert_called(calls, "systemctl reload --no-block -- " WORKER_1 " " WORKER_2);
+    rig_assert_called(calls, "relation-set -r amqp:1 --file -");
+    rig_assert_called(calls, "open-port 80/tcp");
+}
+
+TEST(a_hook_that_is_killed_is_made_up_for)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *calls = NULL;
+
+    (void)first;
+    configure(&rig, "{\"retry-delay\": 1}");
+    rig_script(&rig, "systemctl", "#!/bin/sh\nexit 1\n");
+    ck_assert_int_lt(charm_reconcile(rig.root, HOOK_CONFIG_CHANGED, &err), 0);
+    rig_script(&rig, "systemctl",
+               "#!/bin/sh\nfor u; do printf 'Id=%s\\nActiveState=active\\n\\n' $u; done\n");
+    calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(calls, "systemctl reload --no-block -- " WORKER_1 " " WORKER_2);
+}
+
+TEST(api_keys_come_from_a_secret)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = NULL, *keys = NULL, *denied = NULL, *absent = NULL, *none = NULL;
+
+    configure(&rig, "{\"authorization\": \"api-key\","
+                    "\"external-web-requests-api-keys\": \"secret:abc\"}");
+    rig_answer(&rig, "secret-get", "{\"user\": \"hidden-key\"}");
+    calls = calls_of(&rig, HOOK_INSTALL);
+    keys = rig_get(&rig, "/etc/autopkgtest-cloud/api-keys.json");
+    ck_assert_str_eq(keys, "{\"user\":\"hidden-key\"}\n");
+    rig_assert_called(calls, "secret-get --format=json --refresh secret:abc");
+    rig_assert_not_called(calls, "hidden");
+    rig_fail(&rig, "secret-get", "1", "ERROR permission denied\n");
+    denied = calls_of(&rig, HOOK_SECRET_CHANGED);
+    rig_assert_called(denied, "status-set -- blocked external-web-requests-api-keys: the secret is "
+                              "not granted: juju grant-secret NAME autopkgtest-cloud");
+    rig_fail(&rig, "secret-get", "1", "ERROR secret \"abc\" not found\n");
+    absent = calls_of(&rig, HOOK_SECRET_CHANGED);
+    rig_assert_called(absent, "status-set -- blocked external-web-requests-api-keys: there is no "
+                              "such secret");
+    configure(&rig, "{\"authorization\": \"api-key\"}");
+    none = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(none, "status-set -- blocked authorization: api-key needs the secret option "
+                            "external-web-requests-api-keys");
+}
+
+TEST(roles_decide_what_is_there)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *both = calls_of(&rig, HOOK_INSTALL), *web = NULL, *worker = NULL;
+
+    (void)both;
+    configure(&rig, "{\"roles\": \"web\"}");
+    web = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(web, "status-set -- active web ready");
+    ck_assert(!rig_has(&rig, "/etc/autopkgtest-cloud/worker.conf"));
+    // A worker that finishes its test needs its unit.
+    ck_assert(rig_has(&rig, "/etc/systemd/system/autopkgtest-worker@.service"));
+    configure(&rig, "{\"roles\": \"worker\"}");
+    worker = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(worker, "close-port 80/tcp");
+    rig_assert_called(worker, "status-set -- blocked workers have no result store: juju config "
+                              "autopkgtest-cloud roles=\"worker web\"");
+    rig_assert_not_called(worker, "systemctl start -- autopkgtest-worker");
+}
+
+TEST(no_workers_says_which_option_sets_them)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = NULL;
+
+    rig_answer(&rig, "config-get", "{}");
+    calls = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_called(calls, "status-set -- active no workers: set local-workers; web ready");
+}
+
+TEST(a_website_relation_gets_address_and_port)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = NULL, *calls = NULL;
+
+    first = calls_of(&rig, HOOK_INSTALL);
+    rig_answer(&rig, "relation-ids.website", "[\"website:7\"]");
+    rig_answer(&rig, "network-get", "\"10.0.0.9\"");
+    calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(calls, "relation-set -r website:7 --file -");
+    rig_assert_called(calls, "{\"hostname\":\"10.0.0.9\",\"port\":\"80\"}");
+    ck_assert_uint_le(tool_calls(calls), 8);
+}
+
+TEST(two_units_on_one_machine_do_not_fight)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *second = NULL, *third = NULL;
+    _cleanup_free_ char *link = str_format("%s%s", rig.root, rig.charm), *dir = NULL;
+    _cleanup_free_ char *metadata = str_format("%s%s/metadata.yaml", rig.root, rig.charm);
+
+    (void)first;
+    (void)dir;
+    // The first unit's charm, as seen below root.
+    rig_write(metadata, "x");
+    setenv("JUJU_UNIT_NAME", "other/0", 1);
+    setenv("JUJU_CHARM_DIR", "/elsewhere", 1);
+    second = calls_of(&rig, HOOK_INSTALL);
+    ck_assert_str_eq(
+        second, "status-set -- blocked autopkgtest-cloud/0 runs on this machine already: give "
+                "each unit a machine of its own: juju remove-unit other/0; juju add-unit other\n");
+    // Once that unit is gone the machine is free.
+    ck_assert_int_eq(unlink(metadata), 0);
+    setenv("JUJU_CHARM_DIR", rig.charm, 1);
+    third = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(third, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready");
+}
+
+TEST(storage_before_install_is_remembered)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *attached = NULL, *install = NULL, *conf = NULL, *worker = NULL;
+
+    setenv("JUJU_STORAGE_ID", "data/0", 1);
+    setenv("JUJU_STORAGE_LOCATION", "/srv/data", 1);
+    attached = calls_of(&rig, HOOK_STORAGE_ATTACHED);
+    rig_assert_called(attached, "status-set -- maintenance storage attached");
+    setenv("JUJU_STORAGE_ID", "tmp/1", 1);
+    setenv("JUJU_STORAGE_LOCATION", "/srv/tmp", 1);
+    free(calls_of(&rig, HOOK_STORAGE_ATTACHED));
+    unsetenv("JUJU_STORAGE_ID");
+    unsetenv("JUJU_STORAGE_LOCATION");
+    install = calls_of(&rig, HOOK_INSTALL);
+    conf = rig_get(&rig, "/etc/autopkgtest-cloud/web.conf");
+    worker = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    ck_assert_ptr_nonnull(strstr(conf, "\ndatabase = /srv/data/results.db\n"));
+    ck_assert_ptr_nonnull(strstr(conf, "\nstore-dir = /srv/data/store\n"));
+    ck_assert_ptr_nonnull(strstr(worker, "\nwork-dir = /srv/tmp/work\n"));
+    ck_assert_ptr_nonnull(strstr(worker, "\nspool-dir = /srv/tmp/spool\n"));
+    ck_assert(rig_has(&rig, "/srv/data/store"));
+}
+
+TEST(storage_that_comes_later_takes_the_results_along)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL);
+    _cleanup_free_ char *attached = NULL, *detached = NULL, *moved = NULL, *conf = NULL,
+                        *gone = NULL;
+
+    (void)first;
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/results.db", "results");
+    rig_put(&rig, "/srv/data/lost+found/x", "");
+    setenv("JUJU_STORAGE_ID", "data/0", 1);
+    setenv("JUJU_STORAGE_LOCATION", "/srv/data", 1);
+    attached = calls_of(&rig, HOOK_STORAGE_ATTACHED);
+    moved = rig_get(&rig, "/srv/data/results.db");
+    ck_assert_str_eq(moved, "results");
+    rig_assert_called(attached, "systemctl stop -- autopkgtest-web.service "
+                                "autopkgtest-indexer.service");
+    detached = calls_of(&rig, HOOK_STORAGE_DETACHING);
+    conf = rig_get(&rig, "/etc/autopkgtest-cloud/web.conf");
+    ck_assert_ptr_nonnull(strstr(conf, "\ndatabase = /var/lib/autopkgtest-cloud/results.db\n"));
+    (void)detached;
+    setenv("JUJU_STORAGE_ID", "tmp/1", 1);
+    gone = calls_of(&rig, HOOK_STORAGE_DETACHING);
+    rig_assert_called(gone, "systemctl stop --no-block -- " WORKER_1 " " WORKER_2);
+    unsetenv("JUJU_STORAGE_ID");
+    unsetenv("JUJU_STORAGE_LOCATION");
+}
+
+TEST(storage_is_asked_for_when_memory_is_lost)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = NULL, *conf = NULL;
+
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/charm/state.json", "{broken");
+    rig_answer(&rig, "storage-list.data", "[\"data/3\"]");
+    rig_answer(&rig, "storage-get", "\"/srv/here\"");
+    calls = calls_of(&rig, HOOK_START);
+    conf = rig_get(&rig, "/etc/autopkgtest-cloud/web.conf");
+    rig_assert_called(calls, "storage-get --format=json -s data/3 location");
+    ck_assert_ptr_nonnull(strstr(conf, "\nstore-dir = /srv/here/store\n"));
+}
+
+TEST(stop_hands_requests_back_at_once)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *calls = NULL;
+
+    (void)first;
+    calls = calls_of(&rig, HOOK_STOP);
+    rig_assert_called(calls, "systemctl stop --no-block -- " WORKER_1 " " WORKER_2);
+    rig_assert_called(calls,
+                      "systemctl kill --signal=TERM --kill-who=main -- " WORKER_1 " " WORKER_2);
+    rig_assert_called(calls, "systemctl stop -- autopkgtest-worker.target "
+                             "autopkgtest-indexer.service autopkgtest-web.service");
+    rig_assert_called(calls, "status-set -- maintenance stopped");
+}
+
+TEST(stop_waits_for_tests_when_told_to)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = NULL, *calls = NULL;
+
+    configure(&rig, "{\"drain-timeout\": 60}");
+    first = calls_of(&rig, HOOK_INSTALL);
+    (void)first;
+    calls = calls_of(&rig, HOOK_STOP);
+    rig_assert_called(calls, "systemctl stop -- " WORKER_1 " " WORKER_2);
+    rig_assert_not_called(calls, "systemctl kill");
+}
+
+TEST(stop_gives_up_waiting)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = NULL, *calls = NULL;
+
+    configure(&rig, "{\"drain-timeout\": 1}");
+    first = calls_of(&rig, HOOK_INSTALL);
+    (void)first;
+    rig_script(
+        &rig, "systemctl",
+        "#!/bin/sh\n[ \"$1\" = kill ] && touch $RIG/killed\n"
+        "case \"$*\" in 'stop -- autopkgtest-worker@'*) [ -e $RIG/killed ] || sleep 20;; esac\n");
+    calls = calls_of(&rig, HOOK_STOP);
+    rig_assert_called(calls,
+                      "systemctl kill --signal=TERM --kill-who=main -- " WORKER_1 " " WORKER_2);
+}
+
+TEST(remove_takes_away_what_was_made_and_keeps_results)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *calls = NULL;
+
+    (void)first;
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/results.db", "results");
+    calls = calls_of(&rig, HOOK_REMOVE);
+    ck_assert(!rig_has(&rig, "/etc/autopkgtest-cloud"));
+    ck_assert(!rig_has(&rig, "/opt/autopkgtest-cloud"));
+    ck_assert(!rig_has(&rig, "/usr/local/bin/autopkgtest-cloud"));
+    ck_assert(!rig_has(&rig, "/etc/systemd/system/autopkgtest-worker@.service"));
+    ck_assert(!rig_has(&rig, "/etc/systemd/system/" WORKER_1 ".d"));
+    ck_assert(!rig_has(&rig, "/etc/apt/sources.list.d/autopkgtest-cloud.list"));
+    ck_assert(!rig_has(&rig, "/var/lib/autopkgtest-cloud/charm"));
+    ck_assert(rig_has(&rig, "/var/lib/autopkgtest-cloud/results.db"));
+    ck_assert(rig_has(&rig, "/var/lib/autopkgtest-cloud/spool"));
+    ck_assert_ptr_nonnull(strstr(calls, "juju-log -l INFO -- results"));
+}
+
+TEST(autopkgtest_from_git)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = NULL, *conf = NULL, *failed = NULL, *same = NULL;
+
+    configure(&rig, "{\"autopkgtest-source\": \"https://x/y#b\"}");
+    rig_script(
+        &rig, "git",
+        "#!/bin/bash\ncase $1 in clone) d=${!#}; mkdir -p $d/runner; touch $d/runner/autopkgtest;"
+        " chmod +x $d/runner/autopkgtest;; -C) echo abc123;; esac\n");
+    calls = calls_of(&rig, HOOK_INSTALL);
+    conf = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    ck_assert_ptr_nonnull(strstr(calls, " install --no-install-recommends git "));
+    ck_assert_ptr_nonnull(strstr(conf, "\nautopkgtest = /var/lib/autopkgtest-cloud/autopkgtest/"
+                                       "abc123/runner/autopkgtest\n"));
+    configure(&rig, "{\"autopkgtest-source\": \"https://x/z\"}");
+    rig_script(&rig, "git", "#!/bin/sh\necho 'fatal: no' >&2; exit 128\n");
+    failed = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    same = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    rig_assert_called(failed, "status-set -- blocked autopkgtest-source: git clone: fatal: no");
+    ck_assert_str_eq(conf, same);
+}
+
+TEST(proxies_reach_the_services)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = NULL, *proxy = NULL;
+
+    setenv("JUJU_CHARM_HTTP_PROXY", "http://proxy:3128", 1);
+    setenv("JUJU_CHARM_NO_PROXY", "localhost", 1);
+    calls = calls_of(&rig, HOOK_INSTALL);
+    proxy = rig_get(&rig, "/etc/autopkgtest-cloud/proxy.env");
+    ck_assert_str_eq(proxy, "http_proxy=http://proxy:3128\nHTTP_PROXY=http://proxy:3128\n"
+                            "no_proxy=localhost\nNO_PROXY=localhost\n");
+    ck_assert_str_eq(getenv("http_proxy"), "http://proxy:3128");
+}
+
+TEST(a_tool_that_fails_fails_the_hook)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    rig_fail(&rig, "config-get", "1", "ERROR connection is shut down\n");
+    ASSERT_FAILS(charm_reconcile(rig.root, HOOK_CONFIG_CHANGED, &err), -EIO, &err,
+                 "config-get: ERROR connection is shut down");
+    rig_fail(&rig, "config-get", "2", "ERROR option provided but not defined: --x\n");
+    ck_assert_int_eq(charm_reconcile(rig.root, HOOK_CONFIG_CHANGED, &err), -EINVAL);
+    rig_mend(&rig, "config-get");
+    rig_answer(&rig, "config-get", "[]");
+    ASSERT_FAILS(charm_reconcile(rig.root, HOOK_CONFIG_CHANGED, &err), -EPROTO, &err,
+                 "config-get answered an array");
+    ck_assert_int_ne(charm_reconcile(rig.root, HOOK_STOP, &err), 0);
+}
+
+TEST(hooks_are_started_by_juju)
+{
+    unsetenv("JUJU_UNIT_NAME");
+    ck_assert_int_eq(charm_hook_main(HOOK_UPDATE_STATUS), EXIT_FAILURE);
+}
