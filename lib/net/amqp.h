@@ -116,7 +116,8 @@ int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err)
 // Gives it back; with requeue at its old place in the queue where that is possible.
 int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err);
 
-// At most `count` messages unacknowledged on the whole channel (waits).
+// At most `count` messages unacknowledged on the whole channel (waits). The broker knows no such
+// limit for quorum queues and lets nobody consume from one afterwards.
 int amqp_link_prefetch(struct amqp_link *link, uint16_t count, struct error *err);
 // Starts and ends a consumer, whose tag the caller chooses (wait). No such queue: -ENOENT. What was
 // delivered before the cancellation still comes.

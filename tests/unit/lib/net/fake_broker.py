@@ -20,6 +20,7 @@ nothing. The argument is the heartbeat to propose, "mute" (heartbeat 1, then nev
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import struct
 import sys
@@ -61,6 +62,7 @@ class Closed(Exception):
 
 class Connection(socketserver.BaseRequestHandler):
     def setup(self) -> None:
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.queues: dict[str, list[Message]] = {}
         self.consumers: dict[str, str] = {}
         self.published = self.delivered = 0
