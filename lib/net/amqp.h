@@ -84,8 +84,9 @@ struct amqp_handlers {
 
 // Connects to the first host that answers (waits: at most timeout_us a step and host), logs in,
 // opens the channel and selects confirms. `client` names us in the broker's connection list.
-// *cursor (may be NULL) remembers where to begin next time. -EACCES: user, password or vhost
-// refused; the message never has the password.
+// *cursor (may be NULL) remembers where to begin next time. Looking up a host's name takes the
+// resolver's own time on top. -EACCES: user, password or vhost refused; the message never has the
+// password.
 int amqp_link_open(const struct amqp_settings *settings, const char *client,
                    const struct amqp_handlers *handlers, size_t *cursor, struct amqp_link **ret,
                    struct error *err);
@@ -116,8 +117,8 @@ int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err)
 // Gives it back; with requeue at its old place in the queue where that is possible.
 int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err);
 
-// At most `count` messages unacknowledged on the whole channel (waits). The broker knows no such
-// limit for quorum queues and lets nobody consume from one afterwards.
+// At most `count` messages unacknowledged on the whole channel (waits). RabbitMQ has no such
+// limit for quorum queues: consuming from one afterwards loses the connection. Getting works.
 int amqp_link_prefetch(struct amqp_link *link, uint16_t count, struct error *err);
 // Starts and ends a consumer, whose tag the caller chooses (wait). No such queue: -ENOENT. What was
 // delivered before the cancellation still comes.
