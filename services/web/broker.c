@@ -7,7 +7,7 @@
 
 #define ROUND_TRIP_US (2 * USEC_PER_SEC)
 #define CONFIRM_US (10 * USEC_PER_SEC) // a publication that is not confirmed by then has failed
-#define LENGTHS_FRESH_US (2 * USEC_PER_SEC)
+#define SNAPSHOT_FRESH_US (2 * USEC_PER_SEC)
 #define TICK_US (5 * USEC_PER_SEC) // looks after what is overdue, while there is something
 
 struct publication {
@@ -15,6 +15,12 @@ struct publication {
     uint64_t tag, deadline_us;
     broker_done *done;
     void *userdata;
+};
+
+// An answer that is kept for a while.
+struct snapshot {
+    json_t *json;
+    uint64_t when_us;
 };
 
 struct broker {
@@ -27,8 +33,7 @@ struct broker {
     sd_event_source *io, *timer, *tick;
     struct publication *waiting;
     struct strv declared; // queues, since the link was opened
-    json_t *lengths;
-    uint64_t lengths_us;
+    struct snapshot lengths, bodies;
     struct running *running;
 };
 
@@ -270,7 +275,8 @@ void broker_free(struct broker *b)
     if (b->link)
         amqp_link_free(b->link);
     strv_release(&b->declared);
-    json_decref(b->lengths);
+    json_decref(b->lengths.json);
+    json_decref(b->bodies.json);
     running_free(b->running);
     free(b->reason);
     free(b);
@@ -340,21 +346,77 @@ int broker_publish(struct broker *b, const char *queue, const void *body, size_t
 
 // ---- queues
 
-static int add_length(struct broker *b, json_t *release, enum queue_context context,
-                      const char *release_name, const char *arch, struct error *err)
+// What is asked of each queue: its value for the JSON.
+typedef int look_at_queue(struct broker *b, const char *queue, json_t **ret, struct error *err);
+
+static int queue_length(struct broker *b, const char *queue, json_t **ret, struct error *err)
 {
-    _cleanup_free_ char *queue = queue_name(context, release_name, arch);
     uint32_t messages = 0, consumers = 0;
-    int r = queue ? amqp_link_inspect_queue(b->link, queue, &messages, &consumers, err) : -ENOMEM;
+    int r = amqp_link_inspect_queue(b->link, queue, &messages, &consumers, err);
 
     if (r == -ENOENT) {
         error_clear(err);
-        return 0;
+        r = 0;
     }
-    return r < 0 ? r : json_put_int(release, arch, messages);
+    if (r == 0)
+        *ret = json_integer(messages);
+    return r;
 }
 
-static int add_context(struct broker *b, json_t *all, enum queue_context context, struct error *err)
+// The text of a request for everyone's eyes.
+static json_t *public_body(const struct buf *body)
+{
+    _cleanup_request_ struct request request = REQUEST_INIT;
+    int r = request_parse(buf_str(body), body->len, &request, NULL);
+
+    if (r < 0 || request_is_private(&request))
+        return json_string(r < 0 ? "unreadable request" : "private job");
+    return json_stringn(buf_str(body), body->len);
+}
+
+static int take_some(struct broker *b, const char *queue, size_t n, json_t *bodies,
+                     uint64_t tags[BROKER_LOOK], size_t *taken, struct error *err)
+{
+    while (*taken < n) {
+        struct amqp_delivery delivery = {0};
+        bool empty = false;
+        int r = amqp_link_get(b->link, queue, &delivery, &empty, err);
+
+        if (r < 0 || empty)
+            return r;
+        tags[(*taken)++] = delivery.tag;
+        (void)json_array_append_new(bodies, public_body(&delivery.body));
+        amqp_delivery_release(&delivery);
+    }
+    return 0;
+}
+
+static int queue_bodies(struct broker *b, const char *queue, json_t **ret, struct error *err)
+{
+    uint64_t tags[BROKER_LOOK];
+    uint32_t messages = 0, consumers = 0;
+    json_t *bodies = json_array();
+    size_t taken = 0;
+    int r = amqp_link_inspect_queue(b->link, queue, &messages, &consumers, err);
+
+    if (r == -ENOENT) {
+        error_clear(err);
+        r = 0;
+    } else if (r == 0)
+        r = take_some(b, queue, messages < BROKER_LOOK ? messages : BROKER_LOOK, bodies, tags,
+                      &taken, err);
+    for (size_t i = 0; i < taken && r == 0; i++)
+        r = amqp_link_nack(b->link, tags[i], true, err);
+    if (r < 0) {
+        json_decref(bodies);
+        return r;
+    }
+    *ret = bodies;
+    return 0;
+}
+
+static int add_context(struct broker *b, json_t *all, enum queue_context context,
+                       look_at_queue *look, struct error *err)
 {
     const struct web_settings *s = &b->web->settings;
     json_t *releases = json_object();
@@ -364,34 +426,50 @@ static int add_context(struct broker *b, json_t *all, enum queue_context context
         json_t *archs = json_object();
 
         r = json_put(releases, s->releases.items[i], archs);
-        for (size_t j = 0; j < s->architectures.len && r == 0; j++)
-            r = add_length(b, archs, context, s->releases.items[i], s->architectures.items[j], err);
+        for (size_t j = 0; j < s->architectures.len && r == 0; j++) {
+            const char *arch = s->architectures.items[j];
+            _cleanup_free_ char *queue = queue_name(context, s->releases.items[i], arch);
+            json_t *value = NULL;
+
+            r = queue ? look(b, queue, &value, err) : -ENOMEM;
+            if (r == 0)
+                r = json_put(archs, arch, value);
+        }
     }
     return r;
 }
 
-const json_t *broker_queue_lengths(struct broker *b)
+static const json_t *look_at_all(struct broker *b, look_at_queue *look, struct snapshot *kept)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     uint64_t now = clock_monotonic_us();
     json_t *all;
     int r = 0;
 
-    if (!b->link || (b->lengths && now - b->lengths_us < LENGTHS_FRESH_US))
-        return b->link ? b->lengths : NULL;
+    if (!b->link || (kept->json && now - kept->when_us < SNAPSHOT_FRESH_US))
+        return b->link ? kept->json : NULL;
     all = json_object();
     for (int context = 0; context < CONTEXT_COUNT && r == 0; context++)
-        r = all ? add_context(b, all, (enum queue_context)context, &err) : -ENOMEM;
+        r = all ? add_context(b, all, (enum queue_context)context, look, &err) : -ENOMEM;
     if (r < 0) {
         json_decref(all);
         lose(b, error_message(&err));
         return NULL;
     }
-    json_decref(b->lengths);
-    b->lengths = all;
-    b->lengths_us = now;
+    json_decref(kept->json);
+    *kept = (struct snapshot){.json = all, .when_us = clock_monotonic_us()};
     arm(b);
     return all;
+}
+
+const json_t *broker_queue_lengths(struct broker *b)
+{
+    return look_at_all(b, queue_length, &b->lengths);
+}
+
+const json_t *broker_queues(struct broker *b)
+{
+    return look_at_all(b, queue_bodies, &b->bodies);
 }
 
 struct running *broker_running(struct broker *b)

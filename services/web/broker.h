@@ -36,5 +36,12 @@ int broker_publish(struct broker *broker, const char *queue, const void *body, s
 // a few seconds. Borrowed.
 const json_t *broker_queue_lengths(struct broker *broker);
 
+// The requests that wait, as {"ubuntu": {release: {arch: [request, …]}}, …}: message bodies, or
+// "private job". At most BROKER_LOOK of each queue: they are taken and put back at once, so that
+// nobody else can have them for that long. NULL while the broker is away. Kept for a few seconds.
+// Borrowed.
+#define BROKER_LOOK 100
+const json_t *broker_queues(struct broker *broker);
+
 // What runs, by the status messages. Borrowed.
 struct running *broker_running(struct broker *broker);

@@ -18,28 +18,37 @@ static int take_number(const char **text, uint64_t *ret)
     return digits ? parse_uint(digits, 0, UINT64_MAX, ret, NULL) : -ENOMEM;
 }
 
+// FIRST-LAST, either of which may be missing, but not both; a missing *ret_last stays as it was.
+static int take_bounds(const char *text, uint64_t *ret_first, uint64_t *ret_last,
+                       bool *ret_has_first)
+{
+    int has_first = take_number(&text, ret_first), has_last;
+
+    if ((has_first < 0 && has_first != -ENOENT) || *text++ != '-')
+        return -EINVAL;
+    has_last = take_number(&text, ret_last);
+    if ((has_last < 0 && has_last != -ENOENT) || *text || (has_first < 0 && has_last < 0))
+        return -EINVAL;
+    *ret_has_first = has_first == 0;
+    return 0;
+}
+
 enum range range_parse(const char *header, uint64_t size, uint64_t *ret_first, uint64_t *ret_len)
 {
     uint64_t first = 0, last = UINT64_MAX;
-    int has_first, has_last;
+    bool has_first = false;
 
-    if (!header || strncasecmp(header, "bytes=", 6) != 0)
+    if (!header || strncasecmp(header, "bytes=", 6) != 0 ||
+        take_bounds(header + 6, &first, &last, &has_first) < 0)
         return RANGE_WHOLE;
-    header += 6;
-    has_first = take_number(&header, &first);
-    if ((has_first < 0 && has_first != -ENOENT) || *header++ != '-')
-        return RANGE_WHOLE;
-    has_last = take_number(&header, &last);
-    if ((has_last < 0 && has_last != -ENOENT) || *header || (has_first < 0 && has_last < 0))
-        return RANGE_WHOLE;
-    if (has_first < 0) { // the last N bytes
+    if (!has_first) { // the last N bytes
         if (last == 0 || size == 0)
             return RANGE_UNSATISFIABLE;
         *ret_len = last < size ? last : size;
         *ret_first = size - *ret_len;
         return RANGE_PART;
     }
-    if (has_last == 0 && last < first)
+    if (last < first)
         return RANGE_WHOLE;
     if (first >= size)
         return RANGE_UNSATISFIABLE;

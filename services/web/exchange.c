@@ -192,6 +192,14 @@ static int answer_error_json(struct exchange *x, unsigned status, const char *me
     return exchange_answer_json(x, status, value);
 }
 
+// Programs that say nothing of HTML get errors they can read.
+static bool asks_for_html(const struct exchange *x)
+{
+    const char *accept = exchange_header(x, "Accept");
+
+    return accept && strstr(accept, "text/html");
+}
+
 void exchange_answer_error(struct exchange *x, int r, struct error *err)
 {
     unsigned status = x->status >= 400 ? x->status : status_of(r);
@@ -199,7 +207,7 @@ void exchange_answer_error(struct exchange *x, int r, struct error *err)
     enum route_kind kind = x->route ? x->route->kind : ROUTE_PAGE;
     bool done;
 
-    if (kind == ROUTE_PAGE && !x->wants_json)
+    if (kind == ROUTE_PAGE && !x->wants_json && asks_for_html(x))
         done = page_answer_error(x, status, message);
     else if (kind == ROUTE_RAW)
         done = exchange_answer_text(x, status, message) == 0;

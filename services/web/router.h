@@ -53,4 +53,4 @@ int router_find(const struct route *routes, size_t n, enum method method, const 
                 struct params *values, const struct route **ret, unsigned *ret_allowed);
 
 // "GET, HEAD" for the header Allow; the caller frees.
-char *methods_text(unsigned methods);
+char *methods_text(unsigned set);

@@ -216,7 +216,7 @@ int store_account(struct exchange *x, struct error *err)
 {
     _cleanup_strv_ struct strv names = STRV_INIT;
     struct listing l = {.store = x->web->store, .text = BUF_INIT(BUF_OWN_MAX), .err = err};
-    struct store_query query;
+    struct store_query query = {0};
     size_t given = 0;
     bool refused;
     int r = store_refuse_unless_account(x, err, &refused);

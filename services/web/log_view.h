@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// A stored log.gz as HTML, streamed: sections that fold (<details>) along autopkgtest's own lines,
+// each line with an anchor (#L12). Memory does not grow with the log.
+//
+// Format of the lines: autopkgtest's runner (adtlog.info), with or without the seconds in front
+// that the Ubuntu workers add:
+//     autopkgtest [12:00:00]: @@@@@@@@@@@@@@@@@@@@ summary
+//     123s autopkgtest [12:00:00]: test NAME: [-----------------------
+//     autopkgtest [12:00:00]: test NAME:  - - - - - - - - - - results - - - - - - - - - -
+#pragma once
+
+#include "base/buf.h"
+#include "base/strv.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define LOG_LINE_MAX ((size_t)16 * 1024) // longer lines are shown in pieces
+
+struct log_section {
+    char *title;
+    char *test; // name of the test it belongs to; NULL: none
+};
+
+// Whether a line (without newline) begins a section; 1, 0 or -ENOMEM.
+int log_section_parse(const char *line, size_t len, struct log_section *ret);
+void log_section_release(struct log_section *section);
+
+// Appends a line as text for HTML, without terminal escapes and control characters.
+int log_line_escape(const char *line, size_t len, struct buf *b);
+
+struct log_view;
+
+// `open_tests` (may be empty): sections of these tests are unfolded, beside the summary; taken
+// over. fd is a gzip file and taken over on success.
+int log_view_new(int fd, struct strv *open_tests, struct log_view **ret);
+// The next bytes of HTML, up to `max`; 0 at the end. A log that cannot be read to its end says so
+// in its last line.
+ssize_t log_view_read(struct log_view *view, char *bytes, size_t max);
+void log_view_free(struct log_view *view);

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Stored files for browsers, static files of ours, robots.txt.
+#include "base/clock.h"
+#include "base/file.h"
+#include "net/http.h"
+#include "web/pages.h"
+#include "web/store_access.h"
+#include "web/store_http.h"
+#include "web/web.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define LISTED_MAX 1000
+
+// ---- /results
+
+struct folder {
+    json_t *entries;
+    size_t prefix_len;
+    const char *last; // borrowed from `entries`
+};
+
+static int add_entry(const struct store_entry *entry, void *userdata)
+{
+    struct folder *f = userdata;
+    const char *name = entry->name + f->prefix_len;
+    _cleanup_free_ char *url = http_escape(name, true), *modified = NULL;
+    _cleanup_(store_object_release) struct store_object object = {0};
+    json_t *item =
+        json_pack("{s:s, s:s*, s:b}", "name", name, "url", url, "folder", entry->is_prefix);
+
+    if (item && !entry->is_prefix && store_object_stat(entry->path, &object, NULL) == 0) {
+        modified = clock_format_utc(object.modified_us / (int64_t)USEC_PER_SEC, "%Y-%m-%d %H:%M");
+        (void)json_put_int(item, "bytes", (int64_t)object.size);
+        (void)json_put_string(item, "modified", modified);
+    }
+    return json_array_append_new(f->entries, item) < 0 ? -ENOMEM : 0;
+}
+
+static int put_more(struct exchange *x, const char *prefix)
+{
+    const json_t *entries = json_object_get(x->data, "entries");
+    size_t n = json_array_size(entries);
+    const char *last =
+        n ? json_string_value(json_object_get(json_array_get(entries, n - 1), "name")) : NULL;
+    _cleanup_free_ char *marker = NULL, *escaped = NULL;
+
+    if (n < LISTED_MAX || !last)
+        return 0;
+    marker = str_format("%s%s", prefix, last);
+    escaped = marker ? http_escape(marker, false) : NULL;
+    return escaped ? json_put_string(x->data, "marker", escaped) : -ENOMEM;
+}
+
+static int list_folder(struct exchange *x, const char *container, const char *prefix,
+                       struct error *err)
+{
+    struct folder folder = {.entries = json_array(), .prefix_len = strlen(prefix)};
+    const struct store_query query = {.prefix = prefix,
+                                      .marker = params_get(&x->query, "marker"),
+                                      .delimiter = '/',
+                                      .limit = LISTED_MAX};
+    _cleanup_free_ char *title = str_format("%s/%s", container, prefix);
+    int r;
+
+    x->data = json_object();
+    if (!title || json_put(x->data, "entries", folder.entries) < 0 ||
+        json_put_string(x->data, "title", title) < 0 ||
+        json_put_bool(x->data, "has_parent", *prefix != '\0') < 0)
+        return error_oom(err);
+    r = store_list(x->web->store, container, &query, add_entry, &folder, err);
+    if (r < 0)
+        return r;
+    if (json_array_size(folder.entries) == 0 && *prefix && !query.marker)
+        return exchange_fail(x, 404, err, "there is nothing stored under %s", title);
+    return put_more(x, prefix);
+}
+
+static int send_or_redirect(struct exchange *x, const char *container, const char *object,
+                            struct error *err)
+{
+    _cleanup_free_ char *folder = NULL;
+    const struct store_query query = {.limit = 1, .delimiter = '/'};
+    struct store_query inside = query;
+    struct folder found = {.entries = json_array()};
+    int r = store_send_object(x, container, object, err);
+
+    if (r != -ENOENT) {
+        json_decref(found.entries);
+        return r;
+    }
+    folder = str_format("%s/", object);
+    inside.prefix = folder;
+    if (folder && store_list(x->web->store, container, &inside, add_entry, &found, NULL) == 0 &&
+        json_array_size(found.entries) > 0) {
+        _cleanup_free_ char *url = str_format("%s/", x->path);
+
+        error_clear(err);
+        r = url ? exchange_redirect(x, MHD_HTTP_MOVED_PERMANENTLY, url) : error_oom(err);
+    }
+    json_decref(found.entries);
+    return r;
+}
+
+int page_results(struct exchange *x, struct error *err)
+{
+    const char *container = exchange_value(x, "container"), *object = exchange_value(x, "object");
+    _cleanup_(store_container_release) struct store_container info = {0};
+    bool folder = !*object || str_ends_with(object, "/");
+    int r;
+
+    if (!x->web->store) {
+        _cleanup_free_ char *name = http_escape(object, true);
+        _cleanup_free_ char *url =
+            str_format("%s/%s/%s", x->web->settings.store_url, container, name ? name : "");
+
+        return url ? exchange_redirect(x, MHD_HTTP_FOUND, url) : error_oom(err);
+    }
+    r = store_container_get(x->web->store, container, &info, err);
+    if (r == 0 &&
+        !(folder ? store_acl_opens_listing(info.read_acl) : store_acl_opens_objects(info.read_acl)))
+        r = -ENOENT;
+    if (r < 0)
+        return exchange_fail(x, 404, err, "there is no public container %s", container);
+    return folder ? list_folder(x, container, object, err)
+                  : send_or_redirect(x, container, object, err);
+}
+
+// ---- /static
+
+static const struct {
+    const char *ending, *type;
+} types[] = {
+    {".css", "text/css; charset=utf-8"},
+    {".js", "text/javascript; charset=utf-8"},
+    {".svg", "image/svg+xml"},
+    {".png", "image/png"},
+    {".ico", "image/x-icon"},
+    {".txt", "text/plain; charset=utf-8"},
+    {".sha256", "text/plain"},
+    {".db", "application/vnd.sqlite3"},
+};
+
+static const char *type_of(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+        if (str_ends_with(name, types[i].ending))
+            return types[i].type;
+    return "application/octet-stream";
+}
+
+// The published copy of the database lies elsewhere than the style sheet.
+static char *static_path(const struct web *web, const char *name)
+{
+    const char *public = web->settings.public_database;
+
+    if (public && strcmp(name, "autopkgtest.db") == 0)
+        return strdup(public);
+    if (public && strcmp(name, "autopkgtest.db.sha256") == 0)
+        return str_format("%s.sha256", public);
+    return path_is_inside(name) && name[0] != '.' ? path_join(web->settings.static_dir, name)
+                                                  : NULL;
+}
+
+int page_static(struct exchange *x, struct error *err)
+{
+    const char *name = exchange_value(x, "path");
+    _cleanup_free_ char *path = static_path(x->web, name), *etag = NULL, *quoted = NULL;
+    bool database = str_starts_with(name, "autopkgtest.db");
+    _cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return exchange_fail(x, 404, err, "there is no file %s", name);
+    etag = str_format("%llx-%llx", (unsigned long long)st.st_size,
+                      (unsigned long long)st.st_mtim.tv_sec * 1000000000ULL +
+                          (unsigned long long)st.st_mtim.tv_nsec);
+    quoted = etag ? str_format("\"%s\"", etag) : NULL;
+    if (!quoted || exchange_add_header(x, "ETag", quoted) < 0 ||
+        exchange_add_header(x, "Content-Type", type_of(name)) < 0 ||
+        exchange_add_header(x, "X-Content-Type-Options", "nosniff") < 0 ||
+        exchange_add_header(x, "Cache-Control",
+                            database                     ? "no-cache"
+                            : params_get(&x->query, "v") ? "max-age=31536000, immutable"
+                                                         : "max-age=300") < 0)
+        return error_oom(err);
+    return file_answer(x, &fd, (uint64_t)st.st_size, (int64_t)st.st_mtim.tv_sec, etag);
+}
+
+int page_robots(struct exchange *x, struct error *err)
+{
+    static const char text[] = "User-agent: *\n"
+                               "Disallow: /request\n"
+                               "Disallow: /results/\n"
+                               "Disallow: /swift/\n"
+                               "Crawl-delay: 5";
+
+    return exchange_answer_text(x, MHD_HTTP_OK, text) < 0 ? error_oom(err) : 0;
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What programs ask: health, queues, running tests.
+#include "web/broker.h"
+#include "web/pages.h"
+#include "web/results.h"
+#include "web/web.h"
+
+static int put_check(json_t *checks, const char *name, int r, const struct error *err)
+{
+    return json_put_string(checks, name, r == 0 ? "ok" : error_message(err));
+}
+
+static int check_database(struct exchange *x, struct error *err)
+{
+    struct database *db = NULL;
+    bool any;
+    int r = web_database(x->web, &db, err);
+
+    return r < 0 ? r : results_any(db, &any, err);
+}
+
+int page_health(struct exchange *x, struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT, store_why = ERROR_INIT;
+    _cleanup_json_ json_t *answer = json_object();
+    json_t *checks = json_object();
+    const char *reason = "ok";
+    int db = check_database(x, &why);
+    int store = x->web->store ? store_check(x->web->store, &store_why) : 0;
+
+    (void)broker_is_up(x->web->broker, &reason);
+    if (put_check(checks, "database", db, &why) < 0 ||
+        put_check(checks, "store", store, &store_why) < 0 ||
+        json_put_string(checks, "broker", reason) < 0 || json_put(answer, "checks", checks) < 0 ||
+        json_put_string(answer, "status", db < 0 || store < 0 ? "failing" : "ok") < 0 ||
+        json_put_string(answer, "version", VERSION) < 0 ||
+        exchange_add_header(x, "Cache-Control", "no-store") < 0)
+        return error_oom(err);
+    if (store < 0)
+        (void)json_put_string(answer, "reason", error_message(&store_why));
+    else if (db < 0)
+        (void)json_put_string(answer, "reason", error_message(&why));
+    return exchange_answer_json(x, db < 0 || store < 0 ? 503 : 200, answer);
+}
+
+int page_queues_json(struct exchange *x, struct error *err)
+{
+    const char *reason = NULL;
+    const json_t *queues = broker_queues(x->web->broker);
+
+    if (!queues) {
+        (void)broker_is_up(x->web->broker, &reason);
+        return exchange_fail(x, 503, err, "the broker is away: %s", reason ? reason : "unknown");
+    }
+    return exchange_answer_json(x, 200, queues) < 0 ? error_oom(err) : 0;
+}
+
+int page_running_json(struct exchange *x, struct error *err)
+{
+    _cleanup_json_ json_t *running = running_json(broker_running(x->web->broker));
+
+    if (!running || exchange_answer_json(x, 200, running) < 0)
+        return error_oom(err);
+    return 0;
+}

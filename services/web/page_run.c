@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// One run, and its log.
+#include "adt/names.h"
+#include "data/archive.h"
+#include "net/http.h"
+#include "web/log_view.h"
+#include "web/pages.h"
+#include "web/results.h"
+#include "web/web.h"
+
+#include <fcntl.h>
+
+#define SUMMARY_MAX ((size_t)256 * 1024)
+#define LOG_BLOCK ((size_t)32 * 1024)
+#define LOG_MARK "\x01log\x01" // no template and no JSON string that is shown has it
+
+struct run_names {
+    const char *package, *release, *arch, *run_id;
+    char *container, *folder;
+};
+
+static void run_names_release(struct run_names *n)
+{
+    free(n->container);
+    free(n->folder);
+}
+
+static int read_names(struct exchange *x, struct run_names *n, struct error *err)
+{
+    n->package = exchange_value(x, "package");
+    n->release = exchange_value(x, "release");
+    n->arch = exchange_value(x, "arch");
+    n->run_id = exchange_value(x, "run");
+    if (!name_is_package(n->package) || !name_is_release(n->release) || !name_is_arch(n->arch) ||
+        !name_is_run_id(n->run_id))
+        return exchange_fail(x, 404, err, "there is no such run");
+    n->container = str_format("autopkgtest-%s", n->release);
+    n->folder = run_path(n->release, n->arch, n->package, n->run_id);
+    return n->container && n->folder ? 0 : error_oom(err);
+}
+
+static char *object_name(const struct run_names *n, const char *file)
+{
+    return str_format("%s/%s", n->folder, file);
+}
+
+// ---- what the store has of a run
+
+// The container's ACL decides, as for everybody.
+static bool is_open(const struct web *web, const char *container)
+{
+    _cleanup_(store_container_release) struct store_container found = {0};
+
+    return web->store && store_container_get(web->store, container, &found, NULL) == 0 &&
+           store_acl_opens_objects(found.read_acl);
+}
+
+static char *human_size(uint64_t bytes)
+{
+    if (bytes < 1024)
+        return str_format("%llu bytes", (unsigned long long)bytes);
+    if (bytes < UINT64_C(1024) * 1024)
+        return str_format("%llu KiB", (unsigned long long)(bytes + 512) / 1024);
+    return str_format("%.1f MiB", (double)bytes / (1024 * 1024));
+}
+
+static int add_file(const struct store_entry *entry, void *userdata)
+{
+    _cleanup_(store_object_release) struct store_object object = {0};
+    _cleanup_free_ char *size = NULL;
+    const char *name = strrchr(entry->name, '/');
+
+    if (store_object_stat(entry->path, &object, NULL) < 0)
+        return 0;
+    size = human_size(object.size);
+    name = name ? name + 1 : entry->name;
+    return size && json_array_append_new(userdata,
+                                         json_pack("{s:s, s:I, s:s}", "name", name, "bytes",
+                                                   (json_int_t)object.size, "size", size)) == 0
+               ? 0
+               : -ENOMEM;
+}
+
+static int put_files(struct exchange *x, const struct run_names *n, struct error *err)
+{
+    _cleanup_free_ char *prefix = str_format("%s/", n->folder), *path = NULL, *url = NULL;
+    const struct store_query query = {.prefix = prefix, .limit = 50};
+    json_t *files = json_array();
+    int r = 0;
+
+    path = http_escape(n->folder, true);
+    url = str_format("/results/%s/%s", n->container, path ? path : "");
+    if (!prefix || !path || !url || json_put_string(x->data, "files_url", url) < 0)
+        r = error_oom(err);
+    if (r == 0 && is_open(x->web, n->container))
+        r = store_list(x->web->store, n->container, &query, add_file, files, err);
+    if (r == 0)
+        r = json_put_bool(x->data, "has_files", json_array_size(files) > 0);
+    if (r < 0) {
+        json_decref(files);
+        return r;
+    }
+    return json_put(x->data, "files", files);
+}
+
+// A line of autopkgtest's summary: `NAME   VERDICT details`.
+static int add_test(json_t *tests, char *line)
+{
+    size_t name = strcspn(line, " \t");
+    char *verdict = line + name, *details;
+
+    if (!*verdict || name == 0)
+        return 0;
+    *verdict++ = '\0';
+    verdict += strspn(verdict, " \t");
+    details = verdict + strcspn(verdict, " \t");
+    if (*details)
+        *details++ = '\0';
+    details += strspn(details, " \t");
+    return json_array_append_new(
+               tests,
+               json_pack("{s:s, s:s, s:s, s:b, s:b, s:b}", "name", line, "verdict", verdict,
+                         "details", details, "failed",
+                         strcmp(verdict, "FAIL") == 0 || strcmp(verdict, "FLAKY") == 0, "passed",
+                         strcmp(verdict, "PASS") == 0, "skipped", strcmp(verdict, "SKIP") == 0)) < 0
+               ? -EINVAL
+               : 0;
+}
+
+// The verdicts of the single tests, from `summary` in result.tar; nothing when there is none.
+static int put_tests(struct exchange *x, const struct run_names *n)
+{
+    _cleanup_free_ char *object = object_name(n, "result.tar"), *path = NULL;
+    _cleanup_buf_ struct buf text = BUF_INIT(SUMMARY_MAX);
+    _cleanup_strv_ struct strv lines = STRV_INIT;
+    json_t *tests = json_array();
+    bool any;
+
+    if (object && is_open(x->web, n->container) &&
+        store_object_path(x->web->store, n->container, object, &path, NULL) == 0 &&
+        tar_read_member(path, "summary", &text, NULL) == 0)
+        (void)strv_split(&lines, buf_str(&text), "\n");
+    for (size_t i = 0; i < lines.len; i++)
+        (void)add_test(tests, lines.items[i]); // what is no summary line is left out
+    any = json_array_size(tests) > 0;
+    return json_put(x->data, "tests", tests) < 0 ? -ENOMEM
+                                                 : json_put_bool(x->data, "has_tests", any);
+}
+
+// ---- the run's page
+
+static int start_run(struct exchange *x, const struct run_names *n, struct error *err)
+{
+    _cleanup_free_ char *title = str_format("%s on %s %s", n->package, n->release, n->arch);
+    _cleanup_free_ char *package = results_url(n->package, NULL, NULL, NULL);
+    _cleanup_free_ char *history = results_url(n->package, n->release, n->arch, NULL);
+    _cleanup_free_ char *url = results_url(n->package, n->release, n->arch, n->run_id);
+
+    x->data = json_object();
+    if (!title || json_put_string(x->data, "title", title) < 0 ||
+        json_put_string(x->data, "package", n->package) < 0 ||
+        json_put_string(x->data, "release", n->release) < 0 ||
+        json_put_string(x->data, "arch", n->arch) < 0 ||
+        json_put_string(x->data, "run_id", n->run_id) < 0 ||
+        json_put_string(x->data, "package_url", package) < 0 ||
+        json_put_string(x->data, "history_url", history) < 0 ||
+        json_put_string(x->data, "url", url) < 0)
+        return error_oom(err);
+    return 0;
+}
+
+static int put_result(struct exchange *x, const struct run_names *n, bool need, struct error *err)
+{
+    struct database *db = page_database(x);
+    json_t *result = NULL;
+    int r;
+
+    if (!db)
+        return 0;
+    r = results_run(db, n->package, n->release, n->arch, n->run_id, &result, err);
+    if (r == -ENOENT && !need) {
+        error_clear(err);
+        return 0;
+    }
+    return r < 0 ? r : json_put(x->data, "result", result);
+}
+
+// /packages/P/PACKAGE/RELEASE/ARCH has as many parts as a run's address.
+static bool is_older_address(const struct exchange *x)
+{
+    _cleanup_free_ char *prefix = package_prefix(exchange_value(x, "release"));
+
+    return prefix && !name_is_run_id(exchange_value(x, "run")) &&
+           strcmp(prefix, exchange_value(x, "package")) == 0;
+}
+
+int page_run(struct exchange *x, struct error *err)
+{
+    _cleanup_(run_names_release) struct run_names n = {0};
+    _cleanup_free_ char *url = NULL;
+    int r;
+
+    if (is_older_address(x)) {
+        url = results_url(exchange_value(x, "release"), exchange_value(x, "arch"),
+                          exchange_value(x, "run"), NULL);
+        return url ? exchange_redirect(x, MHD_HTTP_MOVED_PERMANENTLY, url) : error_oom(err);
+    }
+    r = read_names(x, &n, err);
+    if (r == 0)
+        r = start_run(x, &n, err);
+    if (r == 0)
+        r = put_result(x, &n, true, err);
+    if (r == 0)
+        r = put_tests(x, &n);
+    return r < 0 ? r : put_files(x, &n, err);
+}
+
+// ---- the log's page
+
+struct log_page {
+    struct log_view *view;
+    struct buf head, tail;
+    size_t head_at, tail_at;
+};
+
+static void log_page_free(void *userdata)
+{
+    struct log_page *p = userdata;
+
+    log_view_free(p->view);
+    buf_release(&p->head);
+    buf_release(&p->tail);
+    free(p);
+}
+
+static size_t take_bytes(const struct buf *from, size_t *at, char *bytes, size_t max)
+{
+    size_t n = from->len - *at;
+
+    n = n < max ? n : max;
+    if (n > 0)
+        memcpy(bytes, from->data + *at, n);
+    *at += n;
+    return n;
+}
+
+static ssize_t log_page_read(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
+{
+    struct log_page *p = userdata;
+    size_t n = take_bytes(&p->head, &p->head_at, bytes, max);
+    ssize_t body;
+
+    if (n > 0)
+        return (ssize_t)n;
+    body = log_view_read(p->view, bytes, max);
+    if (body < 0)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (body > 0)
+        return body;
+    n = take_bytes(&p->tail, &p->tail_at, bytes, max);
+    return n > 0 ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+// Renders the page around the log, cut in two where the log goes.
+static int render_frame(struct exchange *x, struct log_page *p, struct error *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    const char *mark;
+    size_t before;
+    int r = json_put_string(x->data, "log", LOG_MARK);
+
+    if (r == 0)
+        r = page_render(x->web, "log", x->data, &text, err);
+    if (r < 0)
+        return r;
+    mark = strstr(buf_str(&text), LOG_MARK);
+    before = mark ? (size_t)(mark - text.data) : text.len;
+    r = buf_add(&p->head, text.data, before);
+    if (r == 0 && mark)
+        r = buf_add_str(&p->tail, mark + strlen(LOG_MARK));
+    return r < 0 ? error_oom(err) : 0;
+}
+
+static int failed_tests(const struct exchange *x, struct strv *ret)
+{
+    const json_t *tests = json_object_get(x->data, "tests");
+    size_t i;
+    json_t *test;
+
+    json_array_foreach ((json_t *)tests, i, test) {
+        if (json_is_true(json_object_get(test, "failed")) &&
+            strv_add(ret, json_string_value(json_object_get(test, "name"))) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int answer_log(struct exchange *x, int *fd, struct error *err)
+{
+    struct log_page *p = calloc(1, sizeof(*p));
+    _cleanup_strv_ struct strv open_tests = STRV_INIT;
+    struct MHD_Response *response;
+    int r;
+
+    if (!p)
+        return error_oom(err);
+    p->head.max = p->tail.max = BUF_OWN_MAX;
+    r = render_frame(x, p, err);
+    if (r == 0 && (failed_tests(x, &open_tests) < 0 || page_add_headers(x) < 0 ||
+                   exchange_add_header(x, "Content-Type", "text/html; charset=utf-8") < 0))
+        r = error_oom(err);
+    if (r == 0)
+        r = log_view_new(*fd, &open_tests, &p->view);
+    if (r < 0) {
+        log_page_free(p);
+        return r;
+    }
+    (void)take_fd(fd);
+    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LOG_BLOCK, log_page_read, p,
+                                                 log_page_free);
+    if (!response)
+        log_page_free(p);
+    return exchange_answer(x, MHD_HTTP_OK, response);
+}
+
+int page_log(struct exchange *x, struct error *err)
+{
+    _cleanup_(run_names_release) struct run_names n = {0};
+    _cleanup_(store_object_release) struct store_object info = {0};
+    _cleanup_free_ char *object = NULL, *raw = NULL;
+    _cleanup_close_ int fd = -1;
+    int r = read_names(x, &n, err);
+
+    if (r < 0)
+        return r;
+    object = object_name(&n, "log.gz");
+    raw = object ? str_format("%s/%s/%s", x->web->settings.store_url, n.container, object) : NULL;
+    if (!raw)
+        return error_oom(err);
+    if (!x->web->store)
+        return exchange_redirect(x, MHD_HTTP_FOUND, raw);
+    if (!is_open(x->web, n.container) ||
+        store_object_open(x->web->store, n.container, object, &fd, &info, NULL) < 0)
+        return exchange_fail(x, 404, err, "there is no log of the run %s", n.run_id);
+    r = start_run(x, &n, err);
+    if (r == 0)
+        r = put_result(x, &n, false, err);
+    if (r == 0)
+        r = put_tests(x, &n);
+    if (r == 0)
+        r = put_files(x, &n, err);
+    if (r < 0 || x->wants_json)
+        return r;
+    return answer_log(x, &fd, err);
+}
