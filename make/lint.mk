@@ -12,10 +12,6 @@ lint_model = $(if $(filter lib/base/error.c,$(1)),,-include tests/lint/model.h)
 # gcc 12 follows neither arrays of owned pointers (malloc-leak) nor pointers handed over as void **
 # (use-of-uninitialized-value) rightly; LeakSanitizer and clang's analyser cover the two.
 ANALYZER_FLAGS := -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-use-of-uninitialized-value
-# `r = a(); if (r == 0) r = b();` at the end of a function is how errors go up here.
-TIDY_ARGS := --quiet --extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang \
-	--extra-arg=deadcode.DeadStores:WarnForDeadNestedAssignments=false
-
 LINTS := lint-format lint-tidy lint-analyzer lint-cppcheck lint-shell lint-python lint-includes lint-size \
 	lint-spell lint-packages lint-documents lint-charmcraft
 
@@ -32,7 +28,7 @@ lint-format:
 
 $(LINT)/%.tidy: %.c $(LINT_H)
 	@mkdir -p $(@D)
-	$(call say,TIDY,$<)clang-tidy $(TIDY_ARGS) $< -- -std=gnu17 $(LINT_CPPFLAGS) $(call lint_model,$<) \
+	$(call say,TIDY,$<)clang-tidy --quiet $< -- -std=gnu17 $(LINT_CPPFLAGS) $(call lint_model,$<) \
 		>$@.log 2>&1 || { grep -v 'warnings\? generated\|warnings treated as errors' $@.log; exit 1; }
 	@touch $@
 

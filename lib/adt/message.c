@@ -122,23 +122,27 @@ static ssize_t read_at(int fd, char *to, size_t len, off_t offset)
 // Unicode standard.
 static size_t utf8_sequence(const unsigned char *s, size_t len)
 {
-    size_t need = s[0] < 0x80                   ? 1
-                  : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-                  : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-                                                : 4;
-    size_t i;
+    // First byte from … to …, second byte from … to …, length: Unicode, table 3-7.
+    static const struct {
+        unsigned char from, to, second_from, second_to;
+        size_t need;
+    } forms[] = {
+        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    size_t f = 0, i;
 
-    if (s[0] >= 0x80 && (s[0] < 0xc2 || s[0] > 0xf4))
+    while (f < ARRAY_SIZE(forms) && (s[0] < forms[f].from || s[0] > forms[f].to))
+        f++;
+    if (f == ARRAY_SIZE(forms) || forms[f].need > len)
         return 0;
-    if (need > len)
+    if (forms[f].need > 1 && (s[1] < forms[f].second_from || s[1] > forms[f].second_to))
         return 0;
-    for (i = 1; i < need; i++)
+    for (i = 2; i < forms[f].need; i++)
         if ((s[i] & 0xc0) != 0x80)
             return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return need;
+    return forms[f].need;
 }
 
 static int add_as_utf8(struct buf *b, const char *text, size_t len)
@@ -247,6 +251,24 @@ static int check_complete(const struct test_complete *done, struct error *err)
     return 0;
 }
 
+static int parse_complete_texts(const json_t *message, struct test_complete *done,
+                                struct error *err)
+{
+    int r;
+
+    if ((r = copy_string(message, "release", &done->release, err)) < 0 ||
+        (r = copy_string(message, "architecture", &done->arch, err)) < 0 ||
+        (r = copy_string(message, "container", &done->container, err)) < 0 ||
+        (r = copy_string(message, "package", &done->package, err)) < 0 ||
+        (r = copy_string(message, "swift_dir", &done->swift_dir, err)) < 0 ||
+        (r = copy_optional(message, "testpkg_version", &done->testpkg_version, err)) < 0 ||
+        (r = copy_optional(message, "requester", &done->requester, err)) < 0 ||
+        (r = copy_optional(message, "triggers", &done->triggers, err)) < 0 ||
+        (r = copy_optional(message, "env", &done->env, err)) < 0)
+        return r;
+    return 0;
+}
+
 int test_complete_parse(const char *body, size_t len, struct test_complete *ret, struct error *err)
 {
     _cleanup_json_ json_t *message = NULL;
@@ -259,17 +281,9 @@ int test_complete_parse(const char *body, size_t len, struct test_complete *ret,
     if (!json_is_object(message))
         return error_set(err, -EBADMSG, "completion message: expected an object, got %s",
                          json_type_name(message));
-    if ((r = copy_string(message, "release", &done.release, err)) < 0 ||
-        (r = copy_string(message, "architecture", &done.arch, err)) < 0 ||
-        (r = copy_string(message, "container", &done.container, err)) < 0 ||
-        (r = copy_string(message, "package", &done.package, err)) < 0 ||
-        (r = copy_string(message, "swift_dir", &done.swift_dir, err)) < 0 ||
+    if ((r = parse_complete_texts(message, &done, err)) < 0 ||
         (r = get_duration(message, &done.duration_s, err)) < 0 ||
-        (r = json_get_optional_int(message, "exitcode", &exitcode, err)) < 0 ||
-        (r = copy_optional(message, "testpkg_version", &done.testpkg_version, err)) < 0 ||
-        (r = copy_optional(message, "requester", &done.requester, err)) < 0 ||
-        (r = copy_optional(message, "triggers", &done.triggers, err)) < 0 ||
-        (r = copy_optional(message, "env", &done.env, err)) < 0)
+        (r = json_get_optional_int(message, "exitcode", &exitcode, err)) < 0)
         return error_prefix(err, r, "completion message");
     if (exitcode < 0 || exitcode > 255)
         return error_set(err, -EBADMSG, "completion message: exitcode: expected 0 to 255");

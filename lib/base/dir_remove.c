@@ -92,7 +92,7 @@ static int clear_child(struct removal *job, const char *child)
     _cleanup_(closedirp) DIR *dir = NULL;
     int r = open_folder(job->root, child, &dir);
 
-    if (r < 0)
+    if (r < 0 || !dir)
         return r;
     for (;;) {
         const struct dirent *entry;
@@ -149,7 +149,7 @@ int dir_remove(const char *path, struct error *err)
     if (errno != ENOTEMPTY)
         return error_errno(err, -errno, "cannot remove the folder %s", path);
     r = open_folder(AT_FDCWD, path, &root);
-    if (r < 0)
+    if (r < 0 || !root)
         return error_errno(err, r, "cannot open the folder %s", path);
     job.root = dirfd(root);
     for (;;) {

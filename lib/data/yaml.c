@@ -28,8 +28,12 @@ struct builder {
 
 static void builder_release(struct builder *b)
 {
-    while (b->depth > 0)
-        free(b->levels[--b->depth].key);
+    for (; b->depth > 0; b->depth--) {
+        struct level *level = &b->levels[b->depth - 1];
+
+        free(level->key);
+        level->key = NULL;
+    }
     json_decref(b->root);
     yaml_parser_delete(&b->parser);
 }
@@ -214,7 +218,7 @@ static bool wants_key(struct builder *b)
 static int take_key(struct builder *b, const yaml_event_t *event, const json_t *value,
                     struct error *err)
 {
-    struct level *level = top(b);
+    struct level *level = &b->levels[b->depth - 1];
 
     if (!json_is_string(value))
         return error_set(err, -EINVAL,

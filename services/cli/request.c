@@ -192,7 +192,7 @@ static int make_body(const struct order *order, const char *package, struct buf 
     if (r < 0)
         return r;
     buf_truncate(body, 0);
-    *ret_uuid = strdup(checked.uuid);
+    *ret_uuid = checked.uuid ? strdup(checked.uuid) : NULL;
     return *ret_uuid ? request_format(&checked, body, err) : error_oom(err);
 }
 

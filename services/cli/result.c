@@ -95,8 +95,10 @@ static int select_results(struct database *db, const struct query *query, json_t
     (void)sqlite3_bind_text(statement, 4, query->arch, -1, SQLITE_STATIC);
     (void)sqlite3_bind_int64(statement, 5, (sqlite3_int64)query->limit);
     while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
-        if (json_array_append_new(ret, row_to_json(statement, query->package)) < 0)
+        if (json_array_append_new(ret, row_to_json(statement, query->package)) < 0) {
             rc = SQLITE_NOMEM;
+            break;
+        }
     r = rc == SQLITE_DONE ? 0 : database_error(db, rc, "cannot read the results", err);
     (void)sqlite3_reset(statement);
     return r;
@@ -189,27 +191,44 @@ static void print_results(const json_t *results)
         (void)printf("no results\n");
 }
 
-static int parse_options(int argc, char **argv, struct query *query)
+static int take_option(int option, struct query *query)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
-    int option;
+
+    switch (option) {
+    case 's':
+        query->release = optarg;
+        return EX_OK;
+    case 'a':
+        query->arch = optarg;
+        return EX_OK;
+    case OPT_SINCE:
+        query->since = optarg;
+        return EX_OK;
+    case 'n':
+        if (parse_uint(optarg, 1, 10000, &query->limit, &err) < 0)
+            return cli_usage("result", "--limit: %s", error_message(&err));
+        return EX_OK;
+    case OPT_WAIT:
+        query->wait_s = 3600;
+        if (optarg && parse_uint(optarg, 1, 604800, &query->wait_s, &err) < 0)
+            return cli_usage("result", "--wait: %s", error_message(&err));
+        return EX_OK;
+    case OPT_FORMAT:
+        return cli_parse_format("result", optarg, &query->json) ? EX_OK : EX_USAGE;
+    default:
+        return option == '?' ? EX_USAGE : EX_OK;
+    }
+}
+
+static int parse_options(int argc, char **argv, struct query *query)
+{
+    int option, status;
 
     while ((option = getopt_long(argc, argv, "s:a:n:", options, NULL)) >= 0) {
-        if (option == 's')
-            query->release = optarg;
-        else if (option == 'a')
-            query->arch = optarg;
-        else if (option == OPT_SINCE)
-            query->since = optarg;
-        else if (option == 'n' && parse_uint(optarg, 1, 10000, &query->limit, &err) < 0)
-            return cli_usage("result", "--limit: %s", error_message(&err));
-        else if (option == OPT_WAIT)
-            query->wait_s = 3600;
-        if (option == OPT_WAIT && optarg && parse_uint(optarg, 1, 604800, &query->wait_s, &err) < 0)
-            return cli_usage("result", "--wait: %s", error_message(&err));
-        if (option == '?' ||
-            (option == OPT_FORMAT && !cli_parse_format("result", optarg, &query->json)))
-            return EX_USAGE;
+        status = take_option(option, query);
+        if (status != EX_OK)
+            return status;
     }
     if (optind + 1 != argc)
         return cli_usage("result", "name one package");
