@@ -23,38 +23,46 @@ int apply_remember(const struct apply *a, const char *what, struct error *err)
     return state_add_words(a->state, PENDING, &words, err);
 }
 
+// What memory says when all of `names` are there and nothing was installed or removed since.
+static char *packages_known(const struct apply *a, const char *names)
+{
+    _cleanup_free_ char *stamp = packages_stamp(a->root);
+
+    return stamp ? str_format("%s %s", stamp, names) : NULL;
+}
+
+static int install_missing(const struct apply *a, const struct strv *wanted, bool refresh,
+                           struct error *err)
+{
+    _cleanup_strv_ struct strv missing = STRV_INIT;
+    int r;
+
+    r = packages_missing(a->root, wanted, &missing, err);
+    if (r < 0 || (missing.len == 0 && !refresh))
+        return r;
+    r = juju_status_set("maintenance", "installing packages", err);
+    return r < 0 ? r : packages_install(&missing, refresh, err);
+}
+
 int apply_packages(const struct apply *a, const struct strv *extra, bool refresh, struct error *err)
 {
-    _cleanup_strv_ struct strv wanted = STRV_INIT, missing = STRV_INIT;
-    _cleanup_free_ char *names = NULL, *stamp = packages_stamp(a->root), *known = NULL;
+    _cleanup_strv_ struct strv wanted = STRV_INIT;
+    _cleanup_free_ char *names = NULL, *known = NULL, *now = NULL;
     int r;
 
     r = packages_read_list(a->root, a->model->charm_dir, &wanted, err);
     if (r < 0)
         return r;
-    if (strv_add_list(&wanted, extra) < 0)
-        return error_oom(err);
-    names = strv_join(&wanted, " ");
-    known = str_format("%s %s", stamp ? stamp : "", names ? names : "");
-    if (!stamp || !names || !known)
+    if (strv_add_list(&wanted, extra) < 0 || !(names = strv_join(&wanted, " ")) ||
+        !(known = packages_known(a, names)))
         return error_oom(err);
     if (!refresh && state_is(a->state, "packages", known))
         return 0;
-    r = packages_missing(a->root, &wanted, &missing, err);
+    r = install_missing(a, &wanted, refresh, err);
     if (r < 0)
         return r;
-    if (missing.len > 0 || refresh) {
-        if ((r = juju_status_set("maintenance", "installing packages", err)) < 0 ||
-            (r = packages_install(&missing, refresh, err)) < 0)
-            return r;
-        free(stamp);
-        free(known);
-        stamp = packages_stamp(a->root);
-        known = str_format("%s %s", stamp ? stamp : "", names);
-        if (!stamp || !known)
-            return error_oom(err);
-    }
-    return state_set(a->state, "packages", known, err);
+    now = packages_known(a, names);
+    return now ? state_set(a->state, "packages", now, err) : error_oom(err);
 }
 
 static int lookup(const char *root, const char *user, const char *group,

@@ -207,7 +207,7 @@ int apply_drain(const struct apply *a, unsigned seconds, struct error *err)
         return r;
     if (seconds > 0) {
         r = systemd_run_timeout("stop", &workers, seconds, err);
-        if (r >= 0 || r != -ETIMEDOUT)
+        if (r != -ETIMEDOUT)
             return r;
         error_clear(err);
     } else {

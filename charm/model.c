@@ -169,36 +169,43 @@ static int ask_storage(struct state *state, const char *name, struct error *err)
     return state_set(state, key, location, err);
 }
 
-static int read_storage(struct model *model, struct state *state, struct error *err)
+// What a storage hook tells goes into memory.
+static int note_storage(const struct model *model, struct state *state, struct error *err)
 {
-    bool hook = model->hook == HOOK_STORAGE_ATTACHED || model->hook == HOOK_STORAGE_DETACHING;
     const char *id = getenv("JUJU_STORAGE_ID");
     const char *location = getenv("JUJU_STORAGE_LOCATION");
+    _cleanup_free_ char *key = NULL;
+
+    if (!id || (model->hook != HOOK_STORAGE_ATTACHED && model->hook != HOOK_STORAGE_DETACHING))
+        return 0;
+    key = str_format("storage-%.*s", (int)strcspn(id, "/"), id);
+    if (!key)
+        return error_oom(err);
+    if (model->hook == HOOK_STORAGE_DETACHING || str_empty(location))
+        location = NULL;
+    return state_set(state, key, location, err);
+}
+
+static int copy_remembered(const struct state *state, const char *key, char **ret,
+                           struct error *err)
+{
+    const char *text = state_get(state, key);
+
+    *ret = text ? strdup(text) : NULL;
+    return text && !*ret ? error_oom(err) : 0;
+}
+
+static int read_storage(struct model *model, struct state *state, struct error *err)
+{
     int r = 0;
 
-    if (state->fresh && model->hook != HOOK_STORAGE_DETACHING) {
-        r = ask_storage(state, "data", err);
-        if (r >= 0)
-            r = ask_storage(state, "tmp", err);
-    }
-    if (r >= 0 && hook && id) {
-        _cleanup_free_ char *key = str_format("storage-%.*s", (int)strcspn(id, "/"), id);
-
-        if (!key)
-            return error_oom(err);
-        if (model->hook == HOOK_STORAGE_DETACHING)
-            location = NULL;
-        r = state_set(state, key, str_empty(location) ? NULL : location, err);
-    }
-    if (r < 0)
+    if (state->fresh && model->hook != HOOK_STORAGE_DETACHING &&
+        ((r = ask_storage(state, "data", err)) < 0 || (r = ask_storage(state, "tmp", err)) < 0))
         return r;
-    if (state_get(state, "storage-data") &&
-        !(model->data_dir = strdup(state_get(state, "storage-data"))))
-        return error_oom(err);
-    if (state_get(state, "storage-tmp") &&
-        !(model->tmp_dir = strdup(state_get(state, "storage-tmp"))))
-        return error_oom(err);
-    return 0;
+    if ((r = note_storage(model, state, err)) < 0 ||
+        (r = copy_remembered(state, "storage-data", &model->data_dir, err)) < 0)
+        return r;
+    return copy_remembered(state, "storage-tmp", &model->tmp_dir, err);
 }
 
 int model_read(struct model *model, struct state *state, struct error *err)

@@ -86,10 +86,24 @@ static bool is_busy(const struct unit_state *state)
     return true;
 }
 
+static int add_figures(struct status *status, const struct plan *plan, size_t busy)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(4096);
+    int r = 0;
+
+    if (plan->workers.len > 0)
+        r = buf_addf(&text, "%zu of %zu worker%s busy on 1 cloud", busy, plan->workers.len,
+                     plan->workers.len == 1 ? "" : "s");
+    else if (plan->can_work)
+        r = buf_add_str(&text, "no workers: set local-workers");
+    if (r >= 0 && plan->web)
+        r = buf_addf(&text, "%sweb ready", text.len ? "; " : "");
+    return r < 0 ? r : status_add(status, STATUS_ACTIVE, "%s", buf_str(&text));
+}
+
 int status_add_services(struct status *status, const struct plan *plan,
                         const struct unit_states *states, const char *unit)
 {
-    _cleanup_buf_ struct buf text = BUF_INIT(4096);
     size_t busy = 0, offline = 0;
     int r = 0;
 
@@ -109,14 +123,7 @@ int status_add_services(struct status *status, const struct plan *plan,
                        "waiting for rabbitmq: %zu of %zu workers cannot "
                        "reach it",
                        offline, plan->workers.len);
-    if (r >= 0 && plan->workers.len > 0)
-        r = buf_addf(&text, "%zu of %zu worker%s busy on 1 cloud", busy, plan->workers.len,
-                     plan->workers.len == 1 ? "" : "s");
-    else if (r >= 0 && plan->can_work)
-        r = buf_add_str(&text, "no workers: set local-workers");
-    if (r >= 0 && plan->web)
-        r = buf_addf(&text, "%sweb ready", text.len ? "; " : "");
-    return r < 0 ? r : status_add(status, STATUS_ACTIVE, "%s", buf_str(&text));
+    return r < 0 ? r : add_figures(status, plan, busy);
 }
 
 void status_release(struct status *status)

@@ -1,60 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Whole hooks against recorders, with a folder for `/`.
 #include "charm/reconcile.h"
-#include "data/json.h"
-#include "rig.h"
+#include "unit.h"
 
-#include <ftw.h>
-
-#define CONFIG                                                                                     \
-    "\"roles\": \"worker web\", \"releases\": \"noble jammy\", \"authorization\": \"open\","       \
-    "\"http-port\": 80, \"local-workers\": \"amd64: {null: 1, unshare: 1}\""
 #define WORKER_1 "autopkgtest-worker@local-amd64-1.service"
 #define WORKER_2 "autopkgtest-worker@local-amd64-2.service"
-
-// A unit as Juju has it after it was related to a broker with one unit.
-static struct rig unit_new(void)
-{
-    struct rig rig = rig_new();
-    _cleanup_free_ char *templates = str_format("%s/templates", rig.charm);
-    _cleanup_free_ char *here = realpath("templates", NULL);
-    _cleanup_free_ char *packages = str_format("%s/packages.any", rig.charm);
-    _cleanup_free_ char *metadata = str_format("%s/metadata.yaml", rig.charm);
-
-    rig_write(packages, "libcurl4\n");
-    rig_write(metadata, "name: autopkgtest-cloud\n");
-    ck_assert_int_eq(symlink(here, templates), 0);
-    rig_put(&rig, "/var/lib/dpkg/status",
-            "Package: libcurl4\nStatus: install ok installed\n\n"
-            "Package: autopkgtest\nStatus: install ok installed\n\n"
-            "Package: dpkg-dev\nStatus: install ok installed\n\n"
-            "Package: mmdebstrap\nStatus: install ok installed\n\n"
-            "Package: uidmap\nStatus: install ok installed\n");
-    rig_put(&rig, "/etc/apt/sources.list", "deb http://archive noble main\n");
-    setenv("JUJU_UNIT_NAME", "autopkgtest-cloud/0", 1);
-    setenv("JUJU_CHARM_DIR", rig.charm, 1);
-    rig_answer(&rig, "config-get", "{" CONFIG "}");
-    rig_answer(&rig, "relation-ids.amqp", "[\"amqp:1\"]");
-    rig_answer(&rig, "relation-ids.website", "[]");
-    rig_answer(&rig, "relation-list", "[\"rabbitmq-server/0\"]");
-    rig_answer(&rig, "relation-get", "{\"password\": \"hidden\", \"hostname\": \"10.0.0.5\"}");
-    rig_answer(&rig, "storage-list", "[]");
-    return rig;
-}
-
-// The unit's options, some of them with other values.
-static void configure(const struct rig *rig, const char *others)
-{
-    _cleanup_error_ struct error err = ERROR_INIT;
-    _cleanup_json_ json_t *config = NULL, *changes = NULL;
-    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
-
-    ASSERT_OK(json_parse("{" CONFIG "}", strlen("{" CONFIG "}"), "test", &config, &err), &err);
-    ASSERT_OK(json_parse(others, strlen(others), "test", &changes, &err), &err);
-    ck_assert_int_eq(json_object_update(config, changes), 0);
-    ck_assert_int_eq(json_write(config, &text), 0);
-    rig_answer(rig, "config-get", buf_str(&text));
-}
 
 static void reconcile(const struct rig *rig, enum hook hook)
 {

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What the charm's templates render, read with the parsers of the services.
+#include "adt/settings.h"
+#include "charm/reconcile.h"
+#include "unit.h"
+
+static char *settings_of(const struct rig *rig)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(charm_reconcile(rig->root, HOOK_CONFIG_CHANGED, &err), &err);
+    return str_format("%s/etc/autopkgtest-cloud", rig->root);
+}
+
+TEST(workers_read_what_was_configured)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *dir = NULL;
+    struct worker_settings null = {0}, unshare = {0}, other = {0};
+
+    configure(&rig, "{\"worker-setup-command\": \"a ; b # c\", \"worker-setup-command2\": \"d=e\","
+                    "\"mirror\": \"http://m.example/debian\", \"retry-delay\": 7,"
+                    "\"worker-upstream-percentage\": 0}");
+    dir = settings_of(&rig);
+    ASSERT_OK(settings_load_worker(dir, "local-amd64-1", &null, &err), &err);
+    ck_assert_str_eq(null.unit, "autopkgtest-cloud/0");
+    ck_assert_str_eq(null.cloud, "local");
+    ck_assert_str_eq(null.arch, "amd64");
+    ck_assert_str_eq(null.backend, "null");
+    ck_assert_uint_eq(null.backend_args.len, 0);
+    ck_assert_uint_eq(null.releases.len, 2);
+    ck_assert_str_eq(null.releases.items[1], "jammy");
+    ck_assert_uint_eq(null.setup_commands.len, 2);
+    ck_assert_str_eq(null.setup_commands.items[0], "a ; b # c");
+    ck_assert_str_eq(null.setup_commands.items[1], "d=e");
+    ck_assert_str_eq(null.mirror, "http://m.example/debian");
+    ck_assert_str_eq(null.autopkgtest, "/usr/bin/autopkgtest");
+    ck_assert_str_eq(null.work_dir, "/var/lib/autopkgtest-cloud/work");
+    ck_assert_str_eq(null.spool_dir, "/var/lib/autopkgtest-cloud/spool");
+    ck_assert_str_eq(null.lists_dir, "/var/lib/autopkgtest-cloud/package-configs");
+    ck_assert_uint_eq(null.retry_delay_s, 7);
+    ck_assert_uint_eq(null.upstream_percentage, 0);
+    ASSERT_OK(settings_load_worker(dir, "local-amd64-2", &unshare, &err), &err);
+    ck_assert_str_eq(unshare.backend, "unshare");
+    ck_assert_uint_eq(unshare.backend_args.len, 4);
+    ck_assert_str_eq(unshare.backend_args.items[1], "$RELEASE");
+    ck_assert_int_eq(settings_load_worker(dir, "local-amd64-3", &other, &err), -ENOENT);
+    worker_settings_release(&null);
+    worker_settings_release(&unshare);
+}
+
+TEST(the_option_worker_args_replaces_the_usual_ones)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *dir = NULL;
+    struct worker_settings settings = {0};
+
+    configure(&rig, "{\"worker-args\": \"--tarball  /x/$RELEASE.tar\"}");
+    dir = settings_of(&rig);
+    ASSERT_OK(settings_load_worker(dir, "local-amd64-2", &settings, &err), &err);
+    ck_assert_uint_eq(settings.backend_args.len, 2);
+    ck_assert_str_eq(settings.backend_args.items[1], "/x/$RELEASE.tar");
+    worker_settings_release(&settings);
+}
+
+TEST(the_web_reads_what_was_configured)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *dir = NULL;
+    struct web_settings web = {0};
+
+    configure(&rig, "{\"http-port\": 8080, \"hostname\": \"tests.example\","
+                    "\"authorization\": \"api-key\","
+                    "\"external-web-requests-api-keys\": \"secret:abc\"}");
+    rig_answer(&rig, "secret-get", "{\"user\": \"key\"}");
+    dir = settings_of(&rig);
+    ASSERT_OK(settings_load_web(dir, &web, &err), &err);
+    ck_assert_str_eq(web.hostname, "tests.example");
+    ck_assert_uint_eq(web.port, 8080);
+    ck_assert_uint_eq(web.releases.len, 2);
+    ck_assert_uint_eq(web.architectures.len, 1);
+    ck_assert_str_eq(web.architectures.items[0], "amd64");
+    ck_assert_str_eq(web.authorization, "api-key");
+    ck_assert_str_eq(web.api_keys_file, "/etc/autopkgtest-cloud/api-keys.json");
+    ck_assert_str_eq(web.database, "/var/lib/autopkgtest-cloud/results.db");
+    ck_assert_str_eq(web.store_dir, "/var/lib/autopkgtest-cloud/store");
+    ck_assert_str_eq(web.store_credentials, "/etc/autopkgtest-cloud/store.cred");
+    ck_assert_str_eq(web.store_url, "http://127.0.0.1:8080/swift/v1");
+    web_settings_release(&web);
+}
+
+TEST(broker_and_store_are_read_back)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *dir = NULL;
+    struct amqp_settings broker = {0};
+    struct swift_settings store = {0};
+
+    rig_answer(&rig, "relation-list", "[\"r/0\", \"r/1\"]");
+    rig_answer(&rig, "relation-get.r_0",
+               "{\"password\": \"p;#= w\", \"hostname\": \"a\", \"ssl_port\": \"5671\","
+               "\"ssl_ca\": \"UEVN\"}");
+    rig_answer(&rig, "relation-get.r_1", "{\"password\": \"p;#= w\", \"hostname\": \"b\"}");
+    dir = settings_of(&rig);
+    ASSERT_OK(settings_load_broker(dir, &broker, &err), &err);
+    ck_assert_uint_eq(broker.hosts.len, 2);
+    ck_assert_str_eq(broker.hosts.items[1], "b");
+    ck_assert_uint_eq(broker.port, 5671);
+    ck_assert(broker.tls);
+    ck_assert_str_eq(broker.password, "p;#= w");
+    ck_assert_str_eq(broker.vhost, "/");
+    ck_assert_str_eq(broker.user, "autopkgtest");
+    ck_assert_str_eq(broker.ca_file, "/etc/autopkgtest-cloud/rabbitmq-ca.pem");
+    ASSERT_OK(settings_load_store(dir, &store, &err), &err);
+    ck_assert_str_eq(store.auth_url, "http://127.0.0.1:80/auth/v1.0");
+    ck_assert_str_eq(store.username, "autopkgtest");
+    ck_assert_uint_eq(strlen(store.password), 48);
+    amqp_settings_release(&broker);
+    swift_settings_release(&store);
+}
