@@ -83,6 +83,18 @@ static int declare_queues(struct worker *w, struct error *err)
     return 0;
 }
 
+// The first look into the lease queue of this life settles what the last one left.
+static int recover(struct worker *w, struct error *err)
+{
+    _cleanup_error_ struct error left = ERROR_INIT;
+    bool first = !w->recovered;
+    int r = lease_sweep(w, err);
+
+    if (r == 0 && first && folder_clear(w, &left) < 0)
+        log_warning("%s", error_message(&left));
+    return r;
+}
+
 int broker_open(struct worker *w, struct error *err)
 {
     _cleanup_free_ char *client = str_format("autopkgtest-worker %s", w->lease_key);
@@ -101,7 +113,7 @@ int broker_open(struct worker *w, struct error *err)
         return r;
     if ((r = lease_declare(w, err)) < 0 || (r = declare_exchanges(w, err)) < 0 ||
         (r = declare_queues(w, err)) < 0 || (r = amqp_link_prefetch(w->link, 1, err)) < 0 ||
-        (r = lease_sweep(w, err)) < 0)
+        (r = recover(w, err)) < 0)
         return r;
     error_clear(err);
     w->connect_failures = 0;

@@ -199,7 +199,7 @@ static int announce(struct worker *w, struct parcel *parcel, struct error *err)
     r = lease_remove(w, parcel->run_id, err);
     if (r < 0)
         return r;
-    if (dir_remove(dir, &left) < 0)
+    if (folder_discard(w, parcel->run_id, &left) < 0)
         log_warning("%s", error_message(&left));
     worker_move(&parcel->state, LIFE_DONE);
     forget(w, parcel);

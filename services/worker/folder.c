@@ -11,6 +11,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+// Names in the spool that no run has.
+#define COPY ".copy-" // then the worker's name: on its way in
+#define GONE ".gone-" // on its way out
+
 static char *work_dir(const struct worker *w)
 {
     return path_join(w->settings.work_dir, w->settings.name);
@@ -32,21 +36,60 @@ int folder_write(const char *dir, const char *name, const void *content, size_t 
     return r < 0 ? error_errno(err, r, "cannot write %s", path) : 0;
 }
 
-static int recover_one(struct worker *w, const char *dir, const char *name, struct error *err)
+static int note_unacked(struct worker *w, const char *dir, const char *name, struct error *err)
 {
-    _cleanup_free_ char *path = path_join(dir, name);
-    _cleanup_free_ char *marker = path ? path_join(path, "leased") : NULL;
+    _cleanup_free_ char *marker = str_format("%s/%s/leased", dir, name);
 
     if (!marker)
         return error_oom(err);
     if (name_is_run_id(name) && access(marker, F_OK) < 0 && strv_add(&w->unacked, name) < 0)
         return error_oom(err);
-    return dir_remove(path, err);
+    return 0;
+}
+
+// What a crash left of a copy into the spool, or of a removal from it.
+static int clean_spool(const struct worker *w, struct error *err)
+{
+    _cleanup_free_ char *copies = str_format(COPY "%s-", w->settings.name);
+    DIR *stream = opendir(w->settings.spool_dir);
+    struct dirent *entry;
+    int r = 0;
+
+    if (!stream)
+        return error_errno(err, -errno, "cannot read %s", w->settings.spool_dir);
+    while (r == 0 && (entry = readdir(stream))) {
+        _cleanup_free_ char *path = path_join(w->settings.spool_dir, entry->d_name);
+
+        if (!copies || !path)
+            r = error_oom(err);
+        else if (str_starts_with(entry->d_name, GONE) || str_starts_with(entry->d_name, copies))
+            r = dir_remove(path, err);
+    }
+    (void)closedir(stream);
+    return r;
+}
+
+// Whether the machine was started since the last life of this worker. A power cut may have undone
+// the marker but not the folder, so that markers of an earlier boot prove nothing: then a copy
+// goes back rather than away.
+static bool is_new_boot(const char *dir)
+{
+    _cleanup_free_ char *path = path_join(dir, ".boot");
+    _cleanup_free_ char *now = NULL, *then = NULL;
+    struct file_attributes attributes = FILE_ATTRIBUTES(0640);
+
+    if (!path || file_read_line("/proc/sys/kernel/random/boot_id", &now, NULL) < 0)
+        return true;
+    if (file_read_line(path, &then, NULL) == 0 && str_equal(now, then))
+        return false;
+    (void)file_replace(path, now, strlen(now), &attributes, NULL, NULL);
+    return true;
 }
 
 int folder_recover(struct worker *w, struct error *err)
 {
     _cleanup_free_ char *dir = work_dir(w);
+    bool new_boot;
     struct dirent *entry;
     DIR *stream;
     int r;
@@ -63,9 +106,33 @@ int folder_recover(struct worker *w, struct error *err)
     stream = opendir(dir);
     if (!stream)
         return error_errno(err, -errno, "cannot read %s", dir);
-    while (r == 0 && (entry = readdir(stream)))
-        if (!str_equal(entry->d_name, ".") && !str_equal(entry->d_name, ".."))
-            r = recover_one(w, dir, entry->d_name, err);
+    new_boot = is_new_boot(dir);
+    while (r == 0 && !new_boot && (entry = readdir(stream)))
+        r = note_unacked(w, dir, entry->d_name, err);
+    (void)closedir(stream);
+    return r < 0 ? r : clean_spool(w, err);
+}
+
+int folder_clear(const struct worker *w, struct error *err)
+{
+    _cleanup_free_ char *dir = work_dir(w);
+    struct dirent *entry;
+    DIR *stream;
+    int r = 0;
+
+    if (!dir)
+        return error_oom(err);
+    stream = opendir(dir);
+    if (!stream)
+        return error_errno(err, -errno, "cannot read %s", dir);
+    while (r == 0 && (entry = readdir(stream))) {
+        _cleanup_free_ char *path = path_join(dir, entry->d_name);
+
+        if (!path)
+            r = error_oom(err);
+        else if (name_is_run_id(entry->d_name))
+            r = dir_remove(path, err);
+    }
     (void)closedir(stream);
     return r;
 }
@@ -227,7 +294,8 @@ static int sync_tree(const char *dir, struct error *err)
 // a name with a leading dot first.
 static int copy_into_spool(const struct worker *w, const struct job *job, struct error *err)
 {
-    _cleanup_free_ char *hidden = str_format("%s/.%s", w->settings.spool_dir, job->run_id);
+    _cleanup_free_ char *hidden =
+        str_format("%s/" COPY "%s-%s", w->settings.spool_dir, w->settings.name, job->run_id);
     _cleanup_process_result_ struct process_result result = PROCESS_RESULT_INIT(4096);
     const char *argv[] = {"cp", "-a", "-T", "--", job->dir, hidden, NULL};
     struct process_spec spec = PROCESS_SPEC_INIT;
@@ -268,20 +336,32 @@ static int rename_into_spool(const struct worker *w, const struct job *job, stru
 
 int folder_spool(const struct worker *w, const struct job *job, int exitcode, struct error *err)
 {
-    static const char *const private[] = {"leased", "arguments"};
+    _cleanup_free_ char *arguments = path_join(job->dir, "arguments");
     int r;
+
+    if (!arguments)
+        return error_oom(err);
+    // `leased` stays: without it the next start would take the copy for one of no account.
 
     if ((r = complete_output(job, exitcode, err)) < 0 ||
         (r = complete_log(job, exitcode, err)) < 0 ||
-        (r = folder_write_run(w, job, exitcode, err)) < 0)
+        (r = folder_write_run(w, job, exitcode, err)) < 0 ||
+        (r = file_remove(arguments, NULL, err)) < 0)
         return r;
-    for (size_t i = 0; i < ARRAY_SIZE(private); i++) {
-        _cleanup_free_ char *path = path_join(job->dir, private[i]);
-
-        if (!path || (r = file_remove(path, NULL, err)) < 0)
-            return path ? r : error_oom(err);
-    }
     if ((r = sync_tree(job->dir, err)) < 0)
         return r;
     return rename_into_spool(w, job, err);
+}
+
+int folder_discard(const struct worker *w, const char *run_id, struct error *err)
+{
+    _cleanup_free_ char *dir = path_join(w->settings.spool_dir, run_id);
+    _cleanup_free_ char *gone = str_format("%s/" GONE "%s", w->settings.spool_dir, run_id);
+
+    if (!dir || !gone)
+        return error_oom(err);
+    // A half-removed folder must not be taken for one that is complete.
+    if (rename(dir, gone) < 0)
+        return error_errno(err, -errno, "cannot rename %s", dir);
+    return dir_remove(gone, err);
 }

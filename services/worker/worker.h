@@ -144,9 +144,11 @@ uint64_t job_deadline(const struct worker *w);
 void job_give_back(struct worker *w);
 
 // ---- folder.c
-// work/NAME, and what is in it of an earlier life: run ids that were not acknowledged go to
-// `unacked`, the folders go.
+// Makes and locks work/NAME; run ids of an earlier life that were not acknowledged go to `unacked`.
 int folder_recover(struct worker *w, struct error *err);
+// Removes the work folders of the earlier life. Only after the lease queue was gone through: until
+// then they tell which copies count.
+int folder_clear(const struct worker *w, struct error *err);
 // Makes the job's folder with the request in it.
 int folder_make(const struct worker *w, struct job *job, struct error *err);
 // From now on the copy counts, not the original.
@@ -158,6 +160,8 @@ int folder_write(const char *dir, const char *name, const void *content, size_t 
 int folder_reset_output(const struct job *job, struct error *err);
 // Completes the folder and renames it into the spool.
 int folder_spool(const struct worker *w, const struct job *job, int exitcode, struct error *err);
+// Removes a spool folder that is done with.
+int folder_discard(const struct worker *w, const char *run_id, struct error *err);
 // run.json of the job.
 int folder_write_run(const struct worker *w, const struct job *job, int exitcode,
                      struct error *err);

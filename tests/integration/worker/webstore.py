@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The built-in store, which autopkgtest-web serves, for tests of the real upload."""
+from __future__ import annotations
+
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+
+from bed import BUILD, ROOT, Bed, wait_for
+
+
+class WebStore:
+    def __init__(self, bed: Bed) -> None:
+        self.bed = bed
+        self.process: subprocess.Popen[bytes] | None = None
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/swift/v1"
+        self.dir = bed.dir / "store"
+        self.dir.mkdir()
+        conf = bed.dir / "conf"
+        login = "SWIFT_USERNAME=autopkgtest\nSWIFT_PASSWORD=sesame\n"
+        (conf / "store.cred").write_text(login)
+        (conf / "swift.cred").write_text(f"SWIFT_AUTH_URL=http://127.0.0.1:{self.port}/auth/v1.0\n{login}")
+        (conf / "web.conf").write_text("\n".join([
+            "[web]", "hostname = localhost", f"port = {self.port}", "releases = noble", "architectures = amd64",
+            "authorization = open", f"database = {bed.dir}/results.db", f"store-dir = {self.dir}",
+            f"store-credentials = {conf}/store.cred", f"store-url = {self.url}",
+            f"templates-dir = {ROOT}/templates", f"static-dir = {ROOT}/static", ""]))
+
+    def start(self) -> None:
+        with open(self.bed.dir / "web.log", "ab") as log:
+            self.process = subprocess.Popen([BUILD / "bin/autopkgtest-web"], env=self.bed.env, stdout=log, stderr=log)
+        wait_for("the store", self.answers)
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body, asked without any credentials."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/{path}", timeout=5) as answer:
+                return answer.status, dict(answer.headers), answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, dict(error.headers), error.read()
+
+
+def use_real_upload(bed: Bed, **settings: object) -> WebStore:
+    bed.configure(upload=BUILD / "bin/autopkgtest-upload", **settings)
+    return WebStore(bed)
+
+
