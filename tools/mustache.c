@@ -24,7 +24,8 @@ static const char usage[] =
     "                 error\n"
     "  -h, --help     this text\n"
     "\n"
-    "Exit status: 0 done, 64 wrong use, 65 template or data are wrong, 66 an input cannot be read,\n"
+    "Exit status: 0 done, 64 wrong use, 65 template or data are wrong, 66 an input cannot be "
+    "read,\n"
     "71 no memory, 74 the output cannot be written.\n";
 
 struct arguments {

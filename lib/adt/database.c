@@ -124,7 +124,7 @@ int database_open(const char *path, struct database **ret, struct error *err)
     struct database *db = NULL;
     int r = open_handle(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, err);
 
-    if (r < 0)
+    if (!db)
         return r;
     // WAL: readers never wait for the writer; FULL: a committed result outlives a power cut.
     r = execute(db,

@@ -318,14 +318,13 @@ static int put_chart(json_t *data, const json_t *rows)
         row = json_array_get(rows, i);
         duration = json_integer_value(json_object_get(row, "duration"));
         height = 4 + duration * 56 / longest;
-        if (json_array_append_new(bars,
-                                  json_pack("{s:I, s:I, s:I, s:O, s:O, s:O, s:O}", "x",
-                                            (json_int_t)((n - 1 - i) * 12), "y",
-                                            (json_int_t)(62 - height), "height", (json_int_t)height,
-                                            "verdict", json_object_get(row, "verdict"), "date",
-                                            json_object_get(row, "date"), "duration_text",
-                                            json_object_get(row, "duration_text"), "url",
-                                            json_object_get(row, "url"))) < 0)
+        if (json_array_append_new(
+                bars,
+                json_pack("{s:I, s:I, s:I, s:O, s:O, s:O, s:O}", "x", (json_int_t)(n - 1 - i) * 12,
+                          "y", (json_int_t)(62 - height), "height", (json_int_t)height, "verdict",
+                          json_object_get(row, "verdict"), "date", json_object_get(row, "date"),
+                          "duration_text", json_object_get(row, "duration_text"), "url",
+                          json_object_get(row, "url"))) < 0)
             return -ENOMEM;
     }
     if (json_put_int(data, "chart_width", (int64_t)(n * 12)) < 0)
