@@ -83,7 +83,7 @@ static int query(struct work *w, struct error *err)
     if (strv_add_list(&names, &w->wanted) < 0 || strv_add_list(&names, &w->unwanted) < 0)
         return error_oom(err);
     unit_states_release(&w->states);
-    return systemd_show(&names, &w->states, err);
+    return systemd_show(w->a->root, &names, &w->states, err);
 }
 
 // What a running unit has to be told.
@@ -116,6 +116,8 @@ static int decide(struct work *w)
             break;
         if (strcmp(state->active, "deactivating") == 0)
             r = strv_add(&w->queue, unit); // starts again after its last test
+        else if (strcmp(unit, WORKER_TARGET) == 0 && strcmp(state->active, "active") != 0)
+            r = strv_add(&w->queue, unit); // would wait for workers that finish a test
         else if (strcmp(state->active, "inactive") == 0 || strcmp(state->active, "failed") == 0)
             r = strv_add(&w->start, unit);
         else

@@ -3,6 +3,7 @@
 #include "charm/lists.h"
 
 #include "base/buf.h"
+#include "charm/bus.h"
 #include "charm/command.h"
 
 #include <dirent.h>
@@ -69,29 +70,40 @@ static int parse_show(char *text, struct unit_states *states)
     return state_take(states, id, active, status);
 }
 
-int systemd_show(const struct strv *names, struct unit_states *ret, struct error *err)
+static int ask_systemctl(const struct strv *names, struct unit_states *states, struct error *err)
 {
     static const char *const head[] = {"systemctl", "show", "--property=Id,ActiveState,StatusText",
                                        "--", NULL};
     _cleanup_strv_ struct strv argv = STRV_INIT;
     _cleanup_buf_ struct buf out = BUF_INIT(BUF_OWN_MAX);
-    _cleanup_unit_states_ struct unit_states states = {0};
     _cleanup_free_ char *text = NULL;
     int r;
 
+    if (strv_add_all(&argv, head) < 0 || strv_add_list(&argv, names) < 0)
+        return error_oom(err);
+    r = command_output((const char *const *)argv.items, 60, &out, err);
+    if (r < 0)
+        return r;
+    text = buf_take(&out);
+    return text && parse_show(text, states) >= 0 ? 0 : error_oom(err);
+}
+
+int systemd_show(const char *root, const struct strv *names, struct unit_states *ret,
+                 struct error *err)
+{
+    _cleanup_free_ char *socket = str_format("%s/run/systemd/private", root);
+    _cleanup_unit_states_ struct unit_states states = {0};
+    int r = 0;
+
+    if (!socket)
+        return error_oom(err);
     for (size_t i = 0; i < names->len; i++)
         if (state_add(&states, names->items[i]) < 0)
             return error_oom(err);
-    if (names->len > 0) {
-        if (strv_add_all(&argv, head) < 0 || strv_add_list(&argv, names) < 0)
-            return error_oom(err);
-        r = command_output((const char *const *)argv.items, 60, &out, err);
-        if (r < 0)
-            return r;
-        text = buf_take(&out);
-        if (!text || parse_show(text, &states) < 0)
-            return error_oom(err);
-    }
+    if (names->len > 0 && bus_show(socket, &states) < 0)
+        r = ask_systemctl(names, &states, err);
+    if (r < 0)
+        return r;
     *ret = states;
     states = (struct unit_states){0};
     return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// systemd's units by systemctl: one call for the state of all, one for each verb.
+// systemd's units: one question for the state of all, one systemctl for each verb.
 #pragma once
 
 #include "base/strv.h"
@@ -18,7 +18,9 @@ struct unit_states {
 };
 
 // One entry for each name, in that order; systemd answers "inactive" for units it does not know.
-int systemd_show(const struct strv *names, struct unit_states *ret, struct error *err);
+// Asks over ROOT/run/systemd/private, or where that fails by systemctl.
+int systemd_show(const char *root, const struct strv *names, struct unit_states *ret,
+                 struct error *err);
 // NULL when it was not asked for.
 const struct unit_state *unit_states_find(const struct unit_states *states, const char *name);
 void unit_states_release(struct unit_states *states);

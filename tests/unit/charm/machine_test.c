@@ -208,7 +208,7 @@ TEST(units_are_found_by_name_whatever_the_order)
     rig_script(&rig, "systemctl",
                "#!/bin/sh\nprintf 'Id=b.service\\nActiveState=active\\nStatusText=a = b\\n\\n"
                "ActiveState=active\\nId=other\\n'\n");
-    ASSERT_OK(systemd_show(&names, &states, &err), &err);
+    ASSERT_OK(systemd_show(rig.root, &names, &states, &err), &err);
     ck_assert_uint_eq(states.len, 2);
     ck_assert_str_eq(unit_states_find(&states, "a.service")->active, "inactive");
     ck_assert_str_eq(unit_states_find(&states, "b.service")->active, "active");
@@ -226,7 +226,7 @@ TEST(systemctl_is_not_called_for_nothing)
 
     ASSERT_OK(systemd_run("start", false, &none, &err), &err);
     ASSERT_OK(systemd_kill("TERM", &none, &err), &err);
-    ASSERT_OK(systemd_show(&none, &states, &err), &err);
+    ASSERT_OK(systemd_show(rig.root, &none, &states, &err), &err);
     calls = rig_calls(&rig);
     ck_assert_str_eq(calls, "");
 }
