@@ -94,6 +94,16 @@ static bool is_null(const struct command_context *c)
     return str_equal(c->backend, "null");
 }
 
+// A line break in credentials would be a further argument in the argument file.
+static int check_ppas(const struct request *request, struct error *err)
+{
+    STRV_FOREACH (ppa, &request->ppas)
+        for (const char *c = ppa; *c; c++)
+            if (iscntrl((unsigned char)*c))
+                return error_set(err, -EINVAL, "ppas: a PPA contains a control character");
+    return 0;
+}
+
 // user:token@… of a PPA is for autopkgtest only.
 static int add_ppas(const struct command_context *c, struct strv *argv, struct strv *secrets)
 {
@@ -264,6 +274,9 @@ int command_build(const struct command_context *context, struct strv *ret_argv,
     // An option must not come out of a name.
     if (!isalnum((unsigned char)context->request->package[0]))
         return error_set(err, -EINVAL, "package: a name begins with a letter or a digit");
+    r = check_ppas(context->request, err);
+    if (r < 0)
+        return r;
     if (add_testbed_options(context, ret_argv, ret_secrets) < 0)
         return error_oom(err);
     r = add_test(context, ret_argv, err);

@@ -240,6 +240,8 @@ TEST(an_argument_that_is_only_an_empty_variable_is_left_out)
 
 TEST(what_autopkgtest_cannot_do_is_refused)
 {
+    expect_refused("gzip\n{\"ppas\": [\"a:b\\n--shell@alice/one\"]}",
+                   "ppas: a PPA contains a control character");
     expect_refused("gzip\n{\"test-bzr\": \"lp:gzip\"}",
                    "test-bzr: this worker fetches no Bazaar branches: use test-git");
     expect_refused("gzip\n{\"test-git\": \"--shell-fail\"}",
