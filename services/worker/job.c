@@ -375,6 +375,17 @@ void job_give_back(struct worker *w)
     }
 }
 
+// SIGTERM may have come in a state that could not heed it.
+static void heed_stop(struct worker *w)
+{
+    enum life state = w->job.state;
+
+    if (w->stop_requests > 0 && state == LIFE_WAITING)
+        job_give_back(w);
+    else if (w->stop_requests > 1 && (state == LIFE_RUNNING || state == LIFE_CHECKING))
+        job_give_back(w);
+}
+
 int job_advance(struct worker *w, struct error *err)
 {
     struct job *job = &w->job;
@@ -385,6 +396,7 @@ int job_advance(struct worker *w, struct error *err)
         (void)process_signal(&job->process, SIGKILL, true);
         job->kill_at_us = 0;
     }
+    heed_stop(w);
     if (job->state == LIFE_WAITING && now >= job->retry_at_us) {
         if (folder_reset_output(job, &failed) < 0)
             log_warning("%s", error_message(&failed));

@@ -107,14 +107,10 @@ static void on_terminate(struct worker *w)
 {
     w->stop_requests++;
     (void)sd_notify(0, "STOPPING=1");
-    if (w->stop_requests == 1) {
+    if (w->stop_requests > 1)
+        log_info("stopping now%s", job_is_idle(&w->job) ? "" : ": the request goes back");
+    else
         log_info("stopping%s", job_is_idle(&w->job) ? "" : " when the test has ended");
-        if (w->job.state == LIFE_WAITING)
-            job_give_back(w);
-        return;
-    }
-    log_info("stopping now: the request goes back");
-    job_give_back(w);
 }
 
 static void read_signals(struct worker *w)

@@ -329,6 +329,20 @@ def test_a_second_sigterm_gives_the_request_back(bed: Bed) -> None:
     bed.no_more_completions()
 
 
+def test_a_testbed_failure_while_stopping_gives_the_request_back(bed: Bed) -> None:
+    bed.configure(retry_delay=3600)
+    bed.behave(HOLD + "exit_code=16\n")
+    worker = bed.ready_worker()
+    uuid = bed.request()
+    bed.wait_runs(1)
+    worker.signal(signal.SIGTERM)
+    time.sleep(0.2)
+    go(bed)
+    assert worker.wait() == 0
+    assert uuid in bed.peek("debci-noble-amd64")[0]
+    assert bed.leases() == []
+
+
 def test_sighup_reads_the_settings_again_after_the_test(bed: Bed) -> None:
     bed.behave(HOLD)
     worker = bed.ready_worker()
