@@ -118,7 +118,7 @@ int status_add_services(struct status *status, const struct plan *plan,
         offline += state && str_starts_with(state->text, "no broker");
         r = add_trouble(status, states, unit, plan->workers.items[i]);
     }
-    if (r >= 0 && offline > 0)
+    if (r >= 0 && offline > 0 && !states->unsettled)
         r = status_add(status, STATUS_WAITING,
                        "waiting for rabbitmq: %zu of %zu workers cannot "
                        "reach it",

@@ -15,6 +15,7 @@ struct unit_state {
 struct unit_states {
     struct unit_state *items;
     size_t len;
+    bool unsettled; // services were just told something: what they say is about to change
 };
 
 // One entry for each name, in that order; systemd answers "inactive" for units it does not know.
