@@ -104,6 +104,8 @@ const char *error_message(const struct error *err)
 
 void error_clear(struct error *err)
 {
+    if (!err)
+        return;
     if (err->message != out_of_memory)
         free(err->message);
     err->message = NULL;

@@ -42,7 +42,7 @@ int error_oom(struct error *err);
 // The message, or "unknown error" when there is none. Owned by `err`.
 const char *error_message(const struct error *err);
 
-// Drops the message; the struct can be used again.
+// Drops the message; the struct can be used again. NULL: nothing to do.
 void error_clear(struct error *err);
 
 #define _cleanup_error_ _cleanup_(error_clear)

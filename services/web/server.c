@@ -230,6 +230,9 @@ void exchange_resume(struct exchange *x)
         return;
     x->state = EXCHANGE_HANDLING;
     MHD_resume_connection(x->connection);
+    // Some versions do not make their epoll descriptor readable by this.
+    (void)sd_event_source_set_time(x->web->http_timer, 0);
+    (void)sd_event_source_set_enabled(x->web->http_timer, SD_EVENT_ONESHOT);
 }
 
 // ---- the loop
@@ -324,7 +327,7 @@ static int watch_signals(struct server *s)
     return r;
 }
 
-static void on_library_message(void *cls _unused_, const char *format, va_list args)
+_printf_(2, 0) static void on_library_message(void *cls _unused_, const char *format, va_list args)
 {
     _cleanup_error_ struct error message = ERROR_INIT;
 
@@ -355,6 +358,7 @@ static int start_daemon(struct server *s, struct error *err)
     r = sd_event_add_io(s->web->event, &s->io, info->epoll_fd, EPOLLIN, on_io, s);
     if (r >= 0)
         r = sd_event_add_time(s->web->event, &s->timer, CLOCK_MONOTONIC, 0, 1, on_timer, s);
+    s->web->http_timer = s->timer; // borrowed
     return r < 0 ? error_errno(err, r, "cannot watch the socket") : 0;
 }
 

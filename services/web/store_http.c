@@ -101,7 +101,7 @@ static int add_separator(struct listing *l)
 
 static int add_json(struct listing *l, json_t *item)
 {
-    _cleanup_json_ json_t *owned = item;
+    _cleanup_json_ _unused_ json_t *owned = item;
     int r = item ? add_separator(l) : -ENOMEM;
 
     return r < 0 ? r : json_write(item, &l->text);

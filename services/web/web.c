@@ -92,6 +92,7 @@ int web_load(struct web *web, struct error *err)
     }
     fresh.broker = TAKE_PTR(web->broker);
     fresh.event = TAKE_PTR(web->event);
+    fresh.http_timer = TAKE_PTR(web->http_timer);
     web->config_dir = NULL;
     web_release(web);
     *web = fresh;

@@ -25,6 +25,7 @@ struct web {
     char *static_version;              // changes when a static file does: part of their addresses
     struct broker *broker;
     sd_event *event;
+    sd_event_source *http_timer; // of server.c: makes libmicrohttpd run
 
     // The database: opened when first asked for, again when the file was replaced.
     struct database *db;

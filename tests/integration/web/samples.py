@@ -41,7 +41,7 @@ SUMMARY = "simple-gzip          PASS\nupstream             FAIL non-zero exit st
 def message(package: str, release: str, arch: str, run: str, code: int, **more: str) -> dict[str, object]:
     prefix = package[:4] if package.startswith("lib") else package[:1]
     return {"architecture": arch, "container": f"autopkgtest-{release}", "duration": 40 + 7 * (code + len(package)),
-            "exitcode": code, "package": package, "testpkg_version": f"{package} 1.12-1ubuntu{code + 1}",
+            "exitcode": code, "package": package, "testpkg_version": f"1.12-1ubuntu{code + 1}",
             "release": release, "requester": more.get("requester", ""),
             "swift_dir": f"{release}/{arch}/{prefix}/{package}/{run}",
             "triggers": more.get("triggers", "glibc/2.39-0ubuntu8"), "env": more.get("env", "")}

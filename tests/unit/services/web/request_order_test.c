@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "test.h"
+
+#include "web/request_order.h"
+#include "web/requester.h"
+#include "web/running.h"
+
+static int read_query(const char *query, struct request_order *ret, struct error *err)
+{
+    struct strv releases = STRV_INIT, archs = STRV_INIT;
+    const struct request_limits limits = {&releases, &archs};
+    _cleanup_params_ struct params params = {0};
+    int r;
+
+    ck_assert_int_eq(strv_split(&releases, "noble jammy", " "), 0);
+    ck_assert_int_eq(strv_split(&archs, "amd64 arm64", " "), 0);
+    r = params_parse(&params, query, strlen(query), err);
+    if (r == 0)
+        r = request_order_read(&params, &limits, ret, err);
+    strv_release(&releases);
+    strv_release(&archs);
+    return r;
+}
+
+TEST(a_whole_order_is_read)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_(request_order_release) struct request_order o = {.request = REQUEST_INIT};
+
+    ASSERT_OK(read_query("release=noble&arch=amd64&arch=arm64&arch=amd64&package=g%2B%2B-13"
+                         "&trigger=gcc-13/1:2~3&trigger=b2/1&env=AB=c;D_1=&all-proposed=1"
+                         "&testname=unit&ppa=",
+                         &o, &err),
+              &err);
+    ck_assert_str_eq(o.release, "noble");
+    ck_assert_uint_eq(o.archs.len, 2);
+    ck_assert_str_eq(o.request.package, "g++-13");
+    ck_assert_uint_eq(o.request.triggers.len, 2);
+    ck_assert_uint_eq(o.request.env.len, 2);
+    ck_assert(o.request.all_proposed);
+    ck_assert_int_eq(o.context, CONTEXT_NORMAL);
+}
+
+TEST(ppas_go_to_their_queue)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_(request_order_release) struct request_order o = {.request = REQUEST_INIT};
+
+    ASSERT_OK(read_query("release=noble&arch=amd64&package=gzip&ppa=me/my-ppa"
+                         "&build-git=https://example.com/x.git%23main",
+                         &o, &err),
+              &err);
+    ck_assert_int_eq(o.context, CONTEXT_PPA);
+}
+
+TEST(what_is_wrong_is_named)
+{
+    static const struct {
+        const char *more;
+        int r;
+        const char *message;
+    } cases[] = {
+        {"", -EINVAL, "trigger: missing, the request needs a trigger or a ppa"},
+        {"&trigger=x/1", -EINVAL, "trigger: expected SOURCE/VERSION, got \"x/1\""},
+        {"&trigger=xy/1 2", -EINVAL, "trigger: expected SOURCE/VERSION, got \"xy/1 2\""},
+        {"&trigger=xy/", -EINVAL, "trigger: expected SOURCE/VERSION, got \"xy/\""},
+        {"&trigger=xy/1&env=1A=x", -EINVAL, "env: expected VARIABLE=value, got \"1A=x\""},
+        {"&trigger=xy/1&env=AB=$x", -EINVAL, "env: expected VARIABLE=value, got \"AB=$x\""},
+        {"&trigger=xy/1&all-proposed=2", -EINVAL, "all-proposed: expected 1, got \"2\""},
+        {"&trigger=xy/1&foo=2", -EINVAL, "foo: there is no such parameter"},
+        {"&trigger=xy/1&release=jammy", -EINVAL, "release: given more than once"},
+        {"&trigger=xy/1&arch=vax", -ENOENT, "arch: vax is not tested here"},
+        {"&trigger=xy/1&test-git=ftp://x/y", -EINVAL,
+         "test-git: expected http(s)://HOST/PATH[#BRANCH], got \"ftp://x/y\""},
+        {"&trigger=xy/1&test-git=https://x/y", -EINVAL,
+         "ppa: missing, requests from git need one to keep their results apart"},
+        {"&ppa=user:secret", -EINVAL, "ppa: expected USER/NAME"},
+        {"&trigger=migration-reference/0&trigger=xy/1", -EINVAL,
+         "trigger: migration-reference/0 stands alone, without other triggers, all-proposed and "
+         "ppa"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_error_ struct error err = ERROR_INIT;
+        _cleanup_free_ char *query =
+            str_format("release=noble&arch=amd64&package=gzip%s", cases[i].more);
+        struct request_order o;
+
+        ASSERT_FAILS(read_query(query, &o, &err), cases[i].r, &err, cases[i].message);
+    }
+}
+
+TEST(api_keys_match_user_and_key)
+{
+    _cleanup_json_ json_t *keys =
+        json_pack("{s:s, s:s, s:i, s:s}", "a", "k1", "b", "k:2", "c", 3, "d", "");
+    static const char *const bad[] = {"a:k2", "a:k:2", "b:k1", "a", "", "a:", "d:", "c:3", ":k1"};
+    _cleanup_free_ char *user = NULL;
+
+    ck_assert(api_key_valid(keys, "b:k:2", &user));
+    ck_assert_str_eq(user, "b");
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        char *none = NULL;
+
+        ck_assert_msg(!api_key_valid(keys, bad[i], &none), "%s", bad[i]);
+    }
+}
+
+static void tell(struct running *running, const char *text, uint64_t now)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct test_status status = {0};
+
+    ASSERT_OK(test_status_parse(text, strlen(text), &status, &err), &err);
+    ck_assert_int_eq(running_update(running, &status, now), 0);
+    test_status_release(&status);
+}
+
+TEST(running_tests_come_and_go)
+{
+    struct running *running = NULL;
+    _cleanup_json_ json_t *all = NULL;
+
+    ck_assert_int_eq(running_new(&running), 0);
+    tell(running,
+         "{\"release\":\"noble\",\"architecture\":\"amd64\",\"package\":\"gzip\",\"running\":true,"
+         "\"params\":{\"triggers\":[\"b/1\",\"c/2\"],\"env\":[]},\"duration\":3,\"logtail\":\"x\"}",
+         0);
+    tell(running,
+         "{\"release\":\"noble\",\"architecture\":\"amd64\",\"package\":\"apt\",\"running\":true,"
+         "\"params\":{},\"duration\":3,\"logtail\":\"\"}",
+         RUNNING_FORGET_US);
+    ck_assert_uint_eq(running_count(running), 2);
+    all = running_json(running);
+    ck_assert_ptr_nonnull(
+        json_object_get(json_object_get(all, "gzip"), "env_[];triggers_['b/1', 'c/2'];"));
+    running_expire(running, RUNNING_FORGET_US + 1);
+    ck_assert_uint_eq(running_count(running), 1);
+    tell(running,
+         "{\"release\":\"noble\",\"architecture\":\"amd64\",\"package\":\"apt\",\"running\":false,"
+         "\"params\":{},\"duration\":3,\"logtail\":\"\"}",
+         RUNNING_FORGET_US);
+    ck_assert_uint_eq(running_count(running), 0);
+    running_free(running);
+}
