@@ -380,9 +380,8 @@ static void heed_stop(struct worker *w)
 {
     enum life state = w->job.state;
 
-    if (w->stop_requests > 0 && state == LIFE_WAITING)
-        job_give_back(w);
-    else if (w->stop_requests > 1 && (state == LIFE_RUNNING || state == LIFE_CHECKING))
+    if ((w->stop_requests > 0 && state == LIFE_WAITING) ||
+        (w->stop_requests > 1 && (state == LIFE_RUNNING || state == LIFE_CHECKING)))
         job_give_back(w);
 }
 
