@@ -74,7 +74,7 @@ static int written(struct render *r, const struct scope *s, const struct node *n
 
 static const char *string_at(const struct scope *s, uint32_t offset)
 {
-    return s->t->strings.data + offset;
+    return buf_str(&s->t->strings) + offset;
 }
 
 // ---------------------------------------------------------------- names
