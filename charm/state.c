@@ -107,12 +107,13 @@ int state_add_words(struct state *state, const char *key, const struct strv *wor
 int state_save(struct state *state, struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(STATE_MAX);
-    _cleanup_free_ char *dir = strdup(state->path);
+    _cleanup_free_ char *dir = NULL;
     struct file_attributes attributes = FILE_ATTRIBUTES(0600);
     int r;
 
     if (!state->changed)
         return 0;
+    dir = strdup(state->path);
     if (!dir || json_write(state->data, &text) < 0 || buf_add_char(&text, '\n') < 0)
         return error_oom(err);
     *strrchr(dir, '/') = '\0';
