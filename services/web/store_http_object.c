@@ -178,6 +178,7 @@ int store_put_end(struct exchange *x, struct error *err)
     if (!with.content_type)
         with.content_type = strdup("application/octet-stream");
     r = store_upload_commit(x->userdata, &with, etag, &done, err);
+    store_upload_free(TAKE_PTR(x->userdata)); // what was refused is gone before the answer
     if (r == -EBADMSG)
         x->status = 422;
     if (r == -EEXIST)
