@@ -10,6 +10,7 @@
 #include "charm/status.h"
 #include "data/json.h"
 
+#include <inttypes.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -298,18 +299,42 @@ static int tell_version(struct run *run, struct error *err)
 
 // ---- hooks
 
-// What this hook makes stale of what the unit remembers.
+// Tells one content of the charm from another, for comparison only: FNV-1a over the list of
+// checksums that was packed with it. "" when there is no such list.
+static char *charm_fingerprint(const struct run *run)
+{
+    _cleanup_free_ char *path = path_join(run->model.charm_dir, "manifest.sha256");
+    _cleanup_buf_ struct buf list = BUF_INIT(1024 * 1024);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    if (!path)
+        return NULL;
+    if (file_read(path, &list, NULL) < 0)
+        return strdup("");
+    for (size_t i = 0; i < list.len; i++)
+        hash = (hash ^ (unsigned char)list.data[i]) * UINT64_C(0x100000001b3);
+    return str_format("%016" PRIx64, hash);
+}
+
+// What a new charm makes stale of what the unit remembers: programs, templates and pages.
 static int forget(struct run *run, struct error *err)
 {
     static const char *const services[] = {"systemd", "workers", "web", "indexer"};
     const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
-    enum hook hook = run->model.hook;
+    _cleanup_free_ char *fingerprint = NULL;
     int r = 0;
 
-    // Programs, templates and pages are new.
-    for (size_t i = 0; hook == HOOK_UPGRADE_CHARM && i < ARRAY_SIZE(services) && r >= 0; i++)
+    if (run->model.hook != HOOK_UPGRADE_CHARM && run->model.hook != HOOK_INSTALL)
+        return 0;
+    fingerprint = charm_fingerprint(run);
+    if (!fingerprint)
+        return error_oom(err);
+    if (*fingerprint && state_is(&run->state, "charm-files", fingerprint))
+        return 0;
+    for (size_t i = 0; run->model.hook == HOOK_UPGRADE_CHARM && i < ARRAY_SIZE(services) && r >= 0;
+         i++)
         r = apply_remember(&a, services[i], err);
-    return r;
+    return r < 0 ? r : state_set(&run->state, "charm-files", fingerprint, err);
 }
 
 // The folder of running tests goes away: they cannot go on.

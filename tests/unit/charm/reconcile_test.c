@@ -287,6 +287,24 @@ TEST(an_upgrade_tells_all_services_and_publishes_again)
     rig_assert_called(calls, "open-port 80/tcp");
 }
 
+TEST(an_upgrade_to_the_same_files_disturbs_nobody)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    struct file_attributes attributes = FILE_ATTRIBUTES(0644);
+    _cleanup_free_ char *list = path_join(rig.charm, "manifest.sha256");
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *same = NULL, *other = NULL;
+
+    (void)first;
+    ck_assert_int_eq(file_replace(list, "one", 3, &attributes, NULL, NULL), 0);
+    free(calls_of(&rig, HOOK_UPGRADE_CHARM));
+    same = calls_of(&rig, HOOK_UPGRADE_CHARM);
+    rig_assert_not_called(same, "systemctl restart");
+    rig_assert_not_called(same, "systemctl reload");
+    ck_assert_int_eq(file_replace(list, "two", 3, &attributes, NULL, NULL), 0);
+    other = calls_of(&rig, HOOK_UPGRADE_CHARM);
+    rig_assert_called(other, "systemctl reload --no-block -- " WORKER_1 " " WORKER_2);
+}
+
 TEST(a_hook_that_is_killed_is_made_up_for)
 {
     _cleanup_rig_ struct rig rig = unit_new();
