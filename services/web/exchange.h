@@ -40,8 +40,9 @@ struct exchange {
     struct params query;     // decoded
     struct params values;    // what the route's pattern has caught
     const struct route *route;
-    struct buf body; // when route->body_max allows one
-    bool wants_json; // ?format=json, or Accept
+    uint64_t received; // bytes of body so far
+    struct buf body;   // when route->body_max allows one
+    bool wants_json;   // ?format=json, or Accept
 
     json_t *data; // ROUTE_PAGE: what the page shows
     unsigned status;

@@ -153,10 +153,30 @@ static enum MHD_Result begin_exchange(struct exchange *x, const char *method)
     return MHD_YES;
 }
 
+// libmicrohttpd polls edge-triggered and takes a short read for the end of what is there; an end of
+// the connection that came together with the last bytes would be seen only at the time-out. Ending
+// our side as well makes it look again. Not once the body is complete: then the client may have
+// ended its side in good order and waits for the answer.
+static void notice_broken_body(struct exchange *x)
+{
+    uint64_t length = exchange_content_length(x);
+    const union MHD_ConnectionInfo *info;
+    char byte;
+
+    if (length == UINT64_MAX || x->received >= length)
+        return;
+    info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        (void)shutdown(info->connect_fd, SHUT_RDWR);
+}
+
 static void receive_bytes(struct exchange *x, const char *bytes, size_t len)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     int r;
+
+    x->received += len;
+    notice_broken_body(x);
 
     if (x->state != EXCHANGE_RECEIVING)
         return;
