@@ -4,7 +4,7 @@
 export BUILD
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help deps unit coverage integration machine browser tools-test fuzz fuzz-programs bench check demo \
+.PHONY: help deps fresh unit coverage integration machine browser tools-test fuzz fuzz-programs bench check demo \
 	demo-down clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' make/targets.mk make/install.mk make/lint.mk
@@ -44,6 +44,9 @@ check: ## install what is needed (not with NO_DEPS=1), build, run every layer of
 	$(if $(filter 1,$(NO_DEPS)),,+$(Q)$(MAKE) --no-print-directory deps)
 	+$(Q)$(MAKE) --no-print-directory all
 	+$(Q)tests/run-check $(CHECKS)
+
+fresh: ## prove make/packages.txt: deps, build and unit tests in a new machine with only git and make (root)
+	$(Q)tests/fresh
 
 # ---------------------------------------------------------------- fuzzing
 FUZZ_SECONDS ?= 60
