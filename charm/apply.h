@@ -29,6 +29,9 @@ int apply_data_dir(const struct apply *a, const char *data_dir, struct error *er
 int apply_services(const struct apply *a, const struct plan *plan, struct unit_states *ret,
                    struct error *err);
 
+// Under which key of the state it stands what has to be done because of a change.
+#define APPLY_PENDING "pending"
+
 // Remembers that services have to read everything anew ("workers", "web", "indexer", …).
 int apply_remember(const struct apply *a, const char *what, struct error *err);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/apply.h"
-#include "charm/lists.h"
 
 #include "base/file.h"
 #include "charm/accounts.h"
@@ -11,16 +10,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define LINK "/opt/autopkgtest-cloud"
-#define PENDING "pending"
-
 int apply_remember(const struct apply *a, const char *what, struct error *err)
 {
     _cleanup_strv_ struct strv words = STRV_INIT;
 
     if (strv_add(&words, what) < 0)
         return error_oom(err);
-    return state_add_words(a->state, PENDING, &words, err);
+    return state_add_words(a->state, APPLY_PENDING, &words, err);
 }
 
 // What memory says when all of `names` are there and nothing was installed or removed since.
@@ -140,18 +136,14 @@ static int remember_readers(const struct apply *a, const struct plan_file *file,
 static int write_file(const char *path, const struct plan_file *file,
                       const struct file_attributes *attributes, struct error *err)
 {
-    _cleanup_free_ char *dir = NULL;
     int r;
 
     if (file->absent)
         return file_remove(path, NULL, err);
-    dir = strndup(path, (size_t)(strrchr(path, '/') - path));
-    if (!dir)
-        return error_oom(err);
-    r = dir_make(dir, 0755, err);
-    if (r < 0)
-        return r;
-    return file_replace(path, buf_str(&file->content), file->content.len, attributes, NULL, err);
+    r = dir_make_parent(path, 0755, err);
+    return r < 0 ? r
+                 : file_replace(path, buf_str(&file->content), file->content.len, attributes, NULL,
+                                err);
 }
 
 // With `dry` only looks, and remembers whom to tell; else writes.
@@ -187,7 +179,7 @@ static int apply_apt(const struct apply *a, const struct plan *plan, struct erro
     int r;
 
     if ((r = pass(a, plan, true, true, err)) < 0 || (r = pass(a, plan, true, false, err)) < 0 ||
-        (r = state_words(a->state, PENDING, &pending, err)) < 0)
+        (r = state_words(a->state, APPLY_PENDING, &pending, err)) < 0)
         return r;
     return apply_packages(a, &plan->packages, strv_contains(&pending, "apt"), err);
 }
@@ -196,23 +188,17 @@ static int apply_apt(const struct apply *a, const struct plan *plan, struct erro
 static int apply_links(const struct apply *a, struct error *err)
 {
     static const char *const links[][2] = {
-        {LINK, NULL}, // to the charm's folder
-        {"/usr/local/bin/autopkgtest-cloud", LINK "/bin/autopkgtest-cloud"},
-        {"/usr/local/bin/run-autopkgtest", LINK "/bin/autopkgtest-cloud"},
+        {CHARM_LINK, NULL}, // to the charm's folder
+        {COMMAND_LINK, CHARM_LINK "/bin/autopkgtest-cloud"},
+        {OLD_COMMAND_LINK, CHARM_LINK "/bin/autopkgtest-cloud"},
     };
     int r = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(links) && r >= 0; i++) {
         const char *target = links[i][1] ? links[i][1] : a->model->charm_dir;
         _cleanup_free_ char *path = str_format("%s%s", a->root, links[i][0]);
-        _cleanup_free_ char *dir = NULL;
 
-        if (!path)
-            return error_oom(err);
-        dir = strndup(path, (size_t)(strrchr(path, '/') - path));
-        if (!dir)
-            return error_oom(err);
-        r = dir_make(dir, 0755, err);
+        r = path ? dir_make_parent(path, 0755, err) : error_oom(err);
         if (r >= 0)
             r = file_replace_link(path, target, NULL, err);
     }

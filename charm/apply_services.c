@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/apply.h"
-#include "charm/lists.h"
 
 #include "base/file.h"
 #include "charm/accounts.h"
 #include "charm/apt_sources.h"
 #include "charm/juju.h"
 
-#define PENDING "pending"
 // How long a hook waits for services to come up; they go on without it.
 #define START_WAIT_S 30
 // How long workers that were told twice get to hand their requests back.
@@ -62,8 +60,8 @@ static int add_unwanted(struct work *w, struct error *err)
     int r;
 
     if ((r = systemd_list_enabled(w->a->root, WORKER_TARGET, WORKER_PREFIX, &enabled, err)) < 0 ||
-        (r = systemd_list_enabled(w->a->root, "multi-user.target", "autopkgtest-worker.target",
-                                  &enabled, err)) < 0 ||
+        (r = systemd_list_enabled(w->a->root, "multi-user.target", WORKER_TARGET, &enabled, err)) <
+            0 ||
         (r = systemd_list_enabled(w->a->root, "multi-user.target", WEB_SERVICE, &enabled, err)) <
             0 ||
         (r = systemd_list_enabled(w->a->root, "multi-user.target", INDEXER_SERVICE, &enabled,
@@ -135,13 +133,12 @@ static int decide(struct work *w)
 
 // A service that does not start is told by the status, not by a failing hook: a retry of the hook
 // would not mend it, and systemd tries on by itself.
-static int tolerate(struct work *w, int r, struct error *err)
+static int tolerate(int r, struct error *err)
 {
     if (r != -EIO && r != -ETIMEDOUT)
         return r;
     r = juju_log("WARNING", error_message(err), NULL);
     error_clear(err);
-    (void)w;
     return r < 0 ? error_set(err, r, "cannot log") : 0;
 }
 
@@ -156,12 +153,11 @@ static int carry_out(struct work *w, struct error *err)
         (r = systemd_run("stop", true, &w->stop, err)) < 0 ||
         (r = systemd_run("enable", false, &w->enable, err)) < 0)
         return r;
-    if ((r = tolerate(w, systemd_run_timeout("restart", &w->restart, START_WAIT_S, err), err)) <
-            0 ||
-        (r = tolerate(w, systemd_run("restart", true, &w->restart_later, err), err)) < 0 ||
-        (r = tolerate(w, systemd_run("reload", true, &w->reload, err), err)) < 0 ||
-        (r = tolerate(w, systemd_run("start", true, &w->queue, err), err)) < 0 ||
-        (r = tolerate(w, systemd_run_timeout("start", &w->start, START_WAIT_S, err), err)) < 0)
+    if ((r = tolerate(systemd_run_timeout("restart", &w->restart, START_WAIT_S, err), err)) < 0 ||
+        (r = tolerate(systemd_run("restart", true, &w->restart_later, err), err)) < 0 ||
+        (r = tolerate(systemd_run("reload", true, &w->reload, err), err)) < 0 ||
+        (r = tolerate(systemd_run("start", true, &w->queue, err), err)) < 0 ||
+        (r = tolerate(systemd_run_timeout("start", &w->start, START_WAIT_S, err), err)) < 0)
         return r;
     return 0;
 }
@@ -182,7 +178,7 @@ int apply_services(const struct apply *a, const struct plan *plan, struct unit_s
     if (add_wanted(&w, plan) < 0)
         return error_oom(err);
     if ((r = add_unwanted(&w, err)) < 0 ||
-        (r = state_words(a->state, PENDING, &w.pending, err)) < 0)
+        (r = state_words(a->state, APPLY_PENDING, &w.pending, err)) < 0)
         return r;
     r = query(&w, err);
     if (r < 0)
@@ -191,7 +187,8 @@ int apply_services(const struct apply *a, const struct plan *plan, struct unit_s
         return error_oom(err);
     if (has_work(&w)) {
         if ((r = carry_out(&w, err)) < 0 ||
-            (r = state_set_value(a->state, PENDING, NULL, err)) < 0 || (r = query(&w, err)) < 0)
+            (r = state_set_value(a->state, APPLY_PENDING, NULL, err)) < 0 ||
+            (r = query(&w, err)) < 0)
             return r;
     }
     *ret = w.states;
@@ -279,9 +276,8 @@ static int remove_units(const struct apply *a, struct error *err)
 
 int apply_remove(const struct apply *a, struct error *err)
 {
-    static const char *const files[] = {APT_SOURCES_LIST, APT_SOURCES_DEB822,
-                                        "/usr/local/bin/autopkgtest-cloud",
-                                        "/usr/local/bin/run-autopkgtest", "/opt/autopkgtest-cloud"};
+    static const char *const files[] = {APT_SOURCES_LIST, APT_SOURCES_DEB822, COMMAND_LINK,
+                                        OLD_COMMAND_LINK, CHARM_LINK};
     static const char *const folders[] = {ETC_DIR, STATE_DIR, ACCOUNT_HOME, DATA_DIR "/autopkgtest",
                                           DATA_DIR "/work"};
     _cleanup_free_ char *home = NULL;

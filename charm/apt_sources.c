@@ -2,13 +2,8 @@
 #include "charm/apt_sources.h"
 
 #include "base/file.h"
-#include "base/strv.h"
-
-#include <dirent.h>
 
 #define FILE_MAX_BYTES ((size_t)1024 * 1024)
-
-DEFINE_CLEANUP(DIR *, closedir)
 
 // What follows `deb ` or `deb-src ` in a line, blanks evened out; NULL when it is another line. The
 // caller frees.
@@ -17,14 +12,13 @@ static char *entry_of(const char *line, const char *type)
     _cleanup_strv_ struct strv words = STRV_INIT;
     _cleanup_free_ char *text = strndup(line, strcspn(line, "#\n"));
 
+    struct strv rest; // borrowed from `words`
+
     if (!text || strv_split(&words, text, " \t\r") < 0 || words.len < 3 ||
         strcmp(words.items[0], type) != 0 || str_starts_with(words.items[1], "cdrom:"))
         return NULL;
-    {
-        const struct strv rest = {.items = words.items + 1, .len = words.len - 1};
-
-        return strv_join(&rest, " ");
-    }
+    rest = (struct strv){.items = words.items + 1, .len = words.len - 1};
+    return strv_join(&rest, " ");
 }
 
 static bool has_source_entry(const char *text, const char *entry)
@@ -129,8 +123,10 @@ static int add_file(const char *path, struct buf *list, struct buf *deb822, stru
     int r;
 
     r = file_read(path, &text, err);
-    if (r == -ENOENT)
+    if (r == -ENOENT) {
+        error_clear(err);
         return 0;
+    }
     if (r < 0)
         return r;
     r = str_ends_with(path, ".sources") ? apt_sources_from_deb822(buf_str(&text), deb822)
@@ -138,29 +134,33 @@ static int add_file(const char *path, struct buf *list, struct buf *deb822, stru
     return r < 0 ? error_oom(err) : 0;
 }
 
+// A file apt reads that is not one of ours.
+static bool is_foreign_list(const char *name)
+{
+    return (str_ends_with(name, ".list") || str_ends_with(name, ".sources")) &&
+           !str_starts_with(name, "autopkgtest-cloud.");
+}
+
 int apt_sources_make(const char *root, struct buf *ret_list, struct buf *ret_deb822,
                      struct error *err)
 {
     _cleanup_free_ char *main_list = str_format("%s/etc/apt/sources.list", root);
     _cleanup_free_ char *folder = str_format("%s/etc/apt/sources.list.d", root);
-    _cleanup_(closedirp) DIR *dir = folder ? opendir(folder) : NULL;
     _cleanup_strv_ struct strv names = STRV_INIT;
-    const struct dirent *entry;
     int r;
 
     if (!main_list || !folder)
         return error_oom(err);
-    while (dir && (entry = readdir(dir)))
-        if ((str_ends_with(entry->d_name, ".list") || str_ends_with(entry->d_name, ".sources")) &&
-            !str_starts_with(entry->d_name, "autopkgtest-cloud.") &&
-            strv_add(&names, entry->d_name) < 0)
-            return error_oom(err);
-    strv_sort(&names);
+    r = dir_list(folder, &names, err);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    error_clear(err);
     r = add_file(main_list, ret_list, ret_deb822, err);
-    for (size_t i = 0; r >= 0 && i < names.len; i++) {
-        _cleanup_free_ char *path = path_join(folder, names.items[i]);
+    for (size_t i = 0; r >= 0 && i < names.len; i++)
+        if (is_foreign_list(names.items[i])) {
+            _cleanup_free_ char *path = path_join(folder, names.items[i]);
 
-        r = path ? add_file(path, ret_list, ret_deb822, err) : error_oom(err);
-    }
+            r = path ? add_file(path, ret_list, ret_deb822, err) : error_oom(err);
+        }
     return r;
 }

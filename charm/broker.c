@@ -48,14 +48,6 @@ static const char *value(const json_t *data, const char *key)
     return text ? text : "";
 }
 
-static bool is_safe(const char *text, bool blanks)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f || (!blanks && *text == ' '))
-            return false;
-    return true;
-}
-
 static bool is_true(const char *text)
 {
     return *text && strcasecmp(text, "false") != 0 && strcmp(text, "0") != 0 &&
@@ -71,7 +63,7 @@ static int add_host(struct broker *broker, const char *unit, const json_t *data,
         host = value(data, "vip");
     else if (!*host)
         host = value(data, "private-address");
-    if (!*host || !is_safe(host, false))
+    if (!*host || str_has_control(host) || strchr(host, ' '))
         return error_set(err, -EPROTO, "unit %s has set no usable hostname", unit);
     if (cluster)
         strv_release(&broker->hosts);
@@ -117,7 +109,7 @@ int broker_collect(const json_t *units, struct broker *broker, struct error *err
         if (r < 0)
             return r;
         if (!broker->password) {
-            if (!is_safe(value(data, "password"), true))
+            if (str_has_control(value(data, "password")))
                 return error_set(err, -EPROTO, "unit %s has set no usable password",
                                  names.items[i]);
             broker->password = strdup(value(data, "password"));

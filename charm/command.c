@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/command.h"
 
+#include "base/clock.h"
 #include "base/process.h"
 
 #define OUTPUT_MAX ((size_t)16 * 1024 * 1024)
@@ -19,7 +20,7 @@ int command_output(const char *const *argv, unsigned timeout_s, struct buf *ret,
 {
     struct process_spec spec = PROCESS_SPEC_INIT;
     _cleanup_process_result_ struct process_result result = PROCESS_RESULT_INIT(OUTPUT_MAX);
-    uint64_t timeout_us = timeout_s ? timeout_s * UINT64_C(1000000) : UINT64_MAX;
+    uint64_t timeout_us = timeout_s ? timeout_s * USEC_PER_SEC : USEC_INFINITY;
     int r;
 
     spec.argv = argv;

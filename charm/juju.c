@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/juju.h"
 
+#include "base/clock.h"
 #include "base/process.h"
 #include "data/json.h"
 
 #define ANSWER_MAX ((size_t)20 * 1024 * 1024) // a relation's data may be 16 MiB
 // A tool answers when the controller does; past this the hook fails and is tried again.
-#define TOOL_TIMEOUT_US (10 * 60 * UINT64_C(1000000))
+#define TOOL_TIMEOUT_US (10 * 60 * USEC_PER_SEC)
 
 static int failure(const char *text, int status)
 {

@@ -159,8 +159,8 @@ static int join_place(const char *outer, int r, struct error *err)
     return error_set(err, r, "%s%s%s", outer, colon ? "." : ": ", message);
 }
 
-static int parse_counts(const struct counts *counts, const char *name, const char *text,
-                        struct settings *settings, struct error *err)
+static int parse_counts(const struct counts *counts, const char *text, struct settings *settings,
+                        struct error *err)
 {
     _cleanup_json_ json_t *root = NULL;
     const char *outer;
@@ -170,7 +170,6 @@ static int parse_counts(const struct counts *counts, const char *name, const cha
     r = yaml_parse(text, strlen(text), "YAML", &root, err);
     if (r < 0)
         return r;
-    (void)name;
     if (json_is_null(root))
         return 0;
     if (!json_is_object(root))
@@ -194,7 +193,8 @@ OPTION_PARSER(option_region_workers)
                                          .outer_ok = is_region,
                                          .inner_ok = is_arch};
 
-    return parse_counts(&counts, option->name, text, settings, err);
+    (void)option;
+    return parse_counts(&counts, text, settings, err);
 }
 
 OPTION_PARSER(option_remotes)
@@ -204,7 +204,8 @@ OPTION_PARSER(option_remotes)
                                          .outer_ok = is_arch,
                                          .inner_ok = is_address};
 
-    return parse_counts(&counts, option->name, text, settings, err);
+    (void)option;
+    return parse_counts(&counts, text, settings, err);
 }
 
 // The entry of an architecture, made when there is none, in ascending order.
@@ -257,7 +258,8 @@ OPTION_PARSER(option_local_workers)
     };
     int r;
 
-    r = parse_counts(&counts, option->name, text, settings, err);
+    (void)option;
+    r = parse_counts(&counts, text, settings, err);
     if (r < 0)
         return r;
     for (unsigned b = BACKEND_QEMU; b < BACKEND_COUNT; b++)

@@ -116,15 +116,6 @@ static int parse_number(const struct option *option, const json_t *value, struct
     return store_number(option, number, settings);
 }
 
-// Control characters would break out of the line of a settings file.
-static bool is_printable(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return false;
-    return true;
-}
-
 // *ret_default tells whether the value is the one the option has anyway.
 static int parse_text(const struct option *option, const json_t *value, struct settings *settings,
                       bool *ret_default, struct error *err)
@@ -138,7 +129,7 @@ static int parse_text(const struct option *option, const json_t *value, struct s
     *ret_default = str_equal(text, option->text);
     if (option->parse && (!*ret_default || !option->missing))
         return option->parse(option, text, settings, err);
-    if (!option->parse && !is_printable(text))
+    if (!option->parse && str_has_control(text)) // it would break out of a settings file's line
         return error_set(err, -EINVAL, "expected one line of text, got a control character in it");
     return option_store(option, text, settings, err);
 }

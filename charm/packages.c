@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/packages.h"
-#include "charm/lists.h"
 
-#include "base/buf.h"
 #include "base/file.h"
 #include "charm/command.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #define ATTEMPTS 3
 #define PAUSE_S 5
 #define APT_TIMEOUT_S 3600
-
-DEFINE_CLEANUP(DIR *, closedir)
 
 // Whether a list such as `libcurl4 (= 8.5.0), libfoo` has this name.
 static bool provides(const char *list, const char *name)
@@ -35,7 +30,7 @@ struct paragraph {
     bool installed;
 };
 
-static int paragraph_end(struct paragraph *p, const struct strv *wanted, bool *found)
+static void paragraph_end(struct paragraph *p, const struct strv *wanted, bool *found)
 {
     for (size_t i = 0; p->installed && p->package && i < wanted->len; i++)
         if (strcmp(p->package, wanted->items[i]) == 0 ||
@@ -44,7 +39,6 @@ static int paragraph_end(struct paragraph *p, const struct strv *wanted, bool *f
     free(p->package);
     free(p->provides);
     *p = (struct paragraph){0};
-    return 0;
 }
 
 static int paragraph_line(struct paragraph *p, const char *line)
@@ -75,9 +69,12 @@ static int scan(FILE *f, const struct strv *wanted, bool *found)
     while (r == 0 && (len = getline(&line, &size, f)) > 0) {
         if (line[len - 1] == '\n')
             line[len - 1] = '\0';
-        r = *line ? paragraph_line(&p, line) : paragraph_end(&p, wanted, found);
+        if (*line)
+            r = paragraph_line(&p, line);
+        else
+            paragraph_end(&p, wanted, found);
     }
-    (void)paragraph_end(&p, wanted, found);
+    paragraph_end(&p, wanted, found);
     return r;
 }
 
@@ -139,18 +136,17 @@ static char *system_name(const char *root)
 
 static int any_list(const char *charm_dir, char **ret, struct error *err)
 {
-    _cleanup_(closedirp) DIR *dir = opendir(charm_dir);
     _cleanup_strv_ struct strv names = STRV_INIT;
-    const struct dirent *entry;
+    int r = dir_list(charm_dir, &names, err);
 
-    while (dir && (entry = readdir(dir)))
-        if (str_starts_with(entry->d_name, "packages.") && strv_add(&names, entry->d_name) < 0)
-            return error_oom(err);
-    if (names.len == 0)
-        return error_set(err, -ENOENT, "the charm has no list of packages in %s", charm_dir);
-    strv_sort(&names);
-    *ret = path_join(charm_dir, names.items[0]);
-    return *ret ? 0 : error_oom(err);
+    if (r < 0)
+        return r;
+    STRV_FOREACH (name, &names)
+        if (str_starts_with(name, "packages.")) {
+            *ret = path_join(charm_dir, name);
+            return *ret ? 0 : error_oom(err);
+        }
+    return error_set(err, -ENOENT, "the charm has no list of packages in %s", charm_dir);
 }
 
 int packages_read_list(const char *root, const char *charm_dir, struct strv *ret, struct error *err)

@@ -8,6 +8,10 @@
 
 #define ETC_DIR "/etc/autopkgtest-cloud"
 #define DATA_DIR "/var/lib/autopkgtest-cloud"
+// The charm's folder by a name that does not change, and the commands in everybody's PATH.
+#define CHARM_LINK "/opt/autopkgtest-cloud"
+#define COMMAND_LINK "/usr/local/bin/autopkgtest-cloud"
+#define OLD_COMMAND_LINK "/usr/local/bin/run-autopkgtest" // the name britney calls
 #define UNIT_DIR "/etc/systemd/system"
 #define WORKER_TARGET "autopkgtest-worker.target"
 #define WORKER_PREFIX "autopkgtest-worker@"

@@ -168,14 +168,13 @@ static json_t *proxy_data(const struct model *model)
 static int add_people_copy(struct making *m, bool wanted)
 {
     static const char name[] = "ubuntu";
-    const struct plan_file *original = &m->plan->files[m->plan->files_len - 1];
     _cleanup_free_ char *home = NULL, *path = NULL;
-    size_t at = m->plan->files_len - 1;
+    size_t at = m->plan->files_len - 1; // of the original; adding a file may move all
+    const struct buf *original;
     struct plan_file *file;
     uid_t uid;
     gid_t gid;
 
-    (void)original;
     if (account_user(m->input->root, name, &uid, &home, NULL) < 0 ||
         account_group(m->input->root, name, &gid, NULL) < 0 || !home || home[0] != '/')
         return 0;
@@ -185,8 +184,8 @@ static int add_people_copy(struct making *m, bool wanted)
         return error_oom(m->err);
     file->user = file->group = name;
     file->absent = !wanted;
-    original = &m->plan->files[at];
-    if (wanted && buf_add(&file->content, buf_str(&original->content), original->content.len) < 0)
+    original = &m->plan->files[at].content;
+    if (wanted && buf_add(&file->content, buf_str(original), original->len) < 0)
         return error_oom(m->err);
     return 0;
 }

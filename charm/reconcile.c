@@ -2,6 +2,7 @@
 #include "charm/reconcile.h"
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/parse.h"
 #include "charm/juju.h"
 #include "charm/options.h"
@@ -299,21 +300,18 @@ static int tell_version(struct run *run, struct error *err)
 
 // ---- hooks
 
-// Tells one content of the charm from another, for comparison only: FNV-1a over the list of
-// checksums that was packed with it. "" when there is no such list.
+// Tells one content of the charm from another, by the list of checksums that was packed with it. ""
+// when there is no such list.
 static char *charm_fingerprint(const struct run *run)
 {
     _cleanup_free_ char *path = path_join(run->model.charm_dir, "manifest.sha256");
     _cleanup_buf_ struct buf list = BUF_INIT(1024 * 1024);
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
     if (!path)
         return NULL;
     if (file_read(path, &list, NULL) < 0)
         return strdup("");
-    for (size_t i = 0; i < list.len; i++)
-        hash = (hash ^ (unsigned char)list.data[i]) * UINT64_C(0x100000001b3);
-    return str_format("%016" PRIx64, hash);
+    return str_format("%016" PRIx64, hash_add(HASH_START, buf_str(&list), list.len));
 }
 
 // What a new charm makes stale of what the unit remembers: programs, templates and pages.
@@ -351,7 +349,7 @@ static int leave_storage(struct run *run, struct error *err)
 // Juju attaches storage before it runs install: then there is nothing yet to move.
 static bool is_before_install(const struct run *run)
 {
-    _cleanup_free_ char *link = str_format("%s/opt/autopkgtest-cloud", run->root);
+    _cleanup_free_ char *link = str_format("%s" CHARM_LINK, run->root);
     struct stat st;
 
     return run->model.hook == HOOK_STORAGE_ATTACHED && link && lstat(link, &st) < 0;

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/source.h"
 
-#include "base/buf.h"
 #include "base/file.h"
 #include "charm/command.h"
 
-#include <dirent.h>
-
 #define CLONE_TIMEOUT_S 1800
 #define PROGRAM "runner/autopkgtest"
-
-DEFINE_CLEANUP(DIR *, closedir)
 
 static int clone(const char *url, const char *branch, const char *dir, struct error *err)
 {
@@ -54,13 +49,13 @@ static int remove_others(const char *root, const char *keep, const char *keep_to
                          struct error *err)
 {
     _cleanup_free_ char *path = str_format("%s%s", root, SOURCE_DIR);
-    _cleanup_(closedirp) DIR *dir = path ? opendir(path) : NULL;
-    const struct dirent *entry;
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    int r = path ? dir_list(path, &names, err) : error_oom(err);
 
-    while (dir && (entry = readdir(dir))) {
-        const char *name = entry->d_name;
+    if (r < 0)
+        return r;
+    STRV_FOREACH (name, &names) {
         _cleanup_free_ char *old = NULL;
-        int r;
 
         if (name[0] == '.' || str_equal(name, keep) || str_equal(name, keep_too))
             continue;

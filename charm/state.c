@@ -107,17 +107,14 @@ int state_add_words(struct state *state, const char *key, const struct strv *wor
 int state_save(struct state *state, struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(STATE_MAX);
-    _cleanup_free_ char *dir = NULL;
     struct file_attributes attributes = FILE_ATTRIBUTES(0600);
     int r;
 
     if (!state->changed)
         return 0;
-    dir = strdup(state->path);
-    if (!dir || json_write(state->data, &text) < 0 || buf_add_char(&text, '\n') < 0)
+    if (json_write(state->data, &text) < 0 || buf_add_char(&text, '\n') < 0)
         return error_oom(err);
-    *strrchr(dir, '/') = '\0';
-    r = dir_make(dir, 0755, err);
+    r = dir_make_parent(state->path, 0755, err);
     if (r < 0)
         return r;
     r = file_replace(state->path, buf_str(&text), text.len, &attributes, NULL, err);

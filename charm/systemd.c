@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/systemd.h"
-#include "charm/lists.h"
 
-#include "base/buf.h"
+#include "base/file.h"
 #include "charm/bus.h"
 #include "charm/command.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-
-DEFINE_CLEANUP(DIR *, closedir)
 
 static int state_add(struct unit_states *states, const char *name)
 {
@@ -138,13 +134,17 @@ bool systemd_is_enabled(const char *root, const char *target, const char *unit)
 
 int systemd_list_folder(const char *path, const char *prefix, struct strv *ret, struct error *err)
 {
-    _cleanup_(closedirp) DIR *dir = opendir(path);
-    const struct dirent *entry;
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    int r = dir_list(path, &names, err);
 
-    if (!dir)
-        return errno == ENOENT ? 0 : error_errno(err, -errno, "cannot read %s", path);
-    while ((entry = readdir(dir)))
-        if (str_starts_with(entry->d_name, prefix) && strv_add(ret, entry->d_name) < 0)
+    if (r == -ENOENT) {
+        error_clear(err);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    STRV_FOREACH (name, &names)
+        if (str_starts_with(name, prefix) && strv_add(ret, name) < 0)
             return error_oom(err);
     strv_sort(ret);
     return 0;

@@ -28,11 +28,12 @@ void unit_states_release(struct unit_states *states);
 
 // Whether a unit has a link in TARGET.wants below ROOT/etc/systemd/system.
 bool systemd_is_enabled(const char *root, const char *target, const char *unit);
-// Names of everything in there that starts with `prefix`; no folder: none.
+// The names in there, as systemd_list_folder().
 int systemd_list_enabled(const char *root, const char *target, const char *prefix, struct strv *ret,
                          struct error *err);
 
-// Names in a folder (of units, links or drop-ins) that start with `prefix`, added sorted.
+// Adds the names in a folder (of units, links or drop-ins) that start with `prefix` to the list,
+// which is sorted as a whole then; no folder: none.
 int systemd_list_folder(const char *path, const char *prefix, struct strv *ret, struct error *err);
 
 // systemctl VERB [--no-block] UNITS…; without units nothing is done, except for daemon-reload.

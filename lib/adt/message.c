@@ -2,6 +2,7 @@
 #include "adt/message.h"
 
 #include "adt/names.h"
+#include "base/utf8.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -28,27 +29,10 @@ int test_status_format(const struct test_status *status, struct buf *body, struc
     return r < 0 ? error_set(err, r, "status message: too long") : 0;
 }
 
-static int copy_string(const json_t *object, const char *key, char **ret, struct error *err)
-{
-    const char *value = NULL;
-    int r = json_get_string(object, key, &value, err);
-
-    if (r < 0)
-        return r;
-    *ret = strdup(value);
-    return *ret ? 0 : error_oom(err);
-}
-
 // A text that older senders leave out or set to null: "" then.
-static int copy_optional(const json_t *object, const char *key, char **ret, struct error *err)
+static int copy_text(const json_t *object, const char *key, char **ret, struct error *err)
 {
-    const char *value = "";
-    int r = json_get_optional_string(object, key, &value, err);
-
-    if (r < 0)
-        return r;
-    *ret = strdup(value);
-    return *ret ? 0 : error_oom(err);
+    return json_copy_optional_string(object, key, "", ret, err);
 }
 
 static int get_duration(const json_t *object, uint64_t *ret, struct error *err)
@@ -75,17 +59,19 @@ int test_status_parse(const char *body, size_t len, struct test_status *ret, str
     if (!json_is_object(message))
         return error_set(err, -EBADMSG, "status message: expected an object, got %s",
                          json_type_name(message));
-    if ((r = copy_string(message, "release", &status.release, err)) < 0 ||
-        (r = copy_string(message, "architecture", &status.arch, err)) < 0 ||
-        (r = copy_string(message, "package", &status.package, err)) < 0 ||
+    if ((r = json_copy_string(message, "release", &status.release, err)) < 0 ||
+        (r = json_copy_string(message, "architecture", &status.arch, err)) < 0 ||
+        (r = json_copy_string(message, "package", &status.package, err)) < 0 ||
         (r = json_get_optional_bool(message, "running", &status.running, err)) < 0 ||
         (r = get_duration(message, &status.duration_s, err)) < 0 ||
-        (r = copy_optional(message, "logtail", &status.logtail, err)) < 0)
+        (r = copy_text(message, "logtail", &status.logtail, err)) < 0)
         return error_prefix(err, r, "status message");
     status.params = json_incref(json_object_get(message, "params"));
     if (!json_is_object(status.params)) {
         json_decref(status.params);
         status.params = json_object();
+        if (!status.params)
+            return error_oom(err);
     }
     *ret = status;
     status = (struct test_status){0};
@@ -116,54 +102,6 @@ static ssize_t read_at(int fd, char *to, size_t len, off_t offset)
         got += (size_t)n;
     }
     return (ssize_t)got;
-}
-
-// Length of the well-formed UTF-8 sequence at `s` (1 to 4), 0 when there is none. Table 3-7 of the
-// Unicode standard.
-static size_t utf8_sequence(const unsigned char *s, size_t len)
-{
-    // First byte from … to …, second byte from … to …, length: Unicode, table 3-7.
-    static const struct {
-        unsigned char from, to, second_from, second_to;
-        size_t need;
-    } forms[] = {
-        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    size_t f = 0, i;
-
-    while (f < ARRAY_SIZE(forms) && (s[0] < forms[f].from || s[0] > forms[f].to))
-        f++;
-    if (f == ARRAY_SIZE(forms) || forms[f].need > len)
-        return 0;
-    if (forms[f].need > 1 && (s[1] < forms[f].second_from || s[1] > forms[f].second_to))
-        return 0;
-    for (i = 2; i < forms[f].need; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    return forms[f].need;
-}
-
-static int add_as_utf8(struct buf *b, const char *text, size_t len)
-{
-    size_t at = 0;
-
-    while (at < len) {
-        size_t n = utf8_sequence((const unsigned char *)text + at, len - at);
-        int r;
-
-        if (n == 0 || text[at] == '\0') {
-            r = buf_add_str(b, "\xef\xbf\xbd"); // U+FFFD
-            n = 1;
-        } else {
-            r = buf_add(b, text + at, n);
-        }
-        if (r < 0)
-            return r;
-        at += n;
-    }
-    return 0;
 }
 
 // Bytes of the first lines, at most LOGTAIL_LINES.
@@ -205,11 +143,11 @@ int logtail_make(const char *log_path, struct buf *ret, struct error *err)
     while (skip < 3 && skip < tail_len && start > (off_t)head_len &&
            ((unsigned char)tail[skip] & 0xc0) == 0x80)
         skip++;
-    r = add_as_utf8(ret, head, head_len);
+    r = utf8_add_clean(ret, head, head_len);
     if (r == 0 && start > (off_t)head_len)
         r = buf_add_str(ret, "[...]\n");
     if (r == 0)
-        r = add_as_utf8(ret, tail + skip, tail_len - skip);
+        r = utf8_add_clean(ret, tail + skip, tail_len - skip);
     return r < 0 ? error_set(err, r, "the log's tail does not fit") : 0;
 }
 
@@ -256,15 +194,15 @@ static int parse_complete_texts(const json_t *message, struct test_complete *don
 {
     int r;
 
-    if ((r = copy_string(message, "release", &done->release, err)) < 0 ||
-        (r = copy_string(message, "architecture", &done->arch, err)) < 0 ||
-        (r = copy_string(message, "container", &done->container, err)) < 0 ||
-        (r = copy_string(message, "package", &done->package, err)) < 0 ||
-        (r = copy_string(message, "swift_dir", &done->swift_dir, err)) < 0 ||
-        (r = copy_optional(message, "testpkg_version", &done->testpkg_version, err)) < 0 ||
-        (r = copy_optional(message, "requester", &done->requester, err)) < 0 ||
-        (r = copy_optional(message, "triggers", &done->triggers, err)) < 0 ||
-        (r = copy_optional(message, "env", &done->env, err)) < 0)
+    if ((r = json_copy_string(message, "release", &done->release, err)) < 0 ||
+        (r = json_copy_string(message, "architecture", &done->arch, err)) < 0 ||
+        (r = json_copy_string(message, "container", &done->container, err)) < 0 ||
+        (r = json_copy_string(message, "package", &done->package, err)) < 0 ||
+        (r = json_copy_string(message, "swift_dir", &done->swift_dir, err)) < 0 ||
+        (r = copy_text(message, "testpkg_version", &done->testpkg_version, err)) < 0 ||
+        (r = copy_text(message, "requester", &done->requester, err)) < 0 ||
+        (r = copy_text(message, "triggers", &done->triggers, err)) < 0 ||
+        (r = copy_text(message, "env", &done->env, err)) < 0)
         return r;
     return 0;
 }

@@ -34,6 +34,7 @@ int queue_name_parse(const char *queue, enum queue_context *ret_context, char **
                      char **ret_arch, struct error *err)
 {
     enum queue_context context = CONTEXT_NORMAL;
+    _cleanup_free_ char *name = NULL, *arch = NULL;
     const char *rest, *dash;
     int i;
 
@@ -49,14 +50,13 @@ int queue_name_parse(const char *queue, enum queue_context *ret_context, char **
     dash = strrchr(rest, '-'); // architectures have no '-', releases may
     if (!dash || dash == rest || !name_is_arch(dash + 1))
         return error_set(err, -EINVAL, "expected debci-[CONTEXT-]RELEASE-ARCH, got \"%s\"", queue);
-    *ret_release = strndup(rest, (size_t)(dash - rest));
-    *ret_arch = strdup(dash + 1);
-    *ret_context = context;
-    if (!*ret_release || !*ret_arch) {
-        free(*ret_release);
-        free(*ret_arch);
+    name = strndup(rest, (size_t)(dash - rest));
+    arch = strdup(dash + 1);
+    if (!name || !arch)
         return error_oom(err);
-    }
+    *ret_context = context;
+    *ret_release = TAKE_PTR(name);
+    *ret_arch = TAKE_PTR(arch);
     return 0;
 }
 

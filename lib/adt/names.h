@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Names that other programs rely on: queues, containers, objects, run ids (SPEC:
-// docs/reference/formats.md).
+// Names that other programs rely on: queues, containers, objects, run ids
+// (docs/reference/formats.md).
 #pragma once
 
 #include "adt/request.h"
@@ -15,7 +15,7 @@ const char *queue_context_name(enum queue_context context);
 
 // `debci-RELEASE-ARCH`, `debci-huge-RELEASE-ARCH` …; the caller frees.
 char *queue_name(enum queue_context context, const char *release, const char *arch);
-// The reverse. `releases` tells where RELEASE ends when names contain '-'. -EINVAL.
+// The reverse; a release may have '-' in it, an architecture has none. -EINVAL.
 int queue_name_parse(const char *queue, enum queue_context *ret_context, char **ret_release,
                      char **ret_arch, struct error *err);
 

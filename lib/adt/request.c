@@ -47,14 +47,7 @@ static bool only_blanks(const char *s, size_t len)
 
 static int get_text(const json_t *params, const char *key, char **ret, struct error *err)
 {
-    const char *value = NULL;
-    int r = json_get_optional_string(params, key, &value, err);
-
-    if (r < 0)
-        return r;
-    if (value && !(*ret = strdup(value)))
-        return error_oom(err);
-    return 0;
+    return json_copy_optional_string(params, key, NULL, ret, err);
 }
 
 // `readable-by` is a name or a list of names.

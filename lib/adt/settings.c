@@ -2,10 +2,11 @@
 #include "adt/settings.h"
 
 #include "adt/names.h"
+#include "base/clock.h"
 #include "base/file.h"
 
 #define HEARTBEAT_S 30
-#define BROKER_TIMEOUT_US (10 * UINT64_C(1000000))
+#define BROKER_TIMEOUT_US (10 * USEC_PER_SEC)
 
 const char *settings_dir(void)
 {

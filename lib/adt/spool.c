@@ -4,9 +4,6 @@
 #include "adt/names.h"
 #include "base/file.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-
 #define RUN_JSON_MAX ((size_t)64 * 1024)
 #define VERSION_MAX ((size_t)4096)
 
@@ -32,32 +29,21 @@ int spool_run_write(const char *dir, const struct spool_run *run, struct error *
     return file_replace(path, buf_str(&text), text.len, &attributes, NULL, err);
 }
 
-static int copy_member(const json_t *object, const char *key, char **ret, struct error *err)
-{
-    const char *value = NULL;
-    int r = json_get_string(object, key, &value, err);
-
-    if (r < 0)
-        return r;
-    *ret = strdup(value);
-    return *ret ? 0 : error_oom(err);
-}
-
 static int read_members(const json_t *object, struct spool_run *run, struct error *err)
 {
     int64_t exitcode = -1, duration = -1;
     int r;
 
-    if ((r = copy_member(object, "run-id", &run->run_id, err)) < 0 ||
-        (r = copy_member(object, "release", &run->release, err)) < 0 ||
-        (r = copy_member(object, "arch", &run->arch, err)) < 0 ||
-        (r = copy_member(object, "container", &run->container, err)) < 0 ||
-        (r = copy_member(object, "read-acl", &run->read_acl, err)) < 0 ||
+    if ((r = json_copy_string(object, "run-id", &run->run_id, err)) < 0 ||
+        (r = json_copy_string(object, "release", &run->release, err)) < 0 ||
+        (r = json_copy_string(object, "arch", &run->arch, err)) < 0 ||
+        (r = json_copy_string(object, "container", &run->container, err)) < 0 ||
+        (r = json_copy_string(object, "read-acl", &run->read_acl, err)) < 0 ||
         (r = json_get_optional_int(object, "exitcode", &exitcode, err)) < 0 ||
         (r = json_get_optional_int(object, "duration", &duration, err)) < 0 ||
-        (r = copy_member(object, "uuid", &run->uuid, err)) < 0 ||
-        (r = copy_member(object, "worker", &run->worker, err)) < 0 ||
-        (r = copy_member(object, "origin-queue", &run->origin_queue, err)) < 0)
+        (r = json_copy_string(object, "uuid", &run->uuid, err)) < 0 ||
+        (r = json_copy_string(object, "worker", &run->worker, err)) < 0 ||
+        (r = json_copy_string(object, "origin-queue", &run->origin_queue, err)) < 0)
         return r;
     if (exitcode < 0 || exitcode > 255)
         return error_set(err, -EBADMSG, "exitcode: expected 0 to 255");
@@ -119,22 +105,38 @@ int spool_mark_stored(const char *dir, struct error *err)
 
 int spool_list(const char *spool_dir, struct strv *ret, struct error *err)
 {
-    DIR *dir = opendir(spool_dir);
-    struct dirent *entry;
-    int r = 0;
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    int r = dir_list(spool_dir, &names, err);
 
-    if (!dir && errno == ENOENT)
+    if (r == -ENOENT) {
+        error_clear(err);
         return 0;
-    if (!dir)
-        return error_errno(err, -errno, "cannot read the spool %s", spool_dir);
-    while (r == 0 && (entry = readdir(dir)))
-        if (name_is_run_id(entry->d_name))
-            r = strv_add(ret, entry->d_name);
-    (void)closedir(dir);
+    }
     if (r < 0)
-        return error_oom(err);
-    strv_sort(ret); // a run id begins with its date
+        return error_prefix(err, r, "the spool");
+    STRV_FOREACH (name, &names) // sorted: a run id begins with its date
+        if (name_is_run_id(name) && strv_add(ret, name) < 0)
+            return error_oom(err);
     return 0;
+}
+
+int spool_read_request(const char *dir, struct request *ret, struct error *err)
+{
+    _cleanup_free_ char *path = path_join(dir, "request");
+    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    int r;
+
+    if (!path)
+        return error_oom(err);
+    r = file_read(path, &body, err);
+    if (r < 0)
+        return r;
+    r = request_parse(buf_str(&body), body.len, ret, err);
+    if (r == -EBADMSG && ret->package) {
+        error_clear(err);
+        return 0;
+    }
+    return r < 0 ? error_prefix(err, r, "%s", path) : 0;
 }
 
 // `PACKAGE VERSION` as autopkgtest writes it; "unknown" when it did not get so far.
@@ -159,21 +161,11 @@ static int read_version(const char *dir, char **ret, struct error *err)
 
 static int fill_from_request(const char *dir, struct test_complete *done, struct error *err)
 {
-    _cleanup_free_ char *path = path_join(dir, "request");
-    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     _cleanup_request_ struct request request = REQUEST_INIT;
-    int r;
+    int r = spool_read_request(dir, &request, err);
 
-    if (!path)
-        return error_oom(err);
-    r = file_read(path, &body, err);
     if (r < 0)
         return r;
-    // An unreadable request has a result as well, as long as it names its package.
-    r = request_parse(buf_str(&body), body.len, &request, err);
-    if (r < 0 && !request.package)
-        return error_prefix(err, r, "%s", path);
-    error_clear(err);
     done->package = TAKE_PTR(request.package);
     done->requester = strdup(request.requester ? request.requester : "");
     done->triggers = strv_join(&request.triggers, " ");

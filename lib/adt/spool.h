@@ -2,8 +2,7 @@
 // The spool: one folder per finished test whose result is not stored and announced yet. It outlives
 // crashes and reboots.
 //
-//     SPOOL/RUNID/            made by the worker under a name with a leading dot, renamed when
-//     complete
+//     SPOOL/RUNID/            renamed into the spool by the worker once it is complete
 //         request             the message body as it was taken
 //         run.json            struct spool_run
 //         output/             autopkgtest's --output-dir, as it left it
@@ -35,5 +34,8 @@ int spool_mark_stored(const char *dir, struct error *err);
 // Names of the complete folders, oldest first.
 int spool_list(const char *spool_dir, struct strv *ret, struct error *err);
 
+// The request of a spooled run. An unreadable one has a result as well, which says why it could not
+// be read: of such a one *ret has the package only.
+int spool_read_request(const char *dir, struct request *ret, struct error *err);
 // The completion message for a spooled run: request, run.json and output/testpkg-version together.
 int spool_complete_message(const char *dir, struct test_complete *ret, struct error *err);

@@ -142,6 +142,14 @@ bool str_equal(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
+bool str_has_control(const char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            return true;
+    return false;
+}
+
 char *str_strip(char *s)
 {
     static const char white[] = " \t\r\n\v\f";

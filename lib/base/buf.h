@@ -65,6 +65,10 @@ static inline bool str_empty(const char *s)
     return !s || !*s;
 }
 
+// Whether a control character (below 0x20, or 0x7f) is in it: it would break out of the line it is
+// written into.
+bool str_has_control(const char *s);
+
 // Cuts white space off both ends in place; gives the new start.
 char *str_strip(char *s);
 

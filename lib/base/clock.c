@@ -4,7 +4,6 @@
 #include "base/buf.h"
 
 #include <inttypes.h>
-#include <time.h>
 
 static uint64_t read_clock(clockid_t id)
 {
@@ -22,6 +21,19 @@ uint64_t clock_monotonic_us(void)
 uint64_t clock_realtime_us(void)
 {
     return read_clock(CLOCK_REALTIME);
+}
+
+struct timespec *clock_left(uint64_t until_us, struct timespec *room)
+{
+    uint64_t now, us;
+
+    if (until_us == USEC_INFINITY)
+        return NULL;
+    now = clock_monotonic_us();
+    us = until_us > now ? until_us - now : 0;
+    room->tv_sec = (time_t)(us / USEC_PER_SEC);
+    room->tv_nsec = (long)(us % USEC_PER_SEC * 1000);
+    return room;
 }
 
 // The header's format attribute has every caller's format checked; here it is a variable.

@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <stdint.h>
+#include <time.h>
 
 #define USEC_PER_MSEC UINT64_C(1000)
 #define USEC_PER_SEC UINT64_C(1000000)
@@ -14,6 +15,10 @@
 uint64_t clock_monotonic_us(void);
 // Microseconds since 1970, UTC.
 uint64_t clock_realtime_us(void);
+
+// How long it is until `until_us` (of clock_monotonic_us(); past: 0), for ppoll(). Gives `room`
+// with the time in it, or NULL, which is no limit, for USEC_INFINITY.
+struct timespec *clock_left(uint64_t until_us, struct timespec *room);
 
 // A date by strftime()'s format, in UTC; seconds since 1970. The caller frees; NULL for lack of
 // memory or a date no calendar has.

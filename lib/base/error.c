@@ -36,58 +36,47 @@ int error_set(struct error *err, int r, const char *format, ...)
     return r;
 }
 
-static int error_join(struct error *err, int r, const char *head, const char *tail)
+// Sets "HEAD: TAIL"; without a tail the system's text for `-r` is one.
+static void error_join(struct error *err, int r, const char *tail, const char *format, va_list args)
+    __attribute__((format(printf, 4, 0)));
+
+static void error_join(struct error *err, int r, const char *tail, const char *format, va_list args)
 {
+    char text[128]; // the C library's own texts are shorter
+    _cleanup_free_ char *head = NULL;
     char *joined = NULL;
 
-    if (asprintf(&joined, "%s: %s", head, tail) < 0)
+    if (vasprintf(&head, format, args) < 0)
+        head = NULL;
+    if (!tail)
+        tail = strerror_r(r < 0 ? -r : r, text, sizeof(text));
+    if (head && asprintf(&joined, "%s: %s", head, tail) < 0)
         joined = NULL;
     error_replace(err, joined);
-    return r;
-}
-
-static const char *errno_text(int r, char *text, size_t size)
-{
-    return strerror_r(r < 0 ? -r : r, text, size);
 }
 
 int error_errno(struct error *err, int r, const char *format, ...)
 {
-    char text[128];
-    _cleanup_free_ char *head = NULL;
     va_list args;
 
     if (!err)
         return r;
     va_start(args, format);
-    if (vasprintf(&head, format, args) < 0)
-        head = NULL;
+    error_join(err, r, NULL, format, args);
     va_end(args);
-    if (!head) {
-        error_replace(err, NULL);
-        return r;
-    }
-    return error_join(err, r, head, errno_text(r, text, sizeof(text)));
+    return r;
 }
 
 int error_prefix(struct error *err, int r, const char *format, ...)
 {
-    char text[128];
-    _cleanup_free_ char *head = NULL;
     va_list args;
 
     if (!err)
         return r;
     va_start(args, format);
-    if (vasprintf(&head, format, args) < 0)
-        head = NULL;
+    error_join(err, r, err->message, format, args);
     va_end(args);
-    if (!head) {
-        error_replace(err, NULL);
-        return r;
-    }
-    return error_join(err, r, head,
-                      err->message ? err->message : errno_text(r, text, sizeof(text)));
+    return r;
 }
 
 int error_oom(struct error *err)

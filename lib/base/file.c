@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "base/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -35,8 +36,7 @@ bool path_is_inside(const char *path)
     }
 }
 
-// The folder part of a path, "." when it has none. The caller frees.
-static char *parent_of(const char *path)
+char *path_parent(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
@@ -251,7 +251,7 @@ static int write_and_rename(const char *path, char *temporary, const void *conte
 int file_replace(const char *path, const void *content, size_t len,
                  const struct file_attributes *attributes, bool *ret_changed, struct error *err)
 {
-    _cleanup_free_ char *dir = parent_of(path), *temporary = NULL;
+    _cleanup_free_ char *dir = path_parent(path), *temporary = NULL;
     int r;
 
     if (!dir)
@@ -314,7 +314,7 @@ static int link_and_rename(const char *dir, const char *path, const char *target
 
 int file_replace_link(const char *path, const char *target, bool *ret_changed, struct error *err)
 {
-    _cleanup_free_ char *dir = parent_of(path);
+    _cleanup_free_ char *dir = path_parent(path);
     bool changed;
     int r;
 
@@ -372,6 +372,13 @@ int dir_make(const char *path, mode_t mode, struct error *err)
     return r < 0 ? r : 0;
 }
 
+int dir_make_parent(const char *path, mode_t mode, struct error *err)
+{
+    _cleanup_free_ char *parent = path_parent(path);
+
+    return parent ? dir_make(parent, mode, err) : error_oom(err);
+}
+
 int dir_ensure(const char *path, const struct file_attributes *attributes, bool *ret_changed,
                struct error *err)
 {
@@ -396,6 +403,32 @@ int dir_ensure(const char *path, const struct file_attributes *attributes, bool 
     if (ret_changed)
         *ret_changed = changed;
     return 0;
+}
+
+DEFINE_CLEANUP(DIR *, closedir)
+
+int dir_list(const char *path, struct strv *ret, struct error *err)
+{
+    _cleanup_(closedirp) DIR *dir = opendir(path);
+    _cleanup_strv_ struct strv names = STRV_INIT;
+
+    if (!dir)
+        return error_errno(err, -errno, "cannot read the folder %s", path);
+    for (;;) {
+        const struct dirent *entry;
+
+        errno = 0;
+        entry = readdir(dir);
+        if (!entry && errno != 0)
+            return error_errno(err, -errno, "cannot read the folder %s", path);
+        if (!entry)
+            break;
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            strv_add(&names, entry->d_name) < 0)
+            return error_oom(err);
+    }
+    strv_sort(&names);
+    return strv_add_list(ret, &names) < 0 ? error_oom(err) : 0;
 }
 
 int file_remove(const char *path, bool *ret_changed, struct error *err)

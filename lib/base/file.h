@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/strv.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -14,6 +15,9 @@ char *path_join(const char *dir, const char *name);
 // Whether `path` is relative and has neither an empty, "." nor ".." component: it cannot leave the
 // folder it is joined to.
 bool path_is_inside(const char *path);
+// The folder `path` is in: all before its last slash, "/" for "/name", "." where there is no slash.
+// The caller frees.
+char *path_parent(const char *path);
 
 // Appends the file's content. -ENOENT …, -E2BIG when it is longer than the buffer allows.
 int file_read(const char *path, struct buf *b, struct error *err);
@@ -50,6 +54,10 @@ int dir_ensure(const char *path, const struct file_attributes *attributes, bool 
                struct error *err);
 // Only makes what is missing of it, all with `mode`.
 int dir_make(const char *path, mode_t mode, struct error *err);
+// dir_make() for the folder that `path` is in.
+int dir_make_parent(const char *path, mode_t mode, struct error *err);
+// Appends the names of all in the folder but "." and "..", in ascending byte order. -ENOENT ….
+int dir_list(const char *path, struct strv *ret, struct error *err);
 // Removes the tree, without following links or crossing into another file system. Absent: 0.
 int dir_remove(const char *path, struct error *err);
 

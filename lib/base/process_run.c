@@ -82,17 +82,9 @@ static int output_read(struct output *o)
 // Until `until` (CLOCK_MONOTONIC µs): 1 something is ready, 0 interrupted, -ETIMEDOUT.
 static int wait_ready(struct pollfd *fds, nfds_t count, uint64_t until)
 {
-    struct timespec left, *limit = NULL;
-    int n;
+    struct timespec left;
+    int n = ppoll(fds, count, clock_left(until, &left), NULL);
 
-    if (until != USEC_INFINITY) {
-        uint64_t now = clock_monotonic_us(), us = until > now ? until - now : 0;
-
-        left.tv_sec = (time_t)(us / USEC_PER_SEC);
-        left.tv_nsec = (long)(us % USEC_PER_SEC * 1000);
-        limit = &left;
-    }
-    n = ppoll(fds, count, limit, NULL);
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
     return n == 0 ? -ETIMEDOUT : 1;

@@ -54,6 +54,11 @@ int strv_add_all(struct strv *v, const char *const *items)
     return 0;
 }
 
+int strv_add_list(struct strv *v, const struct strv *other)
+{
+    return other->len > 0 ? strv_add_all(v, (const char *const *)other->items) : 0;
+}
+
 int strv_split(struct strv *v, const char *s, const char *separators)
 {
     for (;;) {

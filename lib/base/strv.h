@@ -26,8 +26,9 @@ int strv_add(struct strv *v, const char *s);
 int strv_addf(struct strv *v, const char *format, ...) _printf_(2, 3);
 // Append a string whose ownership passes to the list (also on failure, when it is freed).
 int strv_take(struct strv *v, char *s);
-// Append several at once: a NULL-terminated array.
+// Append copies of several at once: a NULL-terminated array, or another list.
 int strv_add_all(struct strv *v, const char *const *items);
+int strv_add_list(struct strv *v, const struct strv *other);
 
 // Splits at any of the characters `separators`, leaving out empty pieces, and appends the pieces.
 int strv_split(struct strv *v, const char *s, const char *separators);

@@ -119,6 +119,35 @@ int json_get_optional_string(const json_t *object, const char *key, const char *
     return member(object, key) ? json_get_string(object, key, ret, err) : 0;
 }
 
+int json_copy_string(const json_t *object, const char *key, char **ret, struct error *err)
+{
+    const char *value = NULL;
+    char *copy;
+    int r = json_get_string(object, key, &value, err);
+
+    if (r < 0)
+        return r;
+    copy = strdup(value);
+    if (!copy)
+        return error_oom(err);
+    *ret = copy;
+    return 0;
+}
+
+int json_copy_optional_string(const json_t *object, const char *key, const char *fallback,
+                              char **ret, struct error *err)
+{
+    char *copy;
+
+    if (member(object, key))
+        return json_copy_string(object, key, ret, err);
+    copy = fallback ? strdup(fallback) : NULL;
+    if (fallback && !copy)
+        return error_oom(err);
+    *ret = copy;
+    return 0;
+}
+
 int json_get_optional_int(const json_t *object, const char *key, int64_t *ret, struct error *err)
 {
     const json_t *value = member(object, key);

@@ -25,6 +25,11 @@ int json_write(const json_t *value, struct buf *b);
 int json_get_string(const json_t *object, const char *key, const char **ret, struct error *err);
 int json_get_optional_string(const json_t *object, const char *key, const char **ret,
                              struct error *err);
+// The same as copies that the caller frees. The optional one gives a copy of `fallback` (NULL:
+// NULL) when the key is absent or null.
+int json_copy_string(const json_t *object, const char *key, char **ret, struct error *err);
+int json_copy_optional_string(const json_t *object, const char *key, const char *fallback,
+                              char **ret, struct error *err);
 int json_get_optional_int(const json_t *object, const char *key, int64_t *ret, struct error *err);
 int json_get_optional_bool(const json_t *object, const char *key, bool *ret, struct error *err);
 // An array of strings, appended to `v`.

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "net/amqp_internal.h"
 
-#define FNV_OFFSET UINT64_C(0xcbf29ce484222325)
-#define FNV_PRIME UINT64_C(0x100000001b3)
+#include "base/hash.h"
+
 #define KEEP_ALLOCATED 64
-
-static uint64_t fnv1a(uint64_t hash, const void *bytes, size_t len)
-{
-    const unsigned char *s = bytes;
-
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ s[i]) * FNV_PRIME;
-    return (hash ^ 0xff) * FNV_PRIME; // so that ("ab", "c") is not ("a", "bc")
-}
 
 uint64_t amqp_fingerprint(amqp_bytes_t exchange, amqp_bytes_t routing_key, const void *body,
                           size_t len)
 {
-    uint64_t hash = fnv1a(FNV_OFFSET, exchange.bytes, exchange.len);
+    static const char parting = '\xff'; // so that ("ab", "c") is not ("a", "bc")
+    uint64_t hash = hash_add(HASH_START, exchange.bytes, exchange.len);
 
-    hash = fnv1a(hash, routing_key.bytes, routing_key.len);
-    hash = fnv1a(hash, body, len);
+    hash = hash_add(hash, &parting, 1);
+    hash = hash_add(hash, routing_key.bytes, routing_key.len);
+    hash = hash_add(hash, &parting, 1);
+    hash = hash_add(hash, body, len);
     return hash ? hash : 1;
 }
 

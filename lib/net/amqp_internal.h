@@ -48,8 +48,7 @@ struct amqp_event {
 // Publications without an outcome: item i (from `head` on) has the number first_tag + i - head.
 enum amqp_pending_state { AMQP_PENDING_WAITS, AMQP_PENDING_RETURNED, AMQP_PENDING_DONE };
 struct amqp_pending {
-    uint64_t
-        fingerprint; // of a mandatory publication, to know it again when it is returned; else 0
+    uint64_t fingerprint; // of a mandatory publication, to know it when it is returned; else 0
     enum amqp_pending_state state;
 };
 struct amqp_unconfirmed {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "net/amqp_internal.h"
 
+#include "base/utf8.h"
+
 #define TABLE_DEPTH_MAX 16
 
 char *amqp_bytes_string(amqp_bytes_t bytes)
@@ -8,62 +10,16 @@ char *amqp_bytes_string(amqp_bytes_t bytes)
     return bytes.len > 0 ? strndup(bytes.bytes, bytes.len) : strdup("");
 }
 
-// How long a sequence that begins with `c` is, and the smallest code point it may stand for; 0 when
-// none begins so.
-static size_t utf8_head(unsigned char c, unsigned long *ret_least)
-{
-    if (c >= 0xc2 && c <= 0xdf) {
-        *ret_least = 0x80;
-        return 2;
-    }
-    if ((c & 0xf0) == 0xe0) {
-        *ret_least = 0x800;
-        return 3;
-    }
-    if (c >= 0xf0 && c <= 0xf4) {
-        *ret_least = 0x10000;
-        return 4;
-    }
-    *ret_least = 0;
-    return c < 0x80 ? 1 : 0;
-}
-
-// Length of the valid UTF-8 sequence at `s`, 0 when there is none.
-static size_t utf8_sequence(const unsigned char *s, size_t len)
-{
-    unsigned long least, point;
-    size_t want = utf8_head(s[0], &least);
-
-    if (want <= 1)
-        return want;
-    if (len < want)
-        return 0;
-    point = s[0] & (0xffU >> (want + 1));
-    for (size_t i = 1; i < want; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        point = point << 6 | (s[i] & 0x3fU);
-    }
-    if (point < least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-        return 0;
-    return want;
-}
-
 json_t *amqp_bytes_to_json(amqp_bytes_t bytes)
 {
-    const unsigned char *s = bytes.bytes;
-    json_t *value = json_stringn(bytes.len > 0 ? bytes.bytes : "", bytes.len);
+    const char *text = bytes.len > 0 ? bytes.bytes : "";
+    json_t *value = json_stringn(text, bytes.len);
     _cleanup_buf_ struct buf clean = BUF_INIT(BUF_OWN_MAX);
 
     if (value)
         return value;
-    for (size_t i = 0; i < bytes.len;) {
-        size_t n = utf8_sequence(s + i, bytes.len - i);
-
-        if (n > 0 ? buf_add(&clean, s + i, n) : buf_add(&clean, "\xef\xbf\xbd", 3))
-            return NULL;
-        i += n > 0 ? n : 1;
-    }
+    if (utf8_add_clean(&clean, text, bytes.len) < 0)
+        return NULL;
     return json_stringn(buf_str(&clean), clean.len);
 }
 

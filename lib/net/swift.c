@@ -98,8 +98,7 @@ static int call_once(struct swift *swift, const struct swift_call *call,
     if (call_url(swift, call, &url) < 0 ||
         strv_addf(&headers, "X-Auth-Token: %s", swift->token) < 0)
         return error_oom(err);
-    if (call->headers && call->headers->len > 0 &&
-        strv_add_all(&headers, (const char *const *)call->headers->items) < 0)
+    if (call->headers && strv_add_list(&headers, call->headers) < 0)
         return error_oom(err);
     request.url = url;
     return swift_transfer_error(http_perform(swift->http, &request, answer, err));
@@ -230,8 +229,7 @@ static int put(struct swift *swift, const struct swift_call *object, const struc
     if (r < 0)
         return r;
     // The store checks what arrived against it before it says 201.
-    if (strv_addf(&headers, "ETag: %s", md5) < 0 ||
-        (extra && extra->len > 0 && strv_add_all(&headers, (const char *const *)extra->items) < 0))
+    if (strv_addf(&headers, "ETag: %s", md5) < 0 || (extra && strv_add_list(&headers, extra) < 0))
         return error_oom(err);
     call.method = "PUT";
     call.headers = &headers;

@@ -3,6 +3,7 @@
 #include "adt/names.h"
 #include "adt/verdict.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/parse.h"
 #include "cli/cli.h"
 
@@ -125,15 +126,12 @@ static int wait_for_change(int watch, uint64_t end, struct error *err)
 
 static int watch_folder_of(const char *file, int *ret, struct error *err)
 {
-    _cleanup_free_ char *dir = strdup(file);
+    _cleanup_free_ char *dir = path_parent(file);
     _cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    char *slash = dir ? strrchr(dir, '/') : NULL;
 
     if (!dir)
         return error_oom(err);
-    if (slash)
-        *slash = '\0';
-    if (fd < 0 || inotify_add_watch(fd, slash ? dir : ".", IN_MODIFY | IN_MOVED_TO) < 0)
+    if (fd < 0 || inotify_add_watch(fd, dir, IN_MODIFY | IN_MOVED_TO) < 0)
         return error_errno(err, -errno, "cannot watch %s", dir);
     *ret = take_fd(&fd);
     return 0;

@@ -98,9 +98,8 @@ static bool is_null(const struct command_context *c)
 static int check_ppas(const struct request *request, struct error *err)
 {
     STRV_FOREACH (ppa, &request->ppas)
-        for (const char *c = ppa; *c; c++)
-            if (iscntrl((unsigned char)*c))
-                return error_set(err, -EINVAL, "ppas: a PPA contains a control character");
+        if (str_has_control(ppa))
+            return error_set(err, -EINVAL, "ppas: a PPA contains a control character");
     return 0;
 }
 

@@ -16,6 +16,15 @@ static char *parcel_dir(const struct worker *w, const struct parcel *parcel)
     return path_join(w->settings.spool_dir, parcel->run_id);
 }
 
+size_t courier_count(const struct worker *w)
+{
+    size_t n = 0;
+
+    for (const struct parcel *p = w->courier.first; p; p = p->next)
+        n++;
+    return n;
+}
+
 struct parcel *courier_find(const struct worker *w, const char *run_id)
 {
     struct parcel *p = w->courier.first;

@@ -4,9 +4,8 @@
 #include "adt/names.h"
 #include "adt/spool.h"
 #include "base/file.h"
-#include "base/log.h"
+#include "worker/outcome.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -47,25 +46,23 @@ static int note_unacked(struct worker *w, const char *dir, const char *name, str
     return 0;
 }
 
+static int remove_below(const char *dir, const char *name, struct error *err)
+{
+    _cleanup_free_ char *path = path_join(dir, name);
+
+    return path ? dir_remove(path, err) : error_oom(err);
+}
+
 // What a crash left of a copy into the spool, or of a removal from it.
 static int clean_spool(const struct worker *w, struct error *err)
 {
     _cleanup_free_ char *copies = str_format(COPY "%s-", w->settings.name);
-    DIR *stream = opendir(w->settings.spool_dir);
-    struct dirent *entry;
-    int r = 0;
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    int r = copies ? dir_list(w->settings.spool_dir, &names, err) : error_oom(err);
 
-    if (!stream)
-        return error_errno(err, -errno, "cannot read %s", w->settings.spool_dir);
-    while (r == 0 && (entry = readdir(stream))) {
-        _cleanup_free_ char *path = path_join(w->settings.spool_dir, entry->d_name);
-
-        if (!copies || !path)
-            r = error_oom(err);
-        else if (str_starts_with(entry->d_name, GONE) || str_starts_with(entry->d_name, copies))
-            r = dir_remove(path, err);
-    }
-    (void)closedir(stream);
+    for (size_t i = 0; r == 0 && i < names.len; i++)
+        if (str_starts_with(names.items[i], GONE) || str_starts_with(names.items[i], copies))
+            r = remove_below(w->settings.spool_dir, names.items[i], err);
     return r;
 }
 
@@ -89,9 +86,7 @@ static bool is_new_boot(const char *dir)
 int folder_recover(struct worker *w, struct error *err)
 {
     _cleanup_free_ char *dir = work_dir(w);
-    bool new_boot;
-    struct dirent *entry;
-    DIR *stream;
+    _cleanup_strv_ struct strv names = STRV_INIT;
     int r;
 
     if (!dir)
@@ -103,37 +98,22 @@ int folder_recover(struct worker *w, struct error *err)
     if (w->lock_fd < 0 || flock(w->lock_fd, LOCK_EX | LOCK_NB) < 0)
         return error_errno(err, -errno, "cannot lock %s: does worker %s run already?", dir,
                            w->settings.name);
-    stream = opendir(dir);
-    if (!stream)
-        return error_errno(err, -errno, "cannot read %s", dir);
-    new_boot = is_new_boot(dir);
-    while (r == 0 && !new_boot && (entry = readdir(stream)))
-        r = note_unacked(w, dir, entry->d_name, err);
-    (void)closedir(stream);
+    if (!is_new_boot(dir))
+        r = dir_list(dir, &names, err);
+    for (size_t i = 0; r == 0 && i < names.len; i++)
+        r = note_unacked(w, dir, names.items[i], err);
     return r < 0 ? r : clean_spool(w, err);
 }
 
 int folder_clear(const struct worker *w, struct error *err)
 {
     _cleanup_free_ char *dir = work_dir(w);
-    struct dirent *entry;
-    DIR *stream;
-    int r = 0;
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    int r = dir ? dir_list(dir, &names, err) : error_oom(err);
 
-    if (!dir)
-        return error_oom(err);
-    stream = opendir(dir);
-    if (!stream)
-        return error_errno(err, -errno, "cannot read %s", dir);
-    while (r == 0 && (entry = readdir(stream))) {
-        _cleanup_free_ char *path = path_join(dir, entry->d_name);
-
-        if (!path)
-            r = error_oom(err);
-        else if (name_is_run_id(entry->d_name))
-            r = dir_remove(path, err);
-    }
-    (void)closedir(stream);
+    for (size_t i = 0; r == 0 && i < names.len; i++)
+        if (name_is_run_id(names.items[i]))
+            r = remove_below(dir, names.items[i], err);
     return r;
 }
 
@@ -173,11 +153,8 @@ int folder_reset_output(const struct job *job, struct error *err)
     static const char *const names[] = {"output", "console"};
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++) {
-        _cleanup_free_ char *path = path_join(job->dir, names[i]);
-
-        r = path ? dir_remove(path, err) : error_oom(err);
-    }
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
+        r = remove_below(job->dir, names[i], err);
     return r;
 }
 
@@ -273,7 +250,7 @@ static int complete_output(const struct job *job, int exitcode, struct error *er
     if (!output)
         return error_oom(err);
     r = dir_make(output, 0750, err);
-    if (r < 0 || exitcode != 99)
+    if (r < 0 || exitcode != EXIT_NOT_RUN)
         return r;
     version = str_format("%s blacklisted\n", job->request.package);
     return version ? folder_write(output, "testpkg-version", version, strlen(version), err)
@@ -342,7 +319,6 @@ int folder_spool(const struct worker *w, const struct job *job, int exitcode, st
     if (!arguments)
         return error_oom(err);
     // `leased` stays: without it the next start would take the copy for one of no account.
-
     if ((r = complete_output(job, exitcode, err)) < 0 ||
         (r = complete_log(job, exitcode, err)) < 0 ||
         (r = folder_write_run(w, job, exitcode, err)) < 0 ||

@@ -192,14 +192,14 @@ int job_leased(struct worker *w, struct error *err)
     }
     job->lease_tag = 0;
     if (job->state == LIFE_EARLY) {
-        report_test(w, true, true);
+        report_test(w, true);
         job_finish(w);
     } else if (job->came_back) {
         worker_move(&job->state, LIFE_CHECKING);
         job_check(w);
     } else {
         worker_move(&job->state, LIFE_RUNNING);
-        report_test(w, true, true);
+        report_test(w, true);
     }
     return 0;
 }
@@ -282,7 +282,7 @@ static void keep_result(struct worker *w, int exitcode)
     _cleanup_error_ struct error err = ERROR_INIT;
     int r;
 
-    report_test(w, false, true);
+    report_test(w, false);
     r = folder_spool(w, job, exitcode, &err);
     if (r < 0) {
         log_error("cannot keep the result, giving the request back: %s", error_message(&err));
@@ -363,7 +363,7 @@ void job_give_back(struct worker *w)
     case LIFE_RUNNING:
     case LIFE_CHECKING:
         worker_move(&job->state, LIFE_RETURNING);
-        report_test(w, false, true);
+        report_test(w, false);
         (void)process_signal(&job->process, SIGTERM, true);
         job->kill_at_us = clock_monotonic_us() + KILL_GRACE_US;
         break;
@@ -401,10 +401,10 @@ int job_advance(struct worker *w, struct error *err)
             log_warning("%s", error_message(&failed));
         worker_move(&job->state, LIFE_RUNNING);
         job_start(w);
-        report_test(w, true, true);
+        report_test(w, true);
     }
     if (job->state == LIFE_RUNNING && now >= job->report_at_us)
-        report_test(w, true, false);
+        report_test(w, true);
     if (job->state == LIFE_RUNNING && job->process.pid == 0)
         job_finish(w); // a verdict: there is nothing to wait for
     if (job->state == LIFE_RETURNING && job->process.pid == 0 && w->link)

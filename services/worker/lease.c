@@ -23,12 +23,29 @@ static const char *header(const struct amqp_delivery *delivery, const char *name
     return value ? value : "";
 }
 
+// What every copy carries; NULL for lack of memory.
+static json_t *make_headers(const char *worker, const char *uuid, const char *run_id,
+                            int64_t attempt)
+{
+    json_t *headers = json_object();
+
+    if (!headers || json_put_string(headers, "worker", worker) < 0 ||
+        json_put_string(headers, "uuid", uuid) < 0 ||
+        json_put_string(headers, "run_id", run_id) < 0 ||
+        json_put_int(headers, "attempt", attempt) < 0) {
+        json_decref(headers);
+        return NULL;
+    }
+    return headers;
+}
+
 // Publishes a delivery once more, with the headers it had.
 static int republish(struct worker *w, const char *exchange, const struct amqp_delivery *delivery,
                      const char *worker, struct error *err)
 {
     int64_t attempt = json_integer_value(json_object_get(delivery->headers, "attempt"));
-    _cleanup_json_ json_t *headers = json_object();
+    _cleanup_json_ json_t *headers =
+        make_headers(worker, header(delivery, "uuid"), header(delivery, "run_id"), attempt);
     struct amqp_publication publication = {
         .exchange = exchange,
         .routing_key = delivery->routing_key,
@@ -40,12 +57,7 @@ static int republish(struct worker *w, const char *exchange, const struct amqp_d
         .mandatory = true,
     };
 
-    if (!headers || json_put_string(headers, "worker", worker) < 0 ||
-        json_put_string(headers, "uuid", header(delivery, "uuid")) < 0 ||
-        json_put_string(headers, "run_id", header(delivery, "run_id")) < 0 ||
-        json_put_int(headers, "attempt", attempt) < 0)
-        return error_oom(err);
-    return amqp_link_publish_confirmed(w->link, &publication, err);
+    return headers ? amqp_link_publish_confirmed(w->link, &publication, err) : error_oom(err);
 }
 
 // Back into the queue it came from, which is made again when somebody removed it meanwhile.
@@ -105,17 +117,8 @@ int lease_declare(struct worker *w, struct error *err)
 
 static json_t *job_headers(const struct worker *w, const struct job *job)
 {
-    json_t *headers = json_object();
-    const char *uuid = job->request.uuid ? job->request.uuid : "";
-
-    if (!headers || json_put_string(headers, "worker", w->lease_key) < 0 ||
-        json_put_string(headers, "uuid", uuid) < 0 ||
-        json_put_string(headers, "run_id", job->run_id) < 0 ||
-        json_put_int(headers, "attempt", (int64_t)job->attempt) < 0) {
-        json_decref(headers);
-        return NULL;
-    }
-    return headers;
+    return make_headers(w->lease_key, job->request.uuid ? job->request.uuid : "", job->run_id,
+                        job->attempt);
 }
 
 static struct amqp_publication job_publication(const struct worker *w, const struct job *job,

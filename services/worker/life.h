@@ -52,8 +52,8 @@ const char *life_name(enum life state);
 // Whether a request may go from one state to the other.
 bool life_may_move(enum life from, enum life to);
 
-// Makes the move. A move that the table does not have is a mistake in this program: the state is
-// left alone, and the answer is false.
+// Makes the move. One that the table does not have is a mistake in this program: the state is left
+// alone, and the answer is false (worker_move() says what becomes of it).
 bool life_move(enum life *state, enum life to);
 
 // The copy in our lease queue is what keeps the request from being lost.

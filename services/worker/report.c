@@ -7,19 +7,8 @@
 
 #include <systemd/sd-daemon.h>
 
-#define LOOK_US (2 * USEC_PER_SEC)    // at the log, while a test runs
-#define REPEAT_US (30 * USEC_PER_SEC) // for those who came later, when nothing changes
+#define REPORT_US (2 * USEC_PER_SEC) // between status messages, while a test runs
 #define TAIL_MAX ((size_t)64 * 1024)
-
-// FNV-1a: only to see whether the tail is the one of last time.
-static uint64_t hash(const struct buf *text)
-{
-    uint64_t h = UINT64_C(14695981039346656037);
-
-    for (size_t i = 0; i < text->len; i++)
-        h = (h ^ (unsigned char)text->data[i]) * UINT64_C(1099511628211);
-    return h;
-}
 
 static void read_tail(const struct job *job, struct buf *tail)
 {
@@ -54,22 +43,16 @@ static void publish(struct worker *w, const struct buf *tail, bool running)
     (void)amqp_link_publish(w->link, &message, &tag, NULL);
 }
 
-void report_test(struct worker *w, bool running, bool always)
+void report_test(struct worker *w, bool running)
 {
     struct job *job = &w->job;
     _cleanup_buf_ struct buf tail = BUF_INIT(TAIL_MAX);
-    uint64_t now = clock_monotonic_us(), tail_hash;
 
-    job->report_at_us = now + LOOK_US;
+    job->report_at_us = clock_monotonic_us() + REPORT_US;
     report_status(w);
     if (!w->link || !job->dir)
         return;
     read_tail(job, &tail);
-    tail_hash = hash(&tail);
-    if (!always && tail_hash == job->tail_hash && now < job->reported_us + REPEAT_US)
-        return;
-    job->tail_hash = tail_hash;
-    job->reported_us = now;
     publish(w, &tail, running);
 }
 
@@ -119,12 +102,10 @@ static char *describe_job(const struct worker *w)
 
 static char *describe(const struct worker *w)
 {
-    size_t waiting = 0;
+    size_t waiting = courier_count(w);
 
     if (!job_is_idle(&w->job))
         return describe_job(w);
-    for (const struct parcel *p = w->courier.first; p; p = p->next)
-        waiting++;
     if (!w->link)
         return str_format("no broker, trying again");
     if (waiting >= PARCELS_MAX)

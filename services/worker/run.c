@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define STRAY_ROUNDS 64
+#define STRAY_ROUNDS 64 // generations of processes, each orphaned by the end of the one before
 
 static int read_lists(const struct worker *w, struct command_context *c, bool *ret_never,
                       struct error *err)
@@ -124,7 +124,6 @@ void job_start(struct worker *w)
     _cleanup_error_ struct error err = ERROR_INIT;
 
     job->started_us = job->ended_us = clock_monotonic_us();
-    job->tail_hash = 0;
     if (job->verdict) // the request could not be read
         job->status = EXIT_OTHER;
     else if (try_start(w, &err) < 0) {
@@ -193,7 +192,6 @@ static int kill_strays(const struct worker *w)
 void job_end_processes(struct worker *w)
 {
     process_release(&w->job.process);
-    // Each round makes orphans of the next generation.
     for (int round = 0; round < STRAY_ROUNDS && kill_strays(w) > 0; round++)
         ;
 }

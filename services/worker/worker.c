@@ -14,8 +14,8 @@ void worker_move(enum life *state, enum life to)
     enum life from = *state;
 
     if (!life_move(state, to)) {
-        log_error("mistake in this program: a request cannot go from %s to %s", life_name(from),
-                  life_name(to));
+        log_error("mistake in this program, please report it: a request cannot go from %s to %s",
+                  life_name(from), life_name(to));
         *state = to;
     }
 }
@@ -86,19 +86,10 @@ void worker_release(struct worker *w)
     close_fd(&w->lock_fd);
 }
 
-static size_t parcels(const struct worker *w)
-{
-    size_t n = 0;
-
-    for (const struct parcel *p = w->courier.first; p; p = p->next)
-        n++;
-    return n;
-}
-
 bool worker_may_take(const struct worker *w)
 {
     return job_is_idle(&w->job) && w->stop_requests == 0 && !w->reload &&
-           clock_monotonic_us() >= w->look_at_us && parcels(w) < PARCELS_MAX;
+           clock_monotonic_us() >= w->look_at_us && courier_count(w) < PARCELS_MAX;
 }
 
 // ---------------------------------------------------------------- signals
@@ -219,12 +210,9 @@ static int wait_for_events(struct worker *w, struct error *err)
         {.fd = w->courier.upload.pidfd, .events = POLLIN},
         {.fd = w->link ? amqp_link_fd(w->link) : -1, .events = POLLIN},
     };
-    uint64_t at = deadline(w), now = clock_monotonic_us();
-    uint64_t wait = at > now ? at - now : 0;
-    struct timespec timeout = {.tv_sec = (time_t)(wait / USEC_PER_SEC),
-                               .tv_nsec = (long)(wait % USEC_PER_SEC) * 1000};
+    struct timespec left;
 
-    if (ppoll(fds, ARRAY_SIZE(fds), at == USEC_INFINITY ? NULL : &timeout, NULL) < 0)
+    if (ppoll(fds, ARRAY_SIZE(fds), clock_left(deadline(w), &left), NULL) < 0)
         return errno == EINTR ? 0 : error_errno(err, -errno, "poll");
     if (fds[1].revents)
         job_child_ended(w);

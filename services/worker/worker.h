@@ -6,6 +6,7 @@
 //     broker.c   the link: opening, losing, looking for work
 //     lease.c    copies of requests in this worker's lease queue
 //     job.c      the request in hand: taken, tested, ended
+//     run.c      its processes: autopkgtest, and whatever that leaves running
 //     folder.c   its files: work folder, spool folder
 //     courier.c  finished results: uploaded, announced, removed
 //     report.c   what others are told: status messages, journal, systemd
@@ -39,9 +40,7 @@ struct job {
     uint64_t started_us, ended_us; // of the test, monotonic
     uint64_t retry_at_us;
     uint64_t kill_at_us;   // SIGTERM was not enough
-    uint64_t report_at_us; // next look at the log
-    uint64_t reported_us;
-    uint64_t tail_hash; // of the log tail that was reported last
+    uint64_t report_at_us; // next status message
 };
 
 // A finished run that waits in the spool, is uploaded or announced.
@@ -93,7 +92,8 @@ int worker_init(struct worker *w, const char *name, struct error *err);
 // Works until told to end: 0, or 1 when the program shall execute itself anew.
 int worker_run(struct worker *w, struct error *err);
 void worker_release(struct worker *w);
-// Moves a state; a move that is not allowed is logged as the mistake it is.
+// Moves a state. A move that the table does not have is logged as the mistake it is, and made: to
+// stay behind what has happened already would only lead to the next mistake.
 void worker_move(enum life *state, enum life to);
 bool worker_may_take(const struct worker *w);
 
@@ -169,6 +169,8 @@ int folder_write_run(const struct worker *w, const struct job *job, int exitcode
 // ---- courier.c
 int courier_load(struct worker *w, struct error *err);
 int courier_add(struct worker *w, const char *run_id, struct error *err);
+// How many finished runs are kept back.
+size_t courier_count(const struct worker *w);
 struct parcel *courier_find(const struct worker *w, const char *run_id);
 // Starts what is due. Errors: of the link.
 int courier_advance(struct worker *w, struct error *err);
@@ -179,8 +181,8 @@ bool courier_is_busy(const struct worker *w);
 void courier_release(struct worker *w);
 
 // ---- report.c
-// A status message on the test, when there is something new to tell or `always`.
-void report_test(struct worker *w, bool running, bool always);
+// A status message on the test; sets the time of the next one.
+void report_test(struct worker *w, bool running);
 // Journal fields of the job; without one they go.
 void report_fields(const struct worker *w);
 // The line systemd shows.

@@ -86,3 +86,11 @@ TEST(secrets_compare_by_content_and_length)
     ck_assert(!secret_equal("", 0, "a", 1));
     ck_assert(secret_equal("", 0, "", 0));
 }
+
+TEST(control_characters_are_seen)
+{
+    ck_assert(!str_has_control(""));
+    ck_assert(!str_has_control("gr\xc3\xbc\xc3\x9f, ~"));
+    ck_assert(str_has_control("a\nb"));
+    ck_assert(str_has_control("\x7f"));
+}

@@ -73,3 +73,15 @@ TEST(durations_for_people)
     assert_duration(7530, "2h 05m");
     assert_duration(360000, "100h 00m");
 }
+
+TEST(time_left_is_none_when_past_and_no_limit_when_infinite)
+{
+    struct timespec room = {.tv_sec = -1}, *left;
+
+    ck_assert_ptr_null(clock_left(USEC_INFINITY, &room));
+    left = clock_left(clock_monotonic_us() + 10 * USEC_PER_SEC, &room);
+    ck_assert_ptr_eq(left, &room);
+    ck_assert_int_le(left->tv_sec, 10);
+    ck_assert_int_ge(left->tv_sec, 5);
+    ck_assert(clock_left(1, &room)->tv_sec == 0 && room.tv_nsec == 0);
+}

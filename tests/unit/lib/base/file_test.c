@@ -416,3 +416,36 @@ TEST(a_folder_is_synced)
     ASSERT_FAILS(dir_sync("/nonexistent", &err), -ENOENT, &err,
                  "cannot sync the folder /nonexistent: No such file or directory");
 }
+
+static void expect_parent(const char *path, const char *expected)
+{
+    _cleanup_free_ char *parent = path_parent(path);
+
+    ck_assert_str_eq(parent, expected);
+}
+
+TEST(parent_of_a_path_ends_before_its_last_slash)
+{
+    expect_parent("/a/b", "/a");
+    expect_parent("/a", "/");
+    expect_parent("a/b/c", "a/b");
+    expect_parent("a", ".");
+}
+
+TEST(names_in_a_folder_are_listed_sorted)
+{
+    const char *dir = test_path(test_dir(), "listed");
+    const struct file_attributes attributes = FILE_ATTRIBUTES(0600);
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    _cleanup_free_ char *joined = NULL;
+
+    ck_assert_int_eq(dir_list(dir, &names, &err), -ENOENT);
+    ck_assert(str_ends_with(error_message(&err), "/listed: No such file or directory"));
+    ASSERT_OK(dir_make_parent(test_path(dir, "sub/file"), 0755, &err), &err);
+    ASSERT_OK(file_replace(test_path(dir, "b"), "", 0, &attributes, NULL, &err), &err);
+    ASSERT_OK(file_replace(test_path(dir, ".a"), "", 0, &attributes, NULL, &err), &err);
+    ASSERT_OK(dir_list(dir, &names, &err), &err);
+    joined = strv_join(&names, " ");
+    ck_assert_str_eq(joined, ".a b sub");
+}

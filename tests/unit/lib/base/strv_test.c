@@ -24,14 +24,19 @@ TEST(a_list_grows_and_ends_with_null)
 
 TEST(several_are_added_at_once)
 {
-    _cleanup_strv_ struct strv v = STRV_INIT;
+    _cleanup_strv_ struct strv v = STRV_INIT, twice = STRV_INIT;
+    const struct strv empty = STRV_INIT;
     const char *const more[] = {"b", "a", NULL};
 
     ck_assert_int_eq(strv_add(&v, "c"), 0);
     ck_assert_int_eq(strv_add_all(&v, more), 0);
     assert_joined(&v, "c|b|a");
+    ck_assert_int_eq(strv_add_list(&v, &empty), 0);
     strv_sort(&v);
     assert_joined(&v, "a|b|c");
+    ck_assert_int_eq(strv_add_list(&twice, &v), 0);
+    ck_assert_int_eq(strv_add_list(&twice, &v), 0);
+    assert_joined(&twice, "a|b|c|a|b|c");
     ck_assert(strv_contains(&v, "b"));
     ck_assert(!strv_contains(&v, "d"));
 }

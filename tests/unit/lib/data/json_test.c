@@ -185,3 +185,20 @@ TEST(objects_are_built_up)
     ck_assert_str_eq(buf_str(&out),
                      "{\"a\":[],\"b\":false,\"i\":-9223372036854775808,\"s\":\"x\"}");
 }
+
+TEST(copies_of_members_are_the_callers)
+{
+    _cleanup_json_ json_t *object = json_pack("{s:s, s:n, s:i}", "a", "x", "b", "c", 1);
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *a = NULL, *b = NULL, *c = NULL;
+
+    ASSERT_OK(json_copy_string(object, "a", &a, &err), &err);
+    ASSERT_OK(json_copy_optional_string(object, "b", "fallback", &b, &err), &err);
+    ASSERT_OK(json_copy_optional_string(object, "d", NULL, &c, &err), &err);
+    ck_assert_str_eq(a, "x");
+    ck_assert_str_eq(b, "fallback");
+    ck_assert_ptr_null(c);
+    ASSERT_FAILS(json_copy_optional_string(object, "c", "", &c, &err), -EINVAL, &err,
+                 "c: expected a string, got a number");
+    ASSERT_FAILS(json_copy_string(object, "d", &c, &err), -EINVAL, &err, "d: missing");
+}
