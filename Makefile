@@ -27,7 +27,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
 CPPFLAGS += -D_GNU_SOURCE -Ilib -Iservices -I. -Itests/unit -include lib/banned.h -DVERSION='"$(VERSION)"'
 CFLAGS += -std=gnu17 -g $(OPT) $(WARNINGS) $(HARDEN) -ffunction-sections -fdata-sections \
-	-ffile-prefix-map=$(CURDIR)/=
+	-ffile-prefix-map=$(CURDIR)=.
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections -Wl,--build-id=sha1
 
 # SANITIZE=1: what `make unit` builds, with ASan, UBSan and coverage counters.
