@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The packed charm: the same bytes from any folder, and what Juju demands of an archive (modes, names, manifest)."""
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+import zipfile
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+UNIX = 3
+
+
+def build_copy(folder: pathlib.Path) -> bytes:
+    """Builds the charm from a copy of the tree in another folder."""
+    names = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
+                           capture_output=True).stdout.decode().split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    env = {k: v for k, v in os.environ.items() if k not in ("BUILD", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    done = subprocess.run(["make", "-j2", "charm"], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise AssertionError(f"make charm in a copy of the tree failed:\n{done.stdout[-4000:]}")
+    (charm,) = (folder / "build").glob("*.charm")
+    return charm.read_bytes()
+
+
+class CharmArchive(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.tmp = tempfile.TemporaryDirectory(prefix="charm-archive-")
+        cls.dir = pathlib.Path(cls.tmp.name)
+        cls.bytes = build_copy(cls.dir / "one")
+        (cls.dir / "one.charm").write_bytes(cls.bytes)
+        cls.zip = zipfile.ZipFile(cls.dir / "one.charm")
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.zip.close()
+        cls.tmp.cleanup()
+
+    def test_the_same_bytes_from_another_folder(self) -> None:
+        other = build_copy(self.dir / "another-folder-with-a-longer-name")
+        self.assertEqual(hashlib.sha256(other).hexdigest(), hashlib.sha256(self.bytes).hexdigest())
+
+    def test_modes_come_from_a_unix_creator_and_programs_can_be_executed(self) -> None:
+        for entry in self.zip.infolist():
+            self.assertEqual(entry.create_system, UNIX, entry.filename)
+            program = entry.filename.split("/")[0] in ("hooks", "actions", "bin")
+            self.assertEqual(entry.external_attr >> 16 & 0o777, 0o755 if program else 0o644, entry.filename)
+
+    def test_names_are_plain_and_each_is_there_once(self) -> None:
+        names = self.zip.namelist()
+        self.assertEqual(len(names), len(set(names)))
+        for name in names:
+            self.assertFalse(name.startswith(("/", "./", "../")) or "/../" in name, name)
+        for wanted in ("metadata.yaml", "manifest.yaml", "config.yaml", "actions.yaml", "hooks/install", "version", "icon.svg", "LICENSE"):
+            self.assertIn(wanted, names)
+
+    def test_the_manifest_names_a_base(self) -> None:
+        manifest = yaml.safe_load(self.zip.read("manifest.yaml"))
+        for base in manifest["bases"]:
+            self.assertEqual(set(base), {"name", "channel", "architectures"})
+
+    def test_the_checksums_fit(self) -> None:
+        for line in self.zip.read("manifest.sha256").decode().splitlines():
+            digest, name = line.split(maxsplit=1)
+            self.assertEqual(hashlib.sha256(self.zip.read(name)).hexdigest(), digest, name)
+
+    def test_it_is_small(self) -> None:
+        self.assertLess(len(self.bytes), 5_000_000)
+
+
+if __name__ == "__main__":
+    unittest.main()
