@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/database.h"
 
-#include "adt/names.h"
-
 #define SCHEMA_VERSION 1
 #define BUSY_TIMEOUT_MS 10000
 #define STATEMENTS_MAX 64

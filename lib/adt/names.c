@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/names.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/strv.h"
 
+#include <ctype.h>
 #include <openssl/evp.h>
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 #define HEX_DIGITS "0123456789abcdef"
 
@@ -30,36 +34,6 @@ char *queue_name(enum queue_context context, const char *release, const char *ar
     return str_format("debci-%s%s-%s", contexts[context].infix, release, arch);
 }
 
-int queue_name_parse(const char *queue, enum queue_context *ret_context, char **ret_release,
-                     char **ret_arch, struct error *err)
-{
-    enum queue_context context = CONTEXT_NORMAL;
-    _cleanup_free_ char *name = NULL, *arch = NULL;
-    const char *rest, *dash;
-    int i;
-
-    if (!str_starts_with(queue, "debci-"))
-        return error_set(err, -EINVAL, "expected debci-[CONTEXT-]RELEASE-ARCH, got \"%s\"", queue);
-    rest = queue + strlen("debci-");
-    for (i = CONTEXT_NORMAL + 1; i < CONTEXT_COUNT; i++)
-        if (str_starts_with(rest, contexts[i].infix)) {
-            context = (enum queue_context)i;
-            rest += strlen(contexts[i].infix);
-            break;
-        }
-    dash = strrchr(rest, '-'); // architectures have no '-', releases may
-    if (!dash || dash == rest || !name_is_arch(dash + 1))
-        return error_set(err, -EINVAL, "expected debci-[CONTEXT-]RELEASE-ARCH, got \"%s\"", queue);
-    name = strndup(rest, (size_t)(dash - rest));
-    arch = strdup(dash + 1);
-    if (!name || !arch)
-        return error_oom(err);
-    *ret_context = context;
-    *ret_release = TAKE_PTR(name);
-    *ret_arch = TAKE_PTR(arch);
-    return 0;
-}
-
 static bool spans(const char *s, const char *allowed)
 {
     return *s && s[strspn(s, allowed)] == '\0';
@@ -67,8 +41,8 @@ static bool spans(const char *s, const char *allowed)
 
 bool name_is_package(const char *s)
 {
-    // A name that is only dots would be another folder.
-    return spans(s, LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGITS ".+-") && s[0] != '.' && s[0] != '-';
+    // Not '.': a name of dots alone would be another folder; not '-': it would be an option.
+    return isalnum((unsigned char)s[0]) && spans(s, LOWER UPPER DIGITS ".+-");
 }
 
 bool name_is_release(const char *s)
@@ -87,35 +61,6 @@ bool name_is_run_id(const char *s)
 
     return strlen(s) == 22 && clock_parse_compact(s, &seconds, NULL) == 0 && s[15] == '_' &&
            strspn(s + 16, HEX_DIGITS) == 5 && s[21] == '@';
-}
-
-int container_name(const struct request *request, const char *release, char **ret,
-                   struct error *err)
-{
-    const char *prefix = request_is_private(request) ? "private-" : "";
-    _cleanup_free_ char *user = NULL, *name = NULL;
-    char *container;
-    int r;
-
-    if (request->ppas.len == 0) {
-        container = str_format("%sautopkgtest-%s", prefix, release);
-    } else {
-        r = request_ppa_name(request->ppas.items[request->ppas.len - 1], &user, &name, err);
-        if (r < 0)
-            return r;
-        container = str_format("%sautopkgtest-%s-%s-%s", prefix, release, user, name);
-    }
-    if (!container)
-        return error_oom(err);
-    *ret = container;
-    return 0;
-}
-
-char *container_read_acl(const struct request *request)
-{
-    if (!request_is_private(request))
-        return strdup(".r:*,.rlistings");
-    return request->swiftuser ? str_format("*:%s", request->swiftuser) : strdup("");
 }
 
 char *package_prefix(const char *package)

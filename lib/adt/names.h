@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Names that other programs rely on: queues, containers, objects, run ids
+// Names that other programs rely on: queues, packages, objects, run ids
 // (docs/reference/formats.md).
 #pragma once
 
-#include "adt/request.h"
+#include "base/error.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 // Contexts of a queue: "" for the normal one. Order is the one in which pages show them.
@@ -15,20 +17,11 @@ const char *queue_context_name(enum queue_context context);
 
 // `debci-RELEASE-ARCH`, `debci-huge-RELEASE-ARCH` …; the caller frees.
 char *queue_name(enum queue_context context, const char *release, const char *arch);
-// The reverse; a release may have '-' in it, an architecture has none. -EINVAL.
-int queue_name_parse(const char *queue, enum queue_context *ret_context, char **ret_release,
-                     char **ret_arch, struct error *err);
 
-bool name_is_package(const char *s); // [a-zA-Z0-9.+-]+
+bool name_is_package(const char *s); // [a-zA-Z0-9][a-zA-Z0-9.+-]*
 bool name_is_release(const char *s); // [a-z][a-z0-9.-]*
 bool name_is_arch(const char *s);    // [a-z0-9]+ of at most 16
 bool name_is_run_id(const char *s);  // YYYYMMDD_HHMMSS_HHHHH@
-
-// `autopkgtest-RELEASE[-LPUSER-PPA]`, with `private-` before it for private runs; the caller frees.
-int container_name(const struct request *request, const char *release, char **ret,
-                   struct error *err);
-// `.r:*,.rlistings` for public runs, `*:SWIFTUSER` for private ones; the caller frees.
-char *container_read_acl(const struct request *request);
 
 // First letter, or the first four of a name that starts with `lib`; the caller frees.
 char *package_prefix(const char *package);

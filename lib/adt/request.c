@@ -25,7 +25,8 @@ static int split_body(const char *body, size_t len, char **ret_package, const ch
         return error_oom(err);
     if (!name_is_package(*ret_package)) {
         int r = error_set(err, -EBADMSG,
-                          "package name: expected letters, digits and any of .+-, got \"%.100s\"",
+                          "package name: expected a letter or digit, then letters, digits and "
+                          "any of .+-, got \"%.100s\"",
                           *ret_package);
 
         free(*ret_package);
@@ -276,6 +277,35 @@ invalid:
     return error_set(err, -EBADMSG,
                      "expected [user:token@]lpuser/name[:fingerprint], got \"%s%.100s\"",
                      at ? "…@" : "", user);
+}
+
+int request_container(const struct request *request, const char *release, char **ret,
+                      struct error *err)
+{
+    const char *prefix = request_is_private(request) ? "private-" : "";
+    _cleanup_free_ char *user = NULL, *name = NULL;
+    char *container;
+    int r;
+
+    if (request->ppas.len == 0) {
+        container = str_format("%sautopkgtest-%s", prefix, release);
+    } else {
+        r = request_ppa_name(request->ppas.items[request->ppas.len - 1], &user, &name, err);
+        if (r < 0)
+            return r;
+        container = str_format("%sautopkgtest-%s-%s-%s", prefix, release, user, name);
+    }
+    if (!container)
+        return error_oom(err);
+    *ret = container;
+    return 0;
+}
+
+char *request_read_acl(const struct request *request)
+{
+    if (!request_is_private(request))
+        return strdup(".r:*,.rlistings");
+    return request->swiftuser ? str_format("*:%s", request->swiftuser) : strdup("");
 }
 
 void request_release(struct request *request)

@@ -11,7 +11,7 @@
 #define REQUEST_BODY_MAX ((size_t)1024 * 1024)
 
 struct request {
-    char *package;        // [a-zA-Z0-9.+-]+
+    char *package;        // name_is_package()
     struct strv triggers; // source/version
     bool all_proposed;
     struct strv ppas;                      // [user:token@]lpuser/name[:fingerprint]
@@ -47,6 +47,14 @@ bool request_is_private(const struct request *request);
 
 // The PPA without `user:token@` and `:fingerprint`, as "lpuser/name"; the caller frees.
 int request_ppa_name(const char *ppa, char **ret_user, char **ret_name, struct error *err);
+
+// The container its results go to: `autopkgtest-RELEASE[-LPUSER-PPA]`, by the last PPA, with
+// `private-` before it for private runs; the caller frees.
+int request_container(const struct request *request, const char *release, char **ret,
+                      struct error *err);
+// Who may read that: `.r:*,.rlistings` for public runs, `*:SWIFTUSER` for private ones; the caller
+// frees.
+char *request_read_acl(const struct request *request);
 
 void request_release(struct request *request);
 

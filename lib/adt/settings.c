@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/settings.h"
 
-#include "adt/names.h"
 #include "base/clock.h"
 #include "base/file.h"
 

@@ -139,12 +139,19 @@ int spool_read_request(const char *dir, struct request *ret, struct error *err)
     return r < 0 ? error_prefix(err, r, "%s", path) : 0;
 }
 
-// `PACKAGE VERSION` as autopkgtest writes it; "unknown" when it did not get so far.
+char *spool_version(char *text)
+{
+    char *blank = strchr(str_strip(text), ' ');
+
+    return blank ? str_strip(blank) : NULL;
+}
+
+// "unknown" when there is none.
 static int read_version(const char *dir, char **ret, struct error *err)
 {
     _cleanup_free_ char *path = str_format("%s/output/testpkg-version", dir);
     _cleanup_buf_ struct buf text = BUF_INIT(VERSION_MAX);
-    char *line, *blank;
+    const char *version;
     int r;
 
     if (!path)
@@ -153,9 +160,8 @@ static int read_version(const char *dir, char **ret, struct error *err)
     if (r < 0 && r != -ENOENT && r != -E2BIG)
         return r;
     error_clear(err);
-    line = r < 0 || !text.data ? NULL : str_strip(text.data);
-    blank = line ? strchr(line, ' ') : NULL;
-    *ret = strdup(blank ? str_strip(blank) : "unknown");
+    version = r == 0 && text.data ? spool_version(text.data) : NULL;
+    *ret = strdup(version ? version : "unknown");
     return *ret ? 0 : error_oom(err);
 }
 

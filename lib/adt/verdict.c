@@ -3,8 +3,6 @@
 
 #include "base/cleanup.h"
 
-#include <string.h>
-
 static const char *const names[VERDICT_COUNT] = {
     [VERDICT_PASS] = "pass",           [VERDICT_FAIL] = "fail",
     [VERDICT_NEUTRAL] = "neutral",     [VERDICT_DENYLISTED] = "denylisted",
@@ -52,16 +50,4 @@ const char *verdict_explain(int exitcode)
 const char *verdict_name(enum verdict verdict)
 {
     return names[verdict];
-}
-
-bool verdict_parse(const char *name, enum verdict *ret)
-{
-    int i;
-
-    for (i = 0; i < VERDICT_COUNT; i++)
-        if (strcmp(names[i], name) == 0) {
-            *ret = (enum verdict)i;
-            return true;
-        }
-    return false;
 }

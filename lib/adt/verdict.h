@@ -3,8 +3,6 @@
 // /api/experimental/recent.json gives to other programs.
 #pragma once
 
-#include <stdbool.h>
-
 enum verdict {
     VERDICT_PASS,       // 0, 2 (some skipped)
     VERDICT_FAIL,       // 4, 6, 12, 14
@@ -19,7 +17,5 @@ enum verdict {
 enum verdict verdict_of(int exitcode);
 // "pass", "fail", "neutral", …
 const char *verdict_name(enum verdict verdict);
-// The reverse; false when there is none of that name.
-bool verdict_parse(const char *name, enum verdict *ret);
 // What the exit code says in a few words: "some tests were skipped", "a test failed", …
 const char *verdict_explain(int exitcode);

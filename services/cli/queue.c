@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/names.h"
+#include "adt/request.h"
 #include "base/parse.h"
 #include "cli/cli.h"
 

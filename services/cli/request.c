@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#include "adt/request.h"
 #include "adt/names.h"
 #include "cli/cli.h"
 

@@ -69,7 +69,7 @@ static int read_result(const char *tar, struct test_complete *done, struct error
 {
     _cleanup_buf_ struct buf version = BUF_INIT(4096);
     uint64_t exitcode = 0;
-    char *blank;
+    const char *found;
     int r;
 
     if ((r = read_number(tar, "exitcode", 255, &exitcode, err)) < 0 ||
@@ -77,10 +77,10 @@ static int read_result(const char *tar, struct test_complete *done, struct error
         return r;
     done->exitcode = (int)exitcode;
     if (tar_read_member(tar, "testpkg-version", &version, NULL) < 0 || !version.data ||
-        !(blank = strchr(str_strip(version.data), ' ')))
+        !(found = spool_version(version.data)))
         return 0;
     free(done->testpkg_version);
-    done->testpkg_version = strdup(str_strip(blank));
+    done->testpkg_version = strdup(found);
     return done->testpkg_version ? 0 : error_oom(err);
 }
 

@@ -270,8 +270,8 @@ int command_build(const struct command_context *context, struct strv *ret_argv,
 {
     int r;
 
-    // An option must not come out of a name.
-    if (!isalnum((unsigned char)context->request->package[0]))
+    // An option must not come out of a name, wherever the request was made.
+    if (!name_is_package(context->request->package))
         return error_set(err, -EINVAL, "package: a name begins with a letter or a digit");
     r = check_ppas(context->request, err);
     if (r < 0)

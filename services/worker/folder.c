@@ -163,14 +163,15 @@ static int fill_container(const struct job *job, struct spool_run *run, struct e
 {
     bool private = job_is_private(job);
 
-    if (job->unreadable || container_name(&job->request, job->release, &run->container, err) < 0) {
+    if (job->unreadable ||
+        request_container(&job->request, job->release, &run->container, err) < 0) {
         error_clear(err);
         run->container = str_format("%sautopkgtest-%s", private ? "private-" : "", job->release);
     }
     if (private && !job->request.swiftuser)
         run->read_acl = strdup("");
     else
-        run->read_acl = container_read_acl(&job->request);
+        run->read_acl = request_read_acl(&job->request);
     return run->container && run->read_acl ? 0 : error_oom(err);
 }
 

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "worker/outcome.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -75,24 +74,24 @@ static int choose_run_id(struct worker *w, struct job *job, const struct amqp_de
 static int read_request(struct job *job, struct amqp_delivery *delivery, struct error *err)
 {
     _cleanup_error_ struct error reason = ERROR_INIT;
-    struct buf body = BUF_INIT(2 * REQUEST_BODY_MAX);
     int r = request_parse(buf_str(&delivery->body), delivery->body.len, &job->request, &reason);
 
-    if (r < 0 && (!job->request.package || !isalnum((unsigned char)job->request.package[0])))
-        return error_set(err, -EBADMSG, "%s", error_message(&reason));
+    if (r < 0 && !job->request.package)
+        return error_set(err, r, "%s", error_message(&reason));
+    job->body = (struct buf)BUF_INIT(REQUEST_BODY_MAX);
+    if (r == 0 && (r = request_complete(&job->request, &reason)) == 0)
+        r = request_format(&job->request, &job->body, &reason); // -E2BIG: it was nearly that long
+    if (r == -ENOMEM)
+        return error_oom(err);
     if (r < 0) {
         job->unreadable = true;
         job->verdict = str_format("the request cannot be read: %s", error_message(&reason));
+        buf_release(&job->body);
         job->body = delivery->body;
         delivery->body = (struct buf)BUF_INIT(0);
         return job->verdict ? 0 : error_oom(err);
     }
-    if (!isalnum((unsigned char)job->request.package[0]))
-        return error_set(err, -EBADMSG, "package: a name begins with a letter or a digit");
-    if ((r = request_complete(&job->request, err)) < 0)
-        return r;
-    job->body = body;
-    return request_format(&job->request, &job->body, err);
+    return 0;
 }
 
 // A copy of a run whose result waits in a spool of this unit: it goes back under the lease that

@@ -2,6 +2,7 @@
 #include "worker/worker.h"
 
 #include "base/log.h"
+#include "data/json.h"
 
 #define LEASE_EXCHANGE "autopkgtest.leases"
 

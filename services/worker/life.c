@@ -9,20 +9,19 @@ static const struct {
     const char *name;
     unsigned next; // bits of the states that may follow
     bool leased;
-    bool child;
 } lives[LIFE_COUNT] = {
-    [LIFE_QUEUED] = {"queued", TO(TAKEN) | TO(SPOOLED) | TO(STORED), false, false},
-    [LIFE_TAKEN] = {"taken", TO(QUEUED) | TO(EARLY) | TO(CHECKING) | TO(RUNNING), false, true},
-    [LIFE_EARLY] = {"early", TO(QUEUED) | TO(SPOOLED) | TO(WAITING), false, false},
-    [LIFE_CHECKING] = {"checking", TO(RUNNING) | TO(STORED) | TO(RETURNING), true, true},
-    [LIFE_RUNNING] = {"running", TO(SPOOLED) | TO(WAITING) | TO(RETURNING), true, true},
-    [LIFE_WAITING] = {"waiting", TO(RUNNING) | TO(RETURNING), true, false},
-    [LIFE_RETURNING] = {"returning", TO(QUEUED), true, false},
-    [LIFE_SPOOLED] = {"spooled", TO(UPLOADING) | TO(STORED), true, false},
-    [LIFE_UPLOADING] = {"uploading", TO(SPOOLED) | TO(STORED) | TO(RETURNING), true, true},
-    [LIFE_STORED] = {"stored", TO(ANNOUNCED), true, false},
-    [LIFE_ANNOUNCED] = {"announced", TO(DONE), true, false},
-    [LIFE_DONE] = {"done", TO(QUEUED), false, false},
+    [LIFE_QUEUED] = {"queued", TO(TAKEN), false},
+    [LIFE_TAKEN] = {"taken", TO(QUEUED) | TO(EARLY) | TO(CHECKING) | TO(RUNNING), false},
+    [LIFE_EARLY] = {"early", TO(QUEUED) | TO(SPOOLED) | TO(WAITING), false},
+    [LIFE_CHECKING] = {"checking", TO(RUNNING) | TO(STORED) | TO(RETURNING), true},
+    [LIFE_RUNNING] = {"running", TO(SPOOLED) | TO(WAITING) | TO(RETURNING), true},
+    [LIFE_WAITING] = {"waiting", TO(RUNNING) | TO(RETURNING), true},
+    [LIFE_RETURNING] = {"returning", TO(QUEUED), true},
+    [LIFE_SPOOLED] = {"spooled", TO(UPLOADING) | TO(STORED), true},
+    [LIFE_UPLOADING] = {"uploading", TO(SPOOLED) | TO(STORED) | TO(RETURNING), true},
+    [LIFE_STORED] = {"stored", TO(ANNOUNCED), true},
+    [LIFE_ANNOUNCED] = {"announced", TO(DONE), true},
+    [LIFE_DONE] = {"done", TO(QUEUED), false},
 };
 
 const char *life_name(enum life state)
@@ -46,9 +45,4 @@ bool life_move(enum life *state, enum life to)
 bool life_is_leased(enum life state)
 {
     return state < LIFE_COUNT && lives[state].leased;
-}
-
-bool life_has_child(enum life state)
-{
-    return state < LIFE_COUNT && lives[state].child;
 }

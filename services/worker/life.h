@@ -26,6 +26,9 @@
 //                                    STORED ── announced, confirmed ──▶ ANNOUNCED ── lease and
 //                                                                       folder removed ──▶ DONE
 //
+// Not drawn: an EARLY testbed failure is WAITING too. What is SPOOLED or STORED at the start of a
+// worker begins its life there.
+//
 // Knows nothing of brokers, processes or files.
 #pragma once
 
@@ -58,5 +61,3 @@ bool life_move(enum life *state, enum life to);
 
 // The copy in our lease queue is what keeps the request from being lost.
 bool life_is_leased(enum life state);
-// A child process of ours is at work on it.
-bool life_has_child(enum life state);

@@ -23,8 +23,8 @@ static const char usage[] =
     "\n"
     "signals: SIGTERM ends it after the running test; a second one at once, the request goes back\n"
     "to its queue; SIGHUP makes it read its settings again, after the running test.\n"
-    "exit codes: 0 ended as told, 64 wrong usage, 70 internal error, 78 no such worker or no\n"
-    "broker configured.\n";
+    "exit codes: 0 ended as told, 64 wrong usage, 70 internal error, 71 the machine refused\n"
+    "something, 78 no such worker or no broker configured.\n";
 
 static int parse_options(int argc, char **argv, const char **ret_name, bool *ret_verbose)
 {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/pick.h"
 
+#include "base/buf.h"
+
 int pick_init(struct pick *pick, const struct strv *releases, const char *arch,
               uint64_t upstream_percentage, struct error *err)
 {

@@ -14,6 +14,7 @@
 // One thread. Calls that wait for the broker take one round trip, bounded by the settings.
 #pragma once
 
+#include "adt/request.h"
 #include "adt/settings.h"
 #include "base/clock.h"
 #include "base/process.h"

@@ -90,10 +90,15 @@ TEST(readable_by_may_be_one_name)
 
 TEST(unreadable_requests_say_where)
 {
-    refused("", NULL, "package name: expected letters, digits and any of .+-, got \"\"");
+    refused(
+        "", NULL,
+        "package name: expected a letter or digit, then letters, digits and any of .+-, got \"\"");
     refused("../etc", NULL,
-            "package name: expected letters, digits and any of .+-, got \"../etc\"");
-    refused("-rf", NULL, "package name: expected letters, digits and any of .+-, got \"-rf\"");
+            "package name: expected a letter or digit, then letters, digits and any of .+-, got "
+            "\"../etc\"");
+    refused("-rf", NULL,
+            "package name: expected a letter or digit, then letters, digits and any of .+-, got "
+            "\"-rf\"");
     refused("gzip\n[]", "gzip", "parameters: expected an object, got an array");
     refused("gzip\n{\"triggers\":\"a/1\"}", "gzip", "triggers: expected an array, got a string");
     refused("gzip\n{\"triggers\":[\"a\"]}", "gzip", "triggers: expected source/version, got \"a\"");
@@ -168,4 +173,28 @@ TEST(ppa_names_lose_credentials_and_fingerprint)
     ASSERT_OK(request_ppa_name("u:t@me/stuff:0123ABCD", &user, &name, &err), &err);
     ck_assert_str_eq(user, "me");
     ck_assert_str_eq(name, "stuff");
+}
+
+static void container(const char *body, const char *name, const char *acl)
+{
+    _cleanup_request_ struct request q = REQUEST_INIT;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *got = NULL, *got_acl = NULL;
+
+    ASSERT_OK(request_parse(body, strlen(body), &q, &err), &err);
+    ASSERT_OK(request_container(&q, "noble", &got, &err), &err);
+    got_acl = request_read_acl(&q);
+    ck_assert_str_eq(got, name);
+    ck_assert_str_eq(got_acl, acl);
+}
+
+TEST(containers_are_named_by_release_ppa_and_privacy)
+{
+    container("gzip", "autopkgtest-noble", ".r:*,.rlistings");
+    container("gzip\n{\"ppas\":[\"a/x\",\"me/stuff:F00\"]}", "autopkgtest-noble-me-stuff",
+              ".r:*,.rlistings");
+    container("gzip\n{\"swiftuser\":\"joe\"}", "private-autopkgtest-noble", "*:joe");
+    container("gzip\n{\"ppas\":[\"u:t@me/stuff\"],\"swiftuser\":\"joe\"}",
+              "private-autopkgtest-noble-me-stuff", "*:joe");
+    container("gzip\n{\"ppas\":[\"u:t@me/stuff\"]}", "private-autopkgtest-noble-me-stuff", "");
 }

@@ -52,11 +52,7 @@ TEST(only_leased_requests_are_worked_on_after_the_original_is_gone)
     ck_assert(!life_is_leased(LIFE_COUNT));
 }
 
-TEST(states_with_a_child)
+TEST(no_state_has_no_name)
 {
-    ck_assert(life_has_child(LIFE_RUNNING));
-    ck_assert(life_has_child(LIFE_UPLOADING));
-    ck_assert(!life_has_child(LIFE_WAITING));
-    ck_assert(!life_has_child(LIFE_COUNT));
     ck_assert_str_eq(life_name(LIFE_COUNT), "unknown");
 }
