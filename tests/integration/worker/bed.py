@@ -10,28 +10,18 @@ import subprocess
 import sys
 import time
 import uuid
-from typing import Any, Callable
+from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
 from broker import Broker  # noqa: E402  (the path comes first)
+from waiting import wait_for  # noqa: E402
 
 BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
 WAIT_S = 30.0
 COMPLETE = "test.complete"
 STATUS = "test.status"
-
-
-def wait_for(what: str, ready: Callable[[], Any], seconds: float = WAIT_S) -> Any:
-    end = time.monotonic() + seconds
-    while True:
-        value = ready()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {seconds:.0f} s for: {what}")
-        time.sleep(0.02)
 
 
 class Worker:
@@ -89,6 +79,12 @@ class Bed:
         (self.dir / "conf/worker.conf").write_text("\n".join(lines) + "\n")
         self.broker.write_credentials(self.dir / "conf")
 
+    def write_broker(self, port: int) -> None:
+        """The workers reach their broker through this port; configure() undoes it."""
+        path = self.dir / "conf/rabbitmq.cred"
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("RABBIT_PORT=")]
+        path.write_text("\n".join([*lines, f"RABBIT_PORT={port}", ""]))
+
     def worker(self, number: int = 1) -> Worker:
         worker = Worker(self, f"local-amd64-{number}")
         self.workers.append(worker)
@@ -117,21 +113,18 @@ class Bed:
 
     def publish(self, body: str, queue: str = "debci-noble-amd64") -> None:
         self.broker.declare_queue(queue)
-        self.broker.api("POST", "/exchanges/%2F/amq.default/publish", {
-            "properties": {"delivery_mode": 2}, "routing_key": queue, "payload": body, "payload_encoding": "string"})
+        self.broker.publish(body, queue)
 
     def request(self, package: str = "gzip", queue: str = "debci-noble-amd64", **params: Any) -> str:
         params = {"triggers": ["gzip/1.12-1"], "uuid": str(uuid.uuid4())} | params
         self.publish(f"{package}\n{json.dumps(params)}", queue)
         return str(params["uuid"])
 
-    def get(self, queue: str, count: int = 1000) -> list[str]:
-        answer = self.broker.api("POST", f"/queues/%2F/{queue}/get", {"count": count, "ackmode": "ack_requeue_false", "encoding": "auto"})
-        return [message["payload"] for message in answer]
+    def get(self, queue: str) -> list[str]:
+        return self.broker.take(queue)
 
     def peek(self, queue: str) -> list[str]:
-        answer = self.broker.api("POST", f"/queues/%2F/{queue}/get", {"count": 1000, "ackmode": "ack_requeue_true", "encoding": "auto"})
-        return [message["payload"] for message in answer]
+        return self.broker.peek(queue)
 
     def completions(self, count: int, seconds: float = WAIT_S) -> list[dict[str, Any]]:
         got: list[dict[str, Any]] = []
@@ -166,11 +159,14 @@ class Bed:
         spool = self.dir / "spool"
         return sorted(p.name for p in spool.iterdir()) if spool.exists() else []
 
-    def assert_clean(self, *numbers: int) -> None:
+    def assert_clean(self, *numbers: int, seconds: float = WAIT_S) -> None:
         """Nothing is left of finished requests: no lease, no folder, no request."""
         for number in numbers or (1,):
-            wait_for("no lease left", lambda: self.leases(number) == [])
-        wait_for("an empty spool", lambda: self.spooled() == [])
-        left = [p for p in (self.dir / "work").glob("*/*") if p.name != ".boot"]
-        assert left == [], left
+            wait_for("no lease left", lambda: self.leases(number) == [], seconds)
+        wait_for("an empty spool", lambda: self.spooled() == [], seconds)
+
+        def left() -> list[pathlib.Path]:
+            return [p for p in (self.dir / "work").glob("*/*") if p.name != ".boot"]
+
+        wait_for("empty work folders", lambda: left() == [], seconds)
         assert self.peek("debci-noble-amd64") == []

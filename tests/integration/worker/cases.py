@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from bed import STATUS, Bed, wait_for
+from bed import STATUS, Bed, Worker, wait_for
 
 # A broker that is killed forgets acknowledgements of its last second (docs/explanation/life-of-a-request.md).
 BROKER_WRITES_S = 3
@@ -19,6 +19,16 @@ HOLD = 'while [ ! -e "$FAKE_DIR/go" ]; do sleep 0.05; done\n'
 
 def go(bed: Bed) -> None:
     (bed.fake / "go").touch()
+
+
+def leased_test(bed: Bed) -> tuple[Worker, str]:
+    """Worker 1 with a test that runs until go(), its request leased; and the request's uuid."""
+    bed.behave(HOLD)
+    worker = bed.ready_worker()
+    request = bed.request()
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    return worker, request
 
 
 def test_a_request_is_run_stored_announced_and_cleaned_up(bed: Bed) -> None:
@@ -84,11 +94,7 @@ def test_two_workers_share_the_work(bed: Bed) -> None:
 
 
 def test_a_killed_worker_gives_its_request_back_at_its_next_start(bed: Bed) -> None:
-    bed.behave(HOLD)
-    worker = bed.ready_worker()
-    bed.request()
-    bed.wait_runs(1)
-    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    worker, _ = leased_test(bed)
     time.sleep(0.3)
     worker.kill()
     bed.behave("")
@@ -116,11 +122,7 @@ def test_a_worker_killed_while_it_uploads_does_not_run_the_test_again(bed: Bed) 
 
 def test_the_lease_of_a_lost_unit_returns_by_itself_and_another_takes_it(bed: Bed) -> None:
     bed.configure(lease_ttl=3)
-    bed.behave(HOLD)
-    worker = bed.ready_worker(1)
-    bed.request()
-    bed.wait_runs(1)
-    wait_for("the lease", lambda: len(bed.leases(1)) == 1)
+    worker, _ = leased_test(bed)
     worker.kill()
     shutil.rmtree(bed.dir / "work")
     bed.behave("")
@@ -166,11 +168,7 @@ def test_leases_are_renewed_during_a_long_test(bed: Bed) -> None:
 
 
 def test_a_broker_killed_during_a_test_does_not_disturb_it(bed: Bed) -> None:
-    bed.behave(HOLD)
-    worker = bed.ready_worker()
-    bed.request()
-    bed.wait_runs(1)
-    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    worker, _ = leased_test(bed)
     time.sleep(BROKER_WRITES_S)
     bed.broker.rig("kill")
     wait_for("the loss noticed", lambda: "no broker" in worker.text())
@@ -183,11 +181,7 @@ def test_a_broker_killed_during_a_test_does_not_disturb_it(bed: Bed) -> None:
 
 
 def test_a_test_that_ends_while_the_broker_is_away_is_announced_when_it_is_back(bed: Bed) -> None:
-    bed.behave(HOLD)
-    worker = bed.ready_worker()
-    bed.request()
-    bed.wait_runs(1)
-    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    worker, _ = leased_test(bed)
     time.sleep(BROKER_WRITES_S)
     bed.broker.rig("kill")
     go(bed)
@@ -291,6 +285,17 @@ def test_an_unreadable_request_gets_a_result_that_says_why(bed: Bed) -> None:
     bed.assert_clean()
 
 
+def test_a_request_as_long_as_allowed_gets_a_result_though_what_is_added_does_not_fit(bed: Bed) -> None:
+    bed.ready_worker()
+    head, tail = 'gzip\n{"x": "', '"}'
+    bed.publish(head + "x" * (1024 * 1024 - len(head) - len(tail)) + tail)
+    done = bed.completions(1)[0]
+    assert done["exitcode"] == 20 and done["package"] == "gzip"
+    assert "too long" in (bed.stored()[0] / "log").read_text()
+    assert bed.runs() == []
+    bed.assert_clean()
+
+
 def test_sigterm_while_idle_ends_at_once(bed: Bed) -> None:
     worker = bed.ready_worker()
     time.sleep(0.2)
@@ -315,11 +320,7 @@ def test_sigterm_while_busy_finishes_the_test(bed: Bed) -> None:
 
 
 def test_a_second_sigterm_gives_the_request_back(bed: Bed) -> None:
-    bed.behave(HOLD)
-    worker = bed.ready_worker()
-    uuid = bed.request()
-    bed.wait_runs(1)
-    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    worker, uuid = leased_test(bed)
     worker.signal(signal.SIGTERM)
     time.sleep(0.2)
     worker.signal(signal.SIGTERM)

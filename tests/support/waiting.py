@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Waiting for something that another program does."""
+from __future__ import annotations
+
+import time
+from typing import Any, Callable
+
+
+def wait_for(what: str, ready: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """What ready() gives once that is true; an AssertionError that names `what` when it takes too long."""
+    end = time.monotonic() + seconds
+    while not (value := ready()):
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds:.0f} s for: {what}")
+        time.sleep(0.02)
+    return value
