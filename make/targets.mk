@@ -4,8 +4,8 @@
 export BUILD
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help deps fresh unit coverage integration machine browser tools-test fuzz fuzz-programs bench check demo \
-	demo-down clean
+.PHONY: help deps fresh unit coverage integration machine chaos browser tools-test fuzz fuzz-programs bench check \
+	demo demo-down clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' make/targets.mk make/install.mk make/lint.mk
 
@@ -35,6 +35,9 @@ integration: all ## programs against real neighbours, such as a broker (tests/in
 
 machine: charm ## the packed charm on real machines of juju-local (tests/machine; root)
 	$(Q)tests/run-layer --timeout 1500 $(if $(ONLY),--only $(ONLY)) machine
+
+chaos: all ## 200 requests while everything fails at random: nothing lost, nothing doubled; CHAOS_SEED= replays
+	$(Q)tests/integration/worker/chaos-suite
 
 browser: all ## the pages in Chromium (tests/browser)
 	$(Q)tests/run-layer $(if $(ONLY),--only $(ONLY)) browser

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "worker/worker.h"
+#include "worker/claim.h"
 
 #include "adt/message.h"
 #include "base/log.h"
@@ -28,7 +28,9 @@ static void on_delivery(struct amqp_link *link _unused_, struct amqp_delivery *d
     struct worker *w = userdata;
     _cleanup_error_ struct error err = ERROR_INIT;
 
-    if (w->link_error == 0) // consumers are named after their queues
+    if (str_equal(delivery->consumer, CLAIM_CONSUMER))
+        claim_receive(w, delivery);
+    else if (w->link_error == 0) // consumers are named after their queues
         note(w, take(w, pick_find(&w->pick, delivery->consumer), delivery, &err), &err);
 }
 
@@ -113,9 +115,10 @@ int broker_open(struct worker *w, struct error *err)
         return r;
     if ((r = lease_declare(w, err)) < 0 || (r = declare_exchanges(w, err)) < 0 ||
         (r = declare_queues(w, err)) < 0 || (r = amqp_link_prefetch(w->link, 1, err)) < 0 ||
-        (r = recover(w, err)) < 0)
+        (r = claim_open(w, err)) < 0 || (r = recover(w, err)) < 0)
         return r;
     error_clear(err);
+    claim_all(w);
     w->connect_failures = 0;
     log_info("connected to the broker %s", amqp_link_host(w->link));
     return 0;
@@ -129,6 +132,7 @@ void broker_lost(struct worker *w, int r, const struct error *err)
     amqp_link_free(w->link);
     w->link = NULL;
     w->link_error = 0;
+    w->lost_at_us = clock_realtime_us();
     w->consuming = false;
     w->connect_at_us = clock_monotonic_us() + amqp_backoff_us(w->connect_failures++);
     job_link_lost(w);

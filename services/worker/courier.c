@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "worker/worker.h"
+#include "worker/claim.h"
 
 #include "adt/message.h"
 #include "adt/spool.h"
@@ -34,14 +34,27 @@ struct parcel *courier_find(const struct worker *w, const char *run_id)
     return p;
 }
 
-int courier_add(struct worker *w, const char *run_id, struct error *err)
+static void parcel_free(struct parcel *parcel)
+{
+    if (!parcel)
+        return;
+    free(parcel->run_id);
+    free(parcel->uuid);
+    free(parcel->queue);
+    free(parcel);
+}
+
+int courier_add(struct worker *w, const char *run_id, const char *uuid, const char *queue,
+                int64_t since_us, struct error *err)
 {
     struct parcel **at = &w->courier.first, *parcel = calloc(1, sizeof *parcel);
 
-    if (!parcel || !(parcel->run_id = strdup(run_id))) {
-        free(parcel);
+    if (!parcel || !(parcel->run_id = strdup(run_id)) ||
+        !(parcel->uuid = strdup(uuid ? uuid : "")) || !(parcel->queue = strdup(queue))) {
+        parcel_free(parcel);
         return error_oom(err);
     }
+    parcel->since_us = since_us;
     parcel->state = LIFE_SPOOLED;
     while (*at)
         at = &(*at)->next;
@@ -57,8 +70,7 @@ static void forget(struct worker *w, struct parcel *parcel)
         at = &(*at)->next;
     if (*at)
         *at = parcel->next;
-    free(parcel->run_id);
-    free(parcel);
+    parcel_free(parcel);
 }
 
 int courier_load(struct worker *w, struct error *err)
@@ -78,7 +90,8 @@ int courier_load(struct worker *w, struct error *err)
             continue;
         }
         // The folders of this unit's other workers are theirs.
-        if (str_equal(run.worker, w->settings.name) && (r = courier_add(w, name, err)) < 0)
+        if (str_equal(run.worker, w->settings.name) &&
+            (r = courier_add(w, name, run.uuid, run.origin_queue, 0, err)) < 0)
             return r;
     }
     return r;
@@ -205,12 +218,27 @@ static int announce(struct worker *w, struct parcel *parcel, struct error *err)
             worker_move(&parcel->state, LIFE_ANNOUNCED);
         }
     }
+    claim_finished(w, parcel->uuid, parcel->queue);
     r = lease_remove(w, parcel->run_id, err);
     if (r < 0)
         return r;
     if (folder_discard(w, parcel->run_id, &left) < 0)
         log_warning("%s", error_message(&left));
     worker_move(&parcel->state, LIFE_DONE);
+    forget(w, parcel);
+    return 0;
+}
+
+// Another worker has the request: what is here goes, and nobody is told of it.
+static int give_up(struct worker *w, struct parcel *parcel, struct error *err)
+{
+    _cleanup_error_ struct error left = ERROR_INIT;
+    int r = lease_remove(w, parcel->run_id, err);
+
+    if (r < 0)
+        return r;
+    if (folder_discard(w, parcel->run_id, &left) < 0)
+        log_warning("%s", error_message(&left));
     forget(w, parcel);
     return 0;
 }
@@ -223,6 +251,10 @@ int courier_advance(struct worker *w, struct error *err)
 
     for (struct parcel *p = c->first; r == 0 && p; p = next) {
         next = p->next;
+        if (p->yielded && p != c->current) {
+            r = w->link ? give_up(w, p, err) : 0;
+            continue;
+        }
         if (p->state == LIFE_SPOOLED && !c->current && clock_monotonic_us() >= c->retry_at_us &&
             w->recovered)
             start_upload(w, p);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/job.h"
+#include "worker/claim.h"
+#include "worker/image.h"
 
 #include "adt/message.h"
 #include "adt/spool.h"
@@ -12,6 +14,8 @@
 #include <signal.h>
 
 #define KILL_GRACE_US (10 * USEC_PER_SEC)    // for autopkgtest to clean its testbed up
+#define ASK_US USEC_PER_SEC                  // how long others may object to a doubtful request
+#define ASK_AGAIN_US (250 * USEC_PER_MSEC)   // one may just be connecting
 #define TROUBLE_PAUSE_US (30 * USEC_PER_SEC) // after a failure of this machine
 
 void job_clear(struct job *job)
@@ -62,6 +66,7 @@ static int choose_run_id(struct worker *w, struct job *job, const struct amqp_de
 
     // The same run id again: whatever an interrupted run stored is replaced, not doubled.
     job->came_back = old && name_is_run_id(old);
+    job->doubtful |= job->came_back;
     if (job->came_back)
         job->run_id = strdup(old);
     else
@@ -158,6 +163,8 @@ int job_take(struct worker *w, size_t queue, struct amqp_delivery *delivery, str
     job->queue = queue;
     job->release = w->pick.queues[queue].release;
     job->delivery_tag = delivery->tag;
+    job->doubtful = delivery->redelivered;
+    job->since_us = (int64_t)clock_realtime_us();
     job->attempt = (unsigned)delivery_attempt(delivery);
     pick_taken(&w->pick, queue);
     r = read_request(job, delivery, &why);
@@ -170,9 +177,9 @@ int job_take(struct worker *w, size_t queue, struct amqp_delivery *delivery, str
     r = lease_publish(w, job, &job->lease_tag, err);
     if (r < 0)
         return r;
-    // The broker writes the copy to its disk while the test already starts. A run that came back
-    // waits: it may be done.
-    if (!job->came_back)
+    // The broker writes the copy to its disk while the test already starts. What was delivered
+    // before waits: it may be done, or in the hands of another.
+    if (!job->doubtful)
         job_start(w);
     return 0;
 }
@@ -193,7 +200,7 @@ int job_leased(struct worker *w, struct error *err)
     if (job->state == LIFE_EARLY) {
         report_test(w, true);
         job_finish(w);
-    } else if (job->came_back) {
+    } else if (job->doubtful) {
         worker_move(&job->state, LIFE_CHECKING);
         job_check(w);
     } else {
@@ -214,7 +221,7 @@ void job_link_lost(struct worker *w)
 // ---------------------------------------------------------------- a copy that came back
 
 // autopkgtest-upload --find: is there a result of this run in the store?
-void job_check(struct worker *w)
+static void look_into_store(struct worker *w)
 {
     struct job *job = &w->job;
     _cleanup_error_ struct error err = ERROR_INIT;
@@ -233,8 +240,17 @@ void job_check(struct worker *w)
         return;
     log_warning("cannot look for an earlier result, the test is run again: %s",
                 error_message(&err));
-    worker_move(&job->state, LIFE_RUNNING);
-    job_start(w);
+}
+
+void job_check(struct worker *w)
+{
+    uint64_t now = clock_monotonic_us();
+
+    w->job.ask_until_us = now + ASK_US;
+    w->job.ask_at_us = now + ASK_AGAIN_US;
+    claim_job(w);
+    if (w->job.came_back && !w->job.yielded)
+        look_into_store(w);
 }
 
 static void checked(struct worker *w, int status)
@@ -244,10 +260,26 @@ static void checked(struct worker *w, int status)
     if (status == 0) {
         log_info("run %s: its result is stored already, it is not run again", job->run_id);
         worker_move(&job->state, LIFE_STORED);
+    }
+}
+
+// Asks again, and begins when nobody has objected.
+static void ask(struct worker *w, uint64_t now)
+{
+    struct job *job = &w->job;
+
+    if (job->state != LIFE_CHECKING || job->yielded)
+        return;
+    if (now < job->ask_until_us || job->process.pid != 0) {
+        if (now >= job->ask_at_us) {
+            job->ask_at_us = now + ASK_AGAIN_US;
+            claim_job(w);
+        }
         return;
     }
     worker_move(&job->state, LIFE_RUNNING);
     job_start(w);
+    report_test(w, true);
 }
 
 // Tells of the result that another worker stored, in case it did not get so far.
@@ -267,6 +299,7 @@ static int announce_found(struct worker *w, struct error *err)
     else if ((r = amqp_link_publish_confirmed(w->link, &message, err)) < 0)
         return r;
     worker_move(&job->state, LIFE_ANNOUNCED);
+    claim_finished(w, job->request.uuid, w->pick.queues[job->queue].name);
     r = lease_remove(w, job->run_id, err);
     worker_move(&job->state, LIFE_DONE);
     let_go(w);
@@ -294,7 +327,8 @@ static void keep_result(struct worker *w, int exitcode)
     log_info("%s: exit code %d after %" PRIu64 " s", job->run_id, exitcode,
              (job->ended_us - job->started_us) / USEC_PER_SEC);
     worker_move(&job->state, LIFE_SPOOLED);
-    if (courier_add(w, job->run_id, &err) < 0)
+    if (courier_add(w, job->run_id, job->request.uuid, w->pick.queues[job->queue].name,
+                    job->since_us, &err) < 0)
         log_error("the result waits for the next start: %s", error_message(&err));
     job_clear(job);
     job->state = LIFE_QUEUED; // its life goes on as a parcel; the next can be taken
@@ -345,11 +379,13 @@ void job_child_ended(struct worker *w)
 
 static int return_now(struct worker *w, struct error *err)
 {
-    int r = lease_return(w, &w->job, err);
+    bool yielded = w->job.yielded;
+    int r = yielded ? lease_remove(w, w->job.run_id, err) : lease_return(w, &w->job, err);
 
     if (r < 0)
         return r;
-    log_info("the request went back to %s", w->pick.queues[w->job.queue].name);
+    if (!yielded)
+        log_info("the request went back to %s", w->pick.queues[w->job.queue].name);
     let_go(w);
     return 0;
 }
@@ -379,7 +415,7 @@ static void heed_stop(struct worker *w)
 {
     enum life state = w->job.state;
 
-    if ((w->stop_requests > 0 && state == LIFE_WAITING) ||
+    if (w->job.yielded || (w->stop_requests > 0 && state == LIFE_WAITING) ||
         (w->stop_requests > 1 && (state == LIFE_RUNNING || state == LIFE_CHECKING)))
         job_give_back(w);
 }
@@ -395,6 +431,10 @@ int job_advance(struct worker *w, struct error *err)
         job->kill_at_us = 0;
     }
     heed_stop(w);
+    ask(w, now);
+    if (job->state == LIFE_WAITING && now >= job->retry_at_us &&
+        !image_is_there(&w->settings, job->release))
+        job->retry_at_us = now + IMAGE_PAUSE_US;
     if (job->state == LIFE_WAITING && now >= job->retry_at_us) {
         if (folder_reset_output(job, &failed) < 0)
             log_warning("%s", error_message(&failed));
@@ -420,6 +460,8 @@ uint64_t job_deadline(const struct worker *w)
 
     if (job->state == LIFE_WAITING && job->retry_at_us < at)
         at = job->retry_at_us;
+    if (job->state == LIFE_CHECKING) // once they are over, its child is waited for
+        at = job->ask_at_us < at ? job->ask_at_us : at;
     if (job->state == LIFE_RUNNING && job->report_at_us < at)
         at = job->report_at_us;
     return at;

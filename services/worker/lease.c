@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/worker.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "data/json.h"
 
@@ -149,6 +150,8 @@ enum decision { RENEW, RETURN, DROP };
 
 static enum decision decide_job(struct worker *w)
 {
+    if (w->job.yielded)
+        return DROP;
     return w->job.state == LIFE_RETURNING && w->job.process.pid == 0 ? RETURN : RENEW;
 }
 
@@ -159,7 +162,7 @@ static enum decision decide(struct worker *w, const char *run_id)
     if (!job_is_idle(&w->job) && str_equal(w->job.run_id, run_id))
         return decide_job(w);
     if (parcel) {
-        if (parcel->seen || parcel->state == LIFE_ANNOUNCED)
+        if (parcel->seen || parcel->yielded || parcel->state == LIFE_ANNOUNCED)
             return DROP;
         parcel->seen = true;
         return parcel->state == LIFE_RETURNING ? RETURN : RENEW;
@@ -179,10 +182,15 @@ static int sweep_copy(struct worker *w, const struct amqp_delivery *copy, bool *
     enum decision decision = is_job && *job_seen ? DROP : decide(w, run_id);
     int r = 0;
 
+    if (decision == RETURN && !is_job && strv_contains(&w->returned, run_id))
+        decision = DROP; // a second copy
+
     if (decision == RENEW) {
         r = republish(w, LEASE_EXCHANGE, copy, w->lease_key, err);
     } else if (decision == RETURN) {
         r = give_back(w, copy, err);
+        if (r == 0 && strv_add(&w->returned, run_id) < 0)
+            r = error_oom(err);
         if (r == 0)
             log_info("run %s: the request went back to %s", run_id, copy->routing_key);
     }
@@ -190,19 +198,73 @@ static int sweep_copy(struct worker *w, const struct amqp_delivery *copy, bool *
     return r < 0 ? r : amqp_link_ack(w->link, copy->tag, err);
 }
 
-static void note_lost(struct worker *w, bool job_seen)
+// A result in the spool whose copy is gone gets another.
+static int lease_parcel(struct worker *w, const struct parcel *parcel, struct error *err)
 {
-    if (!job_seen && life_is_leased(w->job.state))
+    _cleanup_json_ json_t *headers = make_headers(w->lease_key, parcel->uuid, parcel->run_id, 0);
+    _cleanup_free_ char *path = str_format("%s/%s/request", w->settings.spool_dir, parcel->run_id);
+    _cleanup_buf_ struct buf body = BUF_INIT(2 * REQUEST_BODY_MAX);
+    struct amqp_publication copy = {
+        .exchange = LEASE_EXCHANGE,
+        .routing_key = parcel->queue,
+        .headers = headers,
+        .message_id = parcel->run_id,
+        .persistent = true,
+        .mandatory = true,
+    };
+
+    if (!headers || !path)
+        return error_oom(err);
+    if (file_read(path, &body, err) < 0) { // the upload will find out as well
+        error_clear(err);
+        return 0;
+    }
+    copy.body = buf_str(&body);
+    copy.body_len = body.len;
+    return amqp_link_publish_confirmed(w->link, &copy, err);
+}
+
+static int lease_job(struct worker *w, struct error *err)
+{
+    _cleanup_json_ json_t *headers = job_headers(w, &w->job);
+    struct amqp_publication copy = job_publication(w, &w->job, LEASE_EXCHANGE, headers);
+
+    return headers ? amqp_link_publish_confirmed(w->link, &copy, err) : error_oom(err);
+}
+
+static bool is_lost(const struct parcel *parcel)
+{
+    return !parcel->seen && !parcel->yielded &&
+           (parcel->state == LIFE_SPOOLED || parcel->state == LIFE_UPLOADING ||
+            parcel->state == LIFE_STORED);
+}
+
+// What we have and found no copy of ran out while we had no link, and is in its queue again. It
+// gets a new copy; whoever takes the old one will ask, and hear of us (claim.c).
+static int lease_again(struct worker *w, bool job_seen, struct error *err)
+{
+    int r = 0;
+
+    if (!job_seen && life_is_leased(w->job.state) && w->job.state != LIFE_RETURNING &&
+        !w->job.yielded) {
         log_warning("the lease was lost, the request is in its queue again; the test goes on");
-    for (struct parcel *p = w->courier.first; p; p = p->next)
-        p->seen = false;
+        r = lease_job(w, err);
+    }
+    for (struct parcel *p = w->courier.first; r == 0 && p; p = p->next)
+        if (is_lost(p))
+            r = lease_parcel(w, p, err);
+    return r;
 }
 
 int lease_sweep(struct worker *w, struct error *err)
 {
     uint32_t messages = 0, consumers;
     bool job_seen = false;
-    int r = amqp_link_inspect_queue(w->link, w->lease_queue, &messages, &consumers, err);
+    int r;
+
+    for (struct parcel *p = w->courier.first; p; p = p->next)
+        p->seen = false;
+    r = amqp_link_inspect_queue(w->link, w->lease_queue, &messages, &consumers, err);
 
     for (uint32_t i = 0; r == 0 && i < messages; i++) {
         _cleanup_(amqp_delivery_release) struct amqp_delivery copy = {0};
@@ -214,7 +276,7 @@ int lease_sweep(struct worker *w, struct error *err)
         r = sweep_copy(w, &copy, &job_seen, err);
     }
     if (r == 0)
-        note_lost(w, job_seen);
+        r = lease_again(w, job_seen, err);
     w->renew_at_us = clock_monotonic_us() + w->settings.lease_ttl_s * USEC_PER_SEC / 3;
     if (r == 0)
         w->recovered = true;
@@ -225,17 +287,16 @@ int lease_remove(struct worker *w, const char *run_id, struct error *err)
 {
     uint64_t *others = NULL;
     size_t len = 0;
-    bool empty = false, found = false;
+    bool empty = false;
     int r = 0;
 
-    while (r == 0 && !empty && !found) {
+    while (r == 0 && !empty) {
         _cleanup_(amqp_delivery_release) struct amqp_delivery copy = {0};
 
         r = amqp_link_get(w->link, w->lease_queue, &copy, &empty, err);
         if (r < 0 || empty)
             break;
-        found = str_equal(header(&copy, "run_id"), run_id);
-        if (found) {
+        if (str_equal(header(&copy, "run_id"), run_id)) {
             r = amqp_link_ack(w->link, copy.tag, err);
         } else {
             uint64_t *more = reallocarray(others, len + 1, sizeof *others);

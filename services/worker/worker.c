@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#include "worker/claim.h"
+#include "worker/image.h"
 #include "worker/job.h"
 
 #include "base/log.h"
@@ -60,7 +62,8 @@ int worker_init(struct worker *w, const char *name, struct error *err)
         (r = name_lease(w, err)) < 0 ||
         (r = pick_init(&w->pick, &w->settings.releases, w->settings.arch,
                        w->settings.upstream_percentage, err)) < 0 ||
-        (r = block_signals(w, err)) < 0 || (r = folder_recover(w, err)) < 0)
+        (r = block_signals(w, err)) < 0 || (r = folder_recover(w, err)) < 0 ||
+        (r = claim_load(w, err)) < 0)
         return r;
     if (sd_watchdog_enabled(0, &w->watchdog_us) <= 0)
         w->watchdog_us = 0;
@@ -77,6 +80,8 @@ void worker_release(struct worker *w)
     courier_release(w);
     pick_release(&w->pick);
     strv_release(&w->unacked);
+    strv_release(&w->returned);
+    strv_release(&w->finished);
     worker_settings_release(&w->settings);
     amqp_settings_release(&w->broker);
     free(w->lease_key);
@@ -142,6 +147,8 @@ static int link_work(struct worker *w, struct error *err)
         r = broker_dispatch(w, err);
     if (r == 0 && now >= w->renew_at_us)
         r = lease_sweep(w, err);
+    if (r == 0)
+        r = image_look(w, err);
     if (r == 0 && w->consuming && !worker_may_take(w))
         r = broker_stop_consuming(w, err);
     if (r == 0 && !w->consuming && worker_may_take(w))
@@ -198,6 +205,8 @@ static uint64_t deadline(const struct worker *w)
     at = earliest(at, amqp_link_deadline(w->link));
     if (!w->consuming && job_is_idle(&w->job) && w->look_at_us > clock_monotonic_us())
         at = earliest(at, w->look_at_us);
+    if (w->consuming)
+        at = earliest(at, w->image_at_us);
     return earliest(at, w->renew_at_us);
 }
 

@@ -5,10 +5,12 @@
 //     worker.c   the poll loop, timers, control
 //     broker.c   the link: opening, losing, looking for work
 //     lease.c    copies of requests in this worker's lease queue
+//     claim.c    two workers with the same request agree on one
 //     job.c      the request in hand: taken, tested, ended
 //     run.c      its processes: autopkgtest, and whatever that leaves running
 //     folder.c   its files: work folder, spool folder
 //     courier.c  finished results: uploaded, announced, removed
+//     image.c    what tests of a release need is there
 //     report.c   what others are told: status messages, journal, systemd
 //
 // One thread. Calls that wait for the broker take one round trip, bounded by the settings.
@@ -33,6 +35,11 @@ struct job {
     uint64_t delivery_tag;         // unacknowledged original, while LIFE_TAKEN or LIFE_EARLY
     uint64_t lease_tag;            // publication number of the copy
     bool came_back;                // a copy that returned from a lost lease
+    bool doubtful;                 // delivered before: others may have it
+    bool yielded;                  // another has it: it goes, and not back into its queue
+    int64_t since_us;              // realtime, when it was taken
+    uint64_t ask_at_us;            // next claim, and
+    uint64_t ask_until_us;         // until when objections are waited for, while LIFE_CHECKING
     unsigned attempt;              // testbed failures so far
     bool unreadable;               // only its package is known; `verdict` says why
     char *verdict;                 // why there is nothing to run; then `status` is what is recorded
@@ -48,7 +55,10 @@ struct job {
 struct parcel {
     enum life state;
     char *run_id;
-    bool seen; // by the sweep that is under way
+    char *uuid, *queue; // of the request, and where it came from
+    int64_t since_us;   // when it was taken; 0: by an earlier life
+    bool seen;          // by the sweep that is under way
+    bool yielded;       // another has a result of the same request
     struct parcel *next;
 };
 
@@ -60,6 +70,8 @@ struct courier {
     uint64_t retry_at_us;
     bool refused; // credentials or configuration: a person must act
 };
+
+#define CLAIM_CONSUMER "claims" // by the name of its consumer a claim is told from a request
 
 #define PARCELS_MAX 200 // results kept back; with more, no further work is taken
 
@@ -74,10 +86,14 @@ struct worker {
     uint64_t connect_at_us;
     int link_error; // set by handlers, looked at after each dispatch
     bool consuming;
-    bool recovered;      // the lease queue was looked through once since the start
-    struct strv unacked; // run ids of an earlier life that were never acknowledged
+    bool recovered;       // the lease queue was looked through once since the start
+    struct strv unacked;  // run ids of an earlier life that were never acknowledged
+    struct strv returned; // copies of an earlier life that went back
+    struct strv finished; // requests done with (claim.c)
+    uint64_t lost_at_us;  // realtime: when the link, or an earlier life, was lost last
     uint64_t renew_at_us;
-    uint64_t look_at_us; // no work is taken before
+    uint64_t look_at_us;  // no work is taken before
+    uint64_t image_at_us; // next look for images that were not there
     struct job job;
     struct courier courier;
     unsigned stop_requests; // SIGTERMs
@@ -114,7 +130,7 @@ int lease_publish(struct worker *w, const struct job *job, uint64_t *ret_tag, st
 // Goes through the lease queue once: renews what is ours, gives back what an earlier life of this
 // worker left, drops what is done with.
 int lease_sweep(struct worker *w, struct error *err);
-// Removes the copy of that run, if it is there.
+// Removes every copy of that run.
 int lease_remove(struct worker *w, const char *run_id, struct error *err);
 // Puts the job's request back into its queue, confirmed, and removes the copy.
 int lease_return(struct worker *w, const struct job *job, struct error *err);
@@ -169,7 +185,8 @@ int folder_write_run(const struct worker *w, const struct job *job, int exitcode
 
 // ---- courier.c
 int courier_load(struct worker *w, struct error *err);
-int courier_add(struct worker *w, const char *run_id, struct error *err);
+int courier_add(struct worker *w, const char *run_id, const char *uuid, const char *queue,
+                int64_t since_us, struct error *err);
 // How many finished runs are kept back.
 size_t courier_count(const struct worker *w);
 struct parcel *courier_find(const struct worker *w, const char *run_id);

@@ -166,7 +166,7 @@ class Bed:
         wait_for("an empty spool", lambda: self.spooled() == [], seconds)
 
         def left() -> list[pathlib.Path]:
-            return [p for p in (self.dir / "work").glob("*/*") if p.name != ".boot"]
+            return [p for p in (self.dir / "work").glob("*/*") if not p.name.startswith(".")]
 
         wait_for("empty work folders", lambda: left() == [], seconds)
         assert self.peek("debci-noble-amd64") == []

@@ -150,6 +150,67 @@ def test_a_copy_that_comes_back_is_not_run_again_when_its_result_is_stored(bed: 
     assert bed.leases(2, "autopkgtest-cloud-1") == []
 
 
+def test_a_request_whose_acknowledgement_was_forgotten_is_not_run_twice(bed: Bed) -> None:
+    bed.behave(HOLD)
+    first = bed.ready_worker(1)
+    uuid = bed.request()
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    bed.request(uuid=uuid)
+    bed.peek("debci-noble-amd64")  # delivered before, as it is after a crash of the broker
+    second = bed.ready_worker(2)
+    wait_for("the second yields", lambda: "yielding the request to worker autopkgtest-cloud/0/local-amd64-1" in second.text())
+    wait_for("no second lease", lambda: bed.leases(2) == [])
+    go(bed)
+    bed.completions(1)
+    bed.no_more_completions()
+    assert len(bed.runs()) == 1
+    # once more, when it is done: the broker was away in between
+    bed.request(uuid=uuid)
+    assert first.text().count("yielding") == 0
+    first.stop()
+    second.stop()
+    bed.completions(1)  # nobody doubts this one: somebody wants a second run
+    bed.assert_clean(1, 2)
+
+
+def test_a_request_that_this_worker_itself_has_finished_is_not_run_again_by_it(bed: Bed) -> None:
+    worker = bed.ready_worker()
+    uuid = bed.request()
+    bed.completions(1)
+    worker.stop()
+    bed.request(uuid=uuid)
+    bed.peek("debci-noble-amd64")
+    worker = bed.worker()
+    wait_for("it yields", lambda: "yielding" in worker.text())
+    wait_for("no request", lambda: bed.peek("debci-noble-amd64") == [])
+    bed.no_more_completions()
+    assert len(bed.runs()) == 1
+    bed.assert_clean()
+
+
+def test_a_copy_that_came_back_while_its_test_goes_on_yields_to_it(bed: Bed) -> None:
+    bed.configure(lease_ttl=3)
+    bed.behave(HOLD)
+    first = bed.ready_worker(1)
+    uuid = bed.request()
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    first.signal(signal.SIGSTOP)  # as if it had no broker for longer than the lease lasts
+    wait_for("the copy is back", lambda: any(uuid in text for text in bed.peek("debci-noble-amd64")))
+    second = bed.ready_worker(2)
+    bed.wait_runs(2)  # nobody objects yet
+    first.signal(signal.SIGCONT)
+    wait_for("the younger run yields", lambda: "yielding" in second.text())
+    wait_for("the older has its lease again", lambda: len(bed.leases(1)) == 1)
+    wait_for("no second lease", lambda: bed.leases(2) == [])
+    go(bed)
+    bed.completions(1)
+    bed.no_more_completions()
+    assert len(bed.stored()) == 1 and "yielding" not in first.text()
+    bed.assert_clean(1, 2)
+
+
 def test_leases_are_renewed_during_a_long_test(bed: Bed) -> None:
     bed.configure(lease_ttl=3)
     bed.behave("sleep 8\n")

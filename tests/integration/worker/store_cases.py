@@ -14,13 +14,6 @@ from bed import COMPLETE, Bed, Worker, wait_for
 from webstore import WebStore, use_real_upload
 
 
-def result_members(store: WebStore, path: str) -> dict[str, str]:
-    status, headers, body = store.get(f"{path}/result.tar")
-    assert status == 200 and headers["Content-Type"] == "application/x-tar", (status, headers)
-    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
-        return {m.name: tar.extractfile(m).read().decode() for m in tar.getmembers()}  # type: ignore[union-attr]
-
-
 def test_a_result_is_in_the_store_as_others_expect_it(bed: Bed) -> None:
     store = use_real_upload(bed)
     store.start()
@@ -29,7 +22,7 @@ def test_a_result_is_in_the_store_as_others_expect_it(bed: Bed) -> None:
         uuid = bed.request(requester="bob", **{"readable-by": ["alice", "carol"]})
         done = bed.completions(1)[0]
         path = f"{done['container']}/{done['swift_dir']}"
-        members = result_members(store, path)
+        members = store.result(path)
         assert members["exitcode"] == "0\n" and members["testpkg-version"] == "gzip 1.12-1\n"
         assert members["uuid"].strip() == uuid and members["requester"].strip() == "bob"
         assert members["duration"].strip() == str(done["duration"])
@@ -73,7 +66,7 @@ def test_a_store_that_is_killed_gets_its_results_later(bed: Bed) -> None:
         time.sleep(1)
         store.start()
         for done in bed.completions(2):
-            assert result_members(store, f"{done['container']}/{done['swift_dir']}")["exitcode"] == "0\n"
+            assert store.result(f"{done['container']}/{done['swift_dir']}")["exitcode"] == "0\n"
         bed.assert_clean()
     finally:
         store.kill()
@@ -138,7 +131,7 @@ def test_kills_at_random_moments_lose_nothing(bed: Bed) -> None:
         def all_announced() -> bool:
             for text in bed.get(COMPLETE):
                 done = json.loads(text)
-                uuid = result_members(store, f"{done['container']}/{done['swift_dir']}")["uuid"].strip()
+                uuid = store.result(f"{done['container']}/{done['swift_dir']}")["uuid"].strip()
                 seen.setdefault(uuid, set()).add(done["swift_dir"])
             return set(seen) >= uuids
 

@@ -2,8 +2,10 @@
 """The built-in store, which autopkgtest-web serves, for tests of the real upload."""
 from __future__ import annotations
 
+import io
 import socket
 import subprocess
+import tarfile
 import urllib.error
 import urllib.request
 
@@ -45,6 +47,13 @@ class WebStore:
             return True
         except OSError:
             return False
+
+    def result(self, path: str) -> dict[str, str]:
+        """The members of a result.tar."""
+        status, headers, body = self.get(f"{path}/result.tar")
+        assert status == 200 and headers["Content-Type"] == "application/x-tar", (status, headers)
+        with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+            return {m.name: tar.extractfile(m).read().decode() for m in tar.getmembers()}  # type: ignore[union-attr]
 
     def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body, asked without any credentials."""

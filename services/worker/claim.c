@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "worker/claim.h"
+
+#include "base/file.h"
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <time.h>
+
+#define CLAIM_EXCHANGE "autopkgtest.claims"
+#define FINISHED_MAX 200          // remembered
+#define FINISHED_FILE ".finished" // in work/NAME: lines TIME UUID QUEUE
+#define FORGETTING_S 10           // how much of the last a killed broker may forget
+#define TIME_LEN strlen("20260101_000000")
+
+bool claim_beats(const struct claim *a, const struct claim *b)
+{
+    if (a->rank != b->rank)
+        return a->rank > b->rank;
+    if (a->since_us != b->since_us)
+        return a->since_us < b->since_us;
+    return strcmp(a->worker, b->worker) < 0;
+}
+
+bool claim_is_of_finished(const struct claim *claim, const char *finished, const char *recent)
+{
+    // It was taken before we had finished: both came from the same message.
+    if (strncmp(finished, claim->run_id, TIME_LEN) >= 0)
+        return true;
+    return claim->redelivered && strncmp(finished, recent, TIME_LEN) >= 0;
+}
+
+static char *format_time(uint64_t realtime_us)
+{
+    time_t seconds = (time_t)(realtime_us / USEC_PER_SEC);
+    struct tm tm;
+
+    if (!gmtime_r(&seconds, &tm))
+        return NULL;
+    return str_format("%04d%02d%02d_%02d%02d%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                      tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+// ---------------------------------------------------------------- what is finished
+
+static char *finished_path(const struct worker *w)
+{
+    return str_format("%s/%s/" FINISHED_FILE, w->settings.work_dir, w->settings.name);
+}
+
+int claim_load(struct worker *w, struct error *err)
+{
+    _cleanup_free_ char *path = finished_path(w), *kept = NULL;
+    _cleanup_buf_ struct buf text = BUF_INIT((size_t)16 * 1024 * 1024);
+    _cleanup_strv_ struct strv lines = STRV_INIT;
+    struct file_attributes attributes = FILE_ATTRIBUTES(0640);
+    int r = 0;
+
+    w->lost_at_us = clock_realtime_us();
+    if (!path)
+        return error_oom(err);
+    if (file_read(path, &text, NULL) < 0) // none yet
+        return 0;
+    if (strv_split(&lines, buf_str(&text), "\n") < 0)
+        return error_oom(err);
+    for (size_t i = lines.len > FINISHED_MAX ? lines.len - FINISHED_MAX : 0;
+         r == 0 && i < lines.len; i++)
+        r = strv_add(&w->finished, lines.items[i]);
+    if (r < 0)
+        return error_oom(err);
+    kept = strv_join(&w->finished, "\n");
+    if (!kept)
+        return error_oom(err);
+    // With the newline that the next line needs before it; what fails here only makes it longer.
+    (void)file_replace(path, kept, strlen(kept), &attributes, NULL, NULL);
+    return 0;
+}
+
+static void drop_oldest(struct strv *v)
+{
+    free(v->items[0]);
+    memmove(v->items, v->items + 1, v->len * sizeof *v->items); // with the NULL at the end
+    v->len--;
+}
+
+void claim_finished(struct worker *w, const char *uuid, const char *queue)
+{
+    _cleanup_free_ char *path = finished_path(w);
+    _cleanup_free_ char *now = format_time(clock_realtime_us());
+    _cleanup_free_ char *line = NULL;
+    _cleanup_close_ int fd = -1;
+
+    if (str_empty(uuid) || !path || !now || !(line = str_format("\n%s %s %s", now, uuid, queue)))
+        return;
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd >= 0)
+        (void)fd_write_all(fd, line, strlen(line));
+    if (w->finished.len >= FINISHED_MAX)
+        drop_oldest(&w->finished);
+    (void)strv_add(&w->finished, line + 1);
+}
+
+static bool is_finished(const struct worker *w, const struct claim *claim)
+{
+    _cleanup_free_ char *recent = format_time(w->lost_at_us - FORGETTING_S * USEC_PER_SEC);
+    _cleanup_free_ char *words = str_format(" %s %s", claim->uuid, claim->queue);
+
+    if (!recent || !words)
+        return false;
+    for (size_t i = w->finished.len; i > 0; i--) {
+        const char *line = w->finished.items[i - 1];
+
+        if (strlen(line) > TIME_LEN && str_equal(line + TIME_LEN, words) &&
+            claim_is_of_finished(claim, line, recent))
+            return true;
+    }
+    return false;
+}
+
+// ---------------------------------------------------------------- what is in hand
+
+static bool job_claim(const struct worker *w, struct claim *ret)
+{
+    const struct job *job = &w->job;
+    enum claim_rank rank;
+
+    if (job->yielded || !life_is_leased(job->state) || job->state == LIFE_RETURNING)
+        return false;
+    if (job->state == LIFE_CHECKING)
+        rank = CLAIM_ASKING;
+    else
+        rank = job->state == LIFE_STORED ? CLAIM_STORED : CLAIM_RUNNING;
+    *ret = (struct claim){
+        .uuid = job->request.uuid,
+        .queue = w->pick.queues[job->queue].name,
+        .run_id = job->run_id,
+        .worker = w->lease_key,
+        .since_us = job->since_us,
+        .rank = rank,
+        .redelivered = job->doubtful && !job->came_back,
+    };
+    return !str_empty(ret->uuid);
+}
+
+static bool parcel_claim(const struct worker *w, const struct parcel *parcel, struct claim *ret)
+{
+    if (parcel->yielded || parcel->state == LIFE_RETURNING)
+        return false;
+    *ret = (struct claim){
+        .uuid = parcel->uuid,
+        .queue = parcel->queue,
+        .run_id = parcel->run_id,
+        .worker = w->lease_key,
+        .since_us = parcel->since_us,
+        .rank = parcel->state == LIFE_SPOOLED || parcel->state == LIFE_UPLOADING ? CLAIM_ENDED
+                                                                                 : CLAIM_STORED,
+    };
+    return !str_empty(ret->uuid);
+}
+
+static bool is_same(const struct claim *a, const struct claim *b)
+{
+    return str_equal(a->uuid, b->uuid) && str_equal(a->queue, b->queue);
+}
+
+// ---------------------------------------------------------------- telling others
+
+int claim_open(struct worker *w, struct error *err)
+{
+    _cleanup_free_ char *queue = NULL;
+    int r;
+
+    if ((r = amqp_link_declare_exchange(w->link, CLAIM_EXCHANGE, "fanout", 0, err)) < 0 ||
+        (r = amqp_link_declare_queue(w->link, "", AMQP_EXCLUSIVE | AMQP_AUTO_DELETE, NULL, &queue,
+                                     err)) < 0 ||
+        (r = amqp_link_bind(w->link, queue, CLAIM_EXCHANGE, "", NULL, err)) < 0)
+        return r;
+    return amqp_link_consume(w->link, queue, CLAIM_CONSUMER, true, true, err);
+}
+
+static void publish(struct worker *w, const struct claim *claim)
+{
+    _cleanup_json_ json_t *headers = json_object();
+    struct amqp_publication message = {
+        .exchange = CLAIM_EXCHANGE, .routing_key = "", .body = "", .headers = headers};
+    uint64_t tag;
+
+    if (!w->link || !headers || json_put_string(headers, "uuid", claim->uuid) < 0 ||
+        json_put_string(headers, "queue", claim->queue) < 0 ||
+        json_put_string(headers, "run_id", claim->run_id) < 0 ||
+        json_put_string(headers, "worker", claim->worker) < 0 ||
+        json_put_int(headers, "since", claim->since_us) < 0 ||
+        json_put_int(headers, "rank", claim->rank) < 0 ||
+        json_put_int(headers, "redelivered", claim->redelivered) < 0)
+        return;
+    // A link that fails here is found out by the next dispatch.
+    (void)amqp_link_publish(w->link, &message, &tag, NULL);
+}
+
+static void yield_job(struct worker *w, const struct claim *to)
+{
+    static const char *const whys[] = {"waits to run it", "runs it", "has its result",
+                                       "has stored its result"};
+
+    log_info("run %s: yielding the request to worker %s, which %s (%s)", w->job.run_id, to->worker,
+             whys[to->rank], to->run_id);
+    w->job.yielded = true;
+}
+
+// Only one of the two may be here already: the job, of which this worker itself has a result.
+static bool is_ours_already(const struct worker *w, const struct claim *claim)
+{
+    struct claim own;
+
+    if (is_finished(w, claim))
+        return true;
+    for (const struct parcel *p = w->courier.first; p; p = p->next)
+        if (parcel_claim(w, p, &own) && is_same(&own, claim))
+            return true;
+    return false;
+}
+
+void claim_job(struct worker *w)
+{
+    struct claim claim;
+
+    if (!job_claim(w, &claim))
+        return;
+    if (w->job.doubtful && claim.rank == CLAIM_ASKING && is_ours_already(w, &claim)) {
+        struct claim self = claim;
+
+        self.rank = CLAIM_ENDED;
+        yield_job(w, &self);
+        return;
+    }
+    publish(w, &claim);
+}
+
+void claim_all(struct worker *w)
+{
+    struct claim claim;
+
+    claim_job(w);
+    for (const struct parcel *p = w->courier.first; p; p = p->next)
+        if (parcel_claim(w, p, &claim))
+            publish(w, &claim);
+}
+
+// ---------------------------------------------------------------- hearing others
+
+static const char *text(const json_t *headers, const char *name)
+{
+    const char *value = json_string_value(json_object_get(headers, name));
+
+    return value ? value : "";
+}
+
+static bool read_claim(const struct amqp_delivery *delivery, struct claim *ret)
+{
+    const json_t *headers = delivery->headers;
+    json_int_t rank = json_integer_value(json_object_get(headers, "rank"));
+
+    *ret = (struct claim){
+        .uuid = text(headers, "uuid"),
+        .queue = text(headers, "queue"),
+        .run_id = text(headers, "run_id"),
+        .worker = text(headers, "worker"),
+        .since_us = json_integer_value(json_object_get(headers, "since")),
+        .rank = (enum claim_rank)rank,
+        .redelivered = json_integer_value(json_object_get(headers, "redelivered")) != 0,
+    };
+    return rank >= CLAIM_ASKING && rank <= CLAIM_STORED && !str_empty(ret->uuid) &&
+           name_is_run_id(ret->run_id) && !str_empty(ret->worker);
+}
+
+static void hear_as_job(struct worker *w, const struct claim *theirs)
+{
+    struct claim own;
+
+    if (!job_claim(w, &own) || !is_same(&own, theirs))
+        return;
+    if (!claim_beats(theirs, &own))
+        publish(w, &own);
+    else if (own.rank != CLAIM_STORED)
+        yield_job(w, theirs);
+}
+
+static void hear_as_parcel(struct worker *w, struct parcel *parcel, const struct claim *theirs)
+{
+    struct claim own;
+
+    if (!parcel_claim(w, parcel, &own) || !is_same(&own, theirs))
+        return;
+    if (!claim_beats(theirs, &own)) {
+        publish(w, &own);
+    } else if (own.rank != CLAIM_STORED) {
+        log_info("run %s: worker %s has a result of the request (%s), ours is dropped",
+                 parcel->run_id, theirs->worker, theirs->run_id);
+        parcel->yielded = true;
+    }
+}
+
+void claim_receive(struct worker *w, const struct amqp_delivery *delivery)
+{
+    struct claim theirs, own;
+
+    if (!read_claim(delivery, &theirs) || str_equal(theirs.worker, w->lease_key))
+        return;
+    hear_as_job(w, &theirs);
+    for (struct parcel *p = w->courier.first; p; p = p->next)
+        hear_as_parcel(w, p, &theirs);
+    if (theirs.rank == CLAIM_STORED || !is_finished(w, &theirs))
+        return;
+    own = theirs;
+    own.worker = w->lease_key;
+    own.rank = CLAIM_STORED;
+    publish(w, &own);
+}
