@@ -2,8 +2,6 @@
 #include "base/file.h"
 #include "data/template_internal.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -115,8 +113,6 @@ const struct template *template_set_find(const struct template_set *set, const c
     return found ? set->entries[at].t : NULL;
 }
 
-DEFINE_CLEANUP(DIR *, closedir)
-
 // Reads the file `path` as the partial `name`, given with the suffix.
 static int load_file(struct template_set *set, const char *path, const char *name,
                      struct error *err)
@@ -158,23 +154,15 @@ static int load_entry(struct template_set *set, const char *dir, const char *pre
 static int load_dir(struct template_set *set, const char *dir, const char *prefix, int depth,
                     struct error *err)
 {
-    _cleanup_(closedirp) DIR *stream = NULL;
-    struct dirent *entry;
-    int r = 0;
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    int r;
 
     if (depth > FOLDERS_MAX)
         return error_set(err, -ELOOP, "%s: folders are more than %d deep in one another", dir,
                          FOLDERS_MAX);
-    stream = opendir(dir);
-    if (!stream)
-        return error_errno(err, -errno, "%s", dir);
-    errno = 0;
-    while (r == 0 && (entry = readdir(stream))) {
-        r = load_entry(set, dir, prefix, entry->d_name, depth, err);
-        errno = 0;
-    }
-    if (r == 0 && errno != 0)
-        r = error_errno(err, -errno, "%s", dir);
+    r = dir_list(dir, &names, err);
+    for (size_t i = 0; r == 0 && i < names.len; i++)
+        r = load_entry(set, dir, prefix, names.items[i], depth, err);
     return r;
 }
 

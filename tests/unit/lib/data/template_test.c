@@ -343,7 +343,7 @@ TEST(a_set_says_which_file_is_wrong)
     ASSERT_FAILS(template_set_load(set, dir, &err), -EINVAL, &err,
                  "bad: line 2: \"a\" is not closed");
     ASSERT_FAILS(template_set_load(set, "/nonexistent", &err), -ENOENT, &err,
-                 "/nonexistent: No such file or directory");
+                 "cannot read the folder /nonexistent: No such file or directory");
 }
 
 TEST(a_set_does_not_follow_a_loop_of_links_for_ever)
