@@ -10,7 +10,6 @@
 //     run.c      its processes: autopkgtest, and whatever that leaves running
 //     folder.c   its files: work folder, spool folder
 //     courier.c  finished results: uploaded, announced, removed
-//     image.c    what tests of a release need is there
 //     report.c   what others are told: status messages, journal, systemd
 //
 // One thread. Calls that wait for the broker take one round trip, bounded by the settings.
@@ -93,7 +92,6 @@ struct worker {
     uint64_t lost_at_us;  // realtime: when the link, or an earlier life, was lost last
     uint64_t renew_at_us;
     uint64_t look_at_us;  // no work is taken before
-    uint64_t image_at_us; // next look for images that were not there
     struct job job;
     struct courier courier;
     unsigned stop_requests; // SIGTERMs
