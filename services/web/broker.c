@@ -3,12 +3,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "web/broker_probe.h"
 #include "web/web.h"
 
 #define ROUND_TRIP_US (2 * USEC_PER_SEC)
-#define CONFIRM_US (10 * USEC_PER_SEC) // a publication that is not confirmed by then has failed
-#define SNAPSHOT_FRESH_US (2 * USEC_PER_SEC)
-#define TICK_US (5 * USEC_PER_SEC) // looks after what is overdue, while there is something
+#define CONFIRM_US (10 * USEC_PER_SEC)    // a publication that is not confirmed by then has failed
+#define WALK_SLICE_US (2 * USEC_PER_MSEC) // of looking at queues, before pages have their turn
+#define ABSENT_KEPT_US (30 * USEC_PER_SEC)
+#define LOOK_FRESH_US (2 * USEC_PER_SEC) // older: look again
+#define LOOK_KEPT_US (10 * USEC_PER_SEC) // older: wait for the new one
+#define TICK_US (5 * USEC_PER_SEC)       // looks after what is overdue, while there is something
 
 struct publication {
     struct publication *next;
@@ -17,23 +21,37 @@ struct publication {
     void *userdata;
 };
 
-// An answer that is kept for a while.
-struct snapshot {
-    json_t *json;
-    uint64_t when_us;
+// An exchange that waits for a look at the queues.
+struct waiting {
+    struct waiting *next;
+    struct exchange *x;
 };
 
+// What was seen of the queues, kept for a while.
+struct look {
+    json_t *json;
+    uint64_t when_us;
+    struct queue_walk *walk; // under way
+    struct waiting *waiting;
+};
+
+//     APART ──timer──▶ PROBING ──answers──▶ CONNECTED
+//       ▲                 │                     │
+//       └── back-off ─────┴──────── lose() ─────┘
 struct broker {
     struct web *web;
-    struct amqp_link *link; // NULL while there is none
-    char *reason;           // why there is none
+    struct broker_probe *probe; // PROBING
+    struct amqp_link *link;     // CONNECTED; NULL while there is none
+    char *reason;               // why there is none
     size_t host;
     unsigned attempt;
     bool stale; // the link lives, but its subscription has ended
-    sd_event_source *io, *timer, *tick;
+    sd_event_source *io, *timer, *tick, *walker;
     struct publication *waiting;
     struct strv declared; // queues, since the link was opened
-    struct snapshot lengths, bodies;
+    struct look looks[QUEUE_LOOKS];
+    struct strv absent; // queues that nobody has declared, when last looked
+    uint64_t absent_since_us;
     struct running *running;
 };
 
@@ -81,10 +99,13 @@ static void on_outcome(struct amqp_link *link _unused_, uint64_t tag, enum amqp_
 
 // ---- the connection
 
+static void stop_walks(struct broker *b);
+
 static void lose(struct broker *b, const char *reason)
 {
     uint64_t wait = amqp_backoff_us(b->attempt++);
 
+    broker_probe_free(TAKE_PTR(b->probe));
     b->io = sd_event_source_disable_unref(b->io);
     if (b->link)
         amqp_link_free(TAKE_PTR(b->link));
@@ -98,6 +119,7 @@ static void lose(struct broker *b, const char *reason)
     (void)sd_event_source_set_time(b->timer, clock_monotonic_us() + wait);
     (void)sd_event_source_set_enabled(b->timer, SD_EVENT_ONESHOT);
     finish_all(b, -ENOTCONN, "the connection to the broker broke");
+    stop_walks(b);
 }
 
 static void on_delivery(struct amqp_link *link _unused_, struct amqp_delivery *delivery,
@@ -150,6 +172,18 @@ static int on_readable(sd_event_source *source _unused_, int fd _unused_, uint32
     return 0;
 }
 
+static int keep_only(struct strv *hosts, size_t at)
+{
+    _cleanup_strv_ struct strv one = STRV_INIT;
+    struct strv all = *hosts;
+
+    if (strv_add(&one, hosts->items[at]) < 0)
+        return -ENOMEM;
+    *hosts = one;
+    one = all;
+    return 0;
+}
+
 static int follow_running(struct amqp_link *link, struct error *err)
 {
     _cleanup_free_ char *queue = NULL;
@@ -164,6 +198,20 @@ static int follow_running(struct amqp_link *link, struct error *err)
     return r;
 }
 
+static int load_settings(struct broker *b, struct amqp_settings *ret, struct error *err)
+{
+    int r = settings_load_broker(b->web->config_dir, ret, err);
+
+    if (r < 0)
+        return r;
+    ret->timeout_us = ROUND_TRIP_US;
+    if (ret->hosts.len == 0)
+        return error_set(err, -EINVAL, "no host of the broker is known");
+    b->host %= ret->hosts.len;
+    return 0;
+}
+
+// To the host that has just answered.
 static int open_link(struct broker *b, struct error *err)
 {
     const struct amqp_handlers handlers = {.on_delivery = on_delivery,
@@ -172,12 +220,12 @@ static int open_link(struct broker *b, struct error *err)
                                            .userdata = b};
     _cleanup_(amqp_settings_release) struct amqp_settings settings = {0};
     _cleanup_(amqp_link_freep) struct amqp_link *link = NULL;
-    int r = settings_load_broker(b->web->config_dir, &settings, err);
+    int r = load_settings(b, &settings, err);
 
-    if (r < 0)
-        return r;
-    settings.timeout_us = ROUND_TRIP_US;
-    r = amqp_link_open(&settings, "autopkgtest-web", &handlers, &b->host, &link, err);
+    if (r == 0)
+        r = keep_only(&settings.hosts, b->host) < 0 ? error_oom(err) : 0;
+    if (r == 0)
+        r = amqp_link_open(&settings, "autopkgtest-web", &handlers, NULL, &link, err);
     if (r == 0)
         r = follow_running(link, err);
     if (r < 0)
@@ -189,32 +237,59 @@ static int open_link(struct broker *b, struct error *err)
     return 0;
 }
 
-static int on_timer(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata)
+static void try_next_host(struct broker *b, const char *reason)
+{
+    b->host++;
+    lose(b, reason);
+}
+
+static void on_probed(int probed, const char *reason, void *userdata)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     struct broker *b = userdata;
 
-    if (b->link && !b->stale) {
-        dispatch(b);
-        return 0;
+    if (probed < 0) {
+        try_next_host(b, reason);
+        return;
     }
-    if (b->link) {
-        lose(b, "the subscription to running tests has ended");
-        return 0;
-    }
+    broker_probe_free(TAKE_PTR(b->probe));
     if (open_link(b, &err) < 0) {
-        lose(b, error_message(&err));
-        return 0;
+        try_next_host(b, error_message(&err));
+        return;
     }
     log_info("connected to the broker %s", amqp_link_host(b->link));
     free(TAKE_PTR(b->reason));
     b->attempt = 0;
     arm(b);
+}
+
+static int start_probe(struct broker *b, struct error *err)
+{
+    _cleanup_(amqp_settings_release) struct amqp_settings settings = {0};
+    int r = load_settings(b, &settings, err);
+
+    return r < 0 ? r
+                 : broker_probe_new(b->web->event, settings.hosts.items[b->host], settings.port,
+                                    settings.tls, ROUND_TRIP_US, on_probed, b, &b->probe, err);
+}
+
+static int on_timer(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct broker *b = userdata;
+
+    if (b->link && !b->stale)
+        dispatch(b);
+    else if (b->link)
+        lose(b, "the subscription to running tests has ended");
+    else if (!b->probe && start_probe(b, &err) < 0)
+        try_next_host(b, error_message(&err));
     return 0;
 }
 
 static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 {
+    const struct running_filter everything = {0};
     struct broker *b = userdata;
 
     running_expire(b->running, now);
@@ -225,7 +300,8 @@ static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
         }
     (void)sd_event_source_set_time(source, now + TICK_US);
     return sd_event_source_set_enabled(
-        source, b->waiting || running_count(b->running) > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+        source,
+        b->waiting || running_count(b->running, &everything) > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 static void need_tick(struct broker *b)
@@ -241,6 +317,19 @@ static void need_tick(struct broker *b)
 
 // ---- what others call
 
+static int on_walk(sd_event_source *source, void *userdata);
+
+static int add_sources(struct broker *b, sd_event *event)
+{
+    int r = sd_event_add_time(event, &b->timer, CLOCK_MONOTONIC, 0, 1, on_timer, b);
+
+    if (r >= 0)
+        r = sd_event_add_time(event, &b->tick, CLOCK_MONOTONIC, TICK_US, USEC_PER_SEC, on_tick, b);
+    if (r >= 0)
+        r = sd_event_add_defer(event, &b->walker, on_walk, b);
+    return r < 0 ? r : sd_event_source_set_enabled(b->walker, SD_EVENT_OFF);
+}
+
 int broker_new(struct web *web, struct broker **ret, struct error *err)
 {
     struct broker *b = calloc(1, sizeof(*b));
@@ -252,10 +341,7 @@ int broker_new(struct web *web, struct broker **ret, struct error *err)
     }
     b->web = web;
     b->reason = strdup("not connected yet");
-    r = sd_event_add_time(web->event, &b->timer, CLOCK_MONOTONIC, 0, 1, on_timer, b);
-    if (r >= 0)
-        r = sd_event_add_time(web->event, &b->tick, CLOCK_MONOTONIC, TICK_US, USEC_PER_SEC, on_tick,
-                              b);
+    r = add_sources(b, web->event);
     if (r < 0) {
         broker_free(b);
         return error_errno(err, r, "cannot make a timer");
@@ -269,14 +355,18 @@ void broker_free(struct broker *b)
     if (!b)
         return;
     finish_all(b, -ENOTCONN, "the web service is stopping");
+    stop_walks(b);
+    broker_probe_free(b->probe);
     (void)sd_event_source_disable_unref(b->io);
     (void)sd_event_source_disable_unref(b->timer);
     (void)sd_event_source_disable_unref(b->tick);
+    (void)sd_event_source_disable_unref(b->walker);
     if (b->link)
         amqp_link_free(b->link);
     strv_release(&b->declared);
-    json_decref(b->lengths.json);
-    json_decref(b->bodies.json);
+    strv_release(&b->absent);
+    for (size_t i = 0; i < QUEUE_LOOKS; i++)
+        json_decref(b->looks[i].json);
     running_free(b->running);
     free(b->reason);
     free(b);
@@ -308,6 +398,7 @@ static int publish(struct broker *b, const char *queue, const void *body, size_t
     int r = 0;
 
     if (!strv_contains(&b->declared, queue)) {
+        strv_release(&b->absent);
         r = amqp_link_declare_queue(b->link, queue, AMQP_DURABLE, NULL, NULL, err);
         if (r == 0)
             r = strv_add(&b->declared, queue);
@@ -346,130 +437,103 @@ int broker_publish(struct broker *b, const char *queue, const void *body, size_t
 
 // ---- queues
 
-// What is asked of each queue: its value for the JSON.
-typedef int look_at_queue(struct broker *b, const char *queue, json_t **ret, struct error *err);
-
-static int queue_length(struct broker *b, const char *queue, json_t **ret, struct error *err)
+static int start_walk(struct broker *b, enum queue_look what)
 {
-    uint32_t messages = 0, consumers = 0;
-    int r = amqp_link_inspect_queue(b->link, queue, &messages, &consumers, err);
+    struct look *look = &b->looks[what];
+    int r = look->walk ? 0 : queue_walk_new(&b->web->settings, what, &b->absent, &look->walk);
 
-    if (r == -ENOENT) {
-        error_clear(err);
-        r = 0;
+    // Asking for a queue that is not there is dear: the broker closes the channel.
+    if (clock_monotonic_us() - b->absent_since_us > ABSENT_KEPT_US) {
+        strv_release(&b->absent);
+        b->absent_since_us = clock_monotonic_us();
     }
-    if (r == 0)
-        *ret = json_integer(messages);
-    return r;
+    return r < 0 ? r : sd_event_source_set_enabled(b->walker, SD_EVENT_ONESHOT);
 }
 
-// The text of a request for everyone's eyes.
-static json_t *public_body(const struct buf *body)
+static void resume_waiting(struct look *look)
 {
-    _cleanup_request_ struct request request = REQUEST_INIT;
-    int r = request_parse(buf_str(body), body->len, &request, NULL);
+    struct waiting *list = TAKE_PTR(look->waiting);
 
-    if (r < 0 || request_is_private(&request))
-        return json_string(r < 0 ? "unreadable request" : "private job");
-    return json_stringn(buf_str(body), body->len);
-}
+    while (list) {
+        struct waiting *next = list->next;
 
-static int take_some(struct broker *b, const char *queue, size_t n, json_t *bodies,
-                     uint64_t tags[BROKER_LOOK], size_t *taken, struct error *err)
-{
-    while (*taken < n) {
-        struct amqp_delivery delivery = {0};
-        bool empty = false;
-        int r = amqp_link_get(b->link, queue, &delivery, &empty, err);
-
-        if (r < 0 || empty)
-            return r;
-        tags[(*taken)++] = delivery.tag;
-        (void)json_array_append_new(bodies, public_body(&delivery.body));
-        amqp_delivery_release(&delivery);
+        exchange_again(list->x);
+        free(list);
+        list = next;
     }
-    return 0;
 }
 
-static int queue_bodies(struct broker *b, const char *queue, json_t **ret, struct error *err)
+static void stop_walks(struct broker *b)
 {
-    uint64_t tags[BROKER_LOOK];
-    uint32_t messages = 0, consumers = 0;
-    json_t *bodies = json_array();
-    size_t taken = 0;
-    int r = amqp_link_inspect_queue(b->link, queue, &messages, &consumers, err);
-
-    if (r == -ENOENT) {
-        error_clear(err);
-        r = 0;
-    } else if (r == 0)
-        r = take_some(b, queue, messages < BROKER_LOOK ? messages : BROKER_LOOK, bodies, tags,
-                      &taken, err);
-    for (size_t i = 0; i < taken && r == 0; i++)
-        r = amqp_link_nack(b->link, tags[i], true, err);
-    if (r < 0) {
-        json_decref(bodies);
-        return r;
+    (void)sd_event_source_set_enabled(b->walker, SD_EVENT_OFF);
+    for (size_t i = 0; i < QUEUE_LOOKS; i++) {
+        queue_walk_free(TAKE_PTR(b->looks[i].walk));
+        resume_waiting(&b->looks[i]);
     }
-    *ret = bodies;
-    return 0;
 }
 
-static int add_context(struct broker *b, json_t *all, enum queue_context context,
-                       look_at_queue *look, struct error *err)
+// A slice of the walk. 1: there is more; 0: done.
+static int walk(struct broker *b, struct look *look, struct error *err)
 {
-    const struct web_settings *s = &b->web->settings;
-    json_t *releases = json_object();
-    int r = json_put(all, queue_context_name(context), releases);
+    uint64_t end = clock_monotonic_us() + WALK_SLICE_US;
+    json_t *all = NULL;
+    int r;
 
-    for (size_t i = 0; i < s->releases.len && r == 0; i++) {
-        json_t *archs = json_object();
-
-        r = json_put(releases, s->releases.items[i], archs);
-        for (size_t j = 0; j < s->architectures.len && r == 0; j++) {
-            const char *arch = s->architectures.items[j];
-            _cleanup_free_ char *queue = queue_name(context, s->releases.items[i], arch);
-            json_t *value = NULL;
-
-            r = queue ? look(b, queue, &value, err) : -ENOMEM;
-            if (r == 0)
-                r = json_put(archs, arch, value);
-        }
+    do
+        r = queue_walk_step(look->walk, b->link, &all, err);
+    while (r == 1 && clock_monotonic_us() < end);
+    if (r == 0) {
+        queue_walk_free(TAKE_PTR(look->walk));
+        json_decref(look->json);
+        look->json = all;
+        look->when_us = clock_monotonic_us();
+        resume_waiting(look);
     }
     return r;
 }
 
-static const json_t *look_at_all(struct broker *b, look_at_queue *look, struct snapshot *kept)
+static int on_walk(sd_event_source *source, void *userdata)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
-    uint64_t now = clock_monotonic_us();
-    json_t *all;
-    int r = 0;
+    struct broker *b = userdata;
+    bool more = false;
 
-    if (!b->link || (kept->json && now - kept->when_us < SNAPSHOT_FRESH_US))
-        return b->link ? kept->json : NULL;
-    all = json_object();
-    for (int context = 0; context < CONTEXT_COUNT && r == 0; context++)
-        r = all ? add_context(b, all, (enum queue_context)context, look, &err) : -ENOMEM;
-    if (r < 0) {
-        json_decref(all);
-        lose(b, error_message(&err));
-        return NULL;
+    for (size_t i = 0; i < QUEUE_LOOKS; i++) {
+        int r = b->link && b->looks[i].walk ? walk(b, &b->looks[i], &err) : 0;
+
+        if (r < 0) {
+            lose(b, error_message(&err));
+            return 0;
+        }
+        more = more || r == 1;
     }
-    json_decref(kept->json);
-    *kept = (struct snapshot){.json = all, .when_us = clock_monotonic_us()};
-    arm(b);
-    return all;
+    if (b->link)
+        arm(b); // a round trip may have brought something in
+    // One that stays on would always come before the sockets.
+    return more ? sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) : 0;
 }
 
-const json_t *broker_queue_lengths(struct broker *b)
+int broker_look(struct broker *b, enum queue_look what, struct exchange *x, const json_t **ret)
 {
-    return look_at_all(b, queue_length, &b->lengths);
-}
+    struct look *look = &b->looks[what];
+    uint64_t age = clock_monotonic_us() - look->when_us;
+    struct waiting *waiting;
 
-const json_t *broker_queues(struct broker *b)
-{
-    return look_at_all(b, queue_bodies, &b->bodies);
+    *ret = NULL;
+    if (!b->link)
+        return 0;
+    if ((!look->json || age > LOOK_FRESH_US) && start_walk(b, what) < 0)
+        return -ENOMEM;
+    if (look->json && age < LOOK_KEPT_US) {
+        *ret = look->json;
+        return 0;
+    }
+    waiting = calloc(1, sizeof(*waiting));
+    if (!waiting)
+        return -ENOMEM;
+    *waiting = (struct waiting){.next = look->waiting, .x = x};
+    look->waiting = waiting;
+    return EXCHANGE_WAIT;
 }
 
 struct running *broker_running(struct broker *b)

@@ -2,11 +2,13 @@
 // The web server's side of RabbitMQ: publishes requests and waits for the broker's confirms, looks
 // at queues, and follows what runs (running.h).
 //
-// One link, which comes back by itself, with back-off; each of its round trips is bounded by a
-// second or two, since pages wait for them.
+// One link, which comes back by itself, with back-off, once a broker has been seen to answer; each
+// of its round trips is bounded by a second or two, since pages wait for them.
 #pragma once
 
 #include "adt/names.h"
+#include "web/exchange.h"
+#include "web/queue_walk.h"
 #include "web/running.h"
 
 struct web;
@@ -31,17 +33,11 @@ typedef void broker_done(int r, const char *reason, void *userdata);
 int broker_publish(struct broker *broker, const char *queue, const void *body, size_t len,
                    broker_done *done, void *userdata, struct error *err);
 
-// How many requests wait in each queue of the releases and architectures of the settings, as
-// {"ubuntu": {release: {arch: n}}, …}; NULL while the broker is away and nothing is known. Kept for
-// a few seconds. Borrowed.
-const json_t *broker_queue_lengths(struct broker *broker);
-
-// The requests that wait, as {"ubuntu": {release: {arch: [request, …]}}, …}: message bodies, or
-// "private job". At most BROKER_LOOK of each queue: they are taken and put back at once, so that
-// nobody else can have them for that long. NULL while the broker is away. Kept for a few seconds.
-// Borrowed.
-#define BROKER_LOOK 100
-const json_t *broker_queues(struct broker *broker);
+// What waits in the queues (queue_walk.h), as of some seconds ago, in *ret, borrowed; NULL while
+// the broker is away. EXCHANGE_WAIT when nobody has looked lately: the handler returns that at
+// once, and is called again when there is an answer. -ENOMEM.
+int broker_look(struct broker *broker, enum queue_look what, struct exchange *x,
+                const json_t **ret);
 
 // What runs, by the status messages. Borrowed.
 struct running *broker_running(struct broker *broker);

@@ -8,9 +8,9 @@
 //          so that the client hears us)     WAITING (connection suspended)
 //
 // A handler ends in one of three ways: it has answered and returns 0; it returns EXCHANGE_WAIT and
-// sees to it that exchange_resume() is called once; or it returns a negative errno with a message,
-// which becomes an error page, JSON or text, with the status that exchange_fail() set or the one
-// that goes with the errno.
+// sees to it that exchange_resume() or exchange_again() is called once; or it returns a negative
+// errno with a message, which becomes an error page, JSON or text, with the status that
+// exchange_fail() set or the one that goes with the errno.
 #pragma once
 
 #include "data/json.h"
@@ -43,6 +43,7 @@ struct exchange {
     uint64_t received; // bytes of body so far
     struct buf body;   // when route->body_max allows one
     bool wants_json;   // ?format=json, or Accept
+    bool again;        // the handler is to be called once more
 
     json_t *data; // ROUTE_PAGE: what the page shows
     unsigned status;
@@ -83,6 +84,9 @@ void exchange_answer_error(struct exchange *x, int r, struct error *err);
 
 // Continues a waiting exchange: call once, after the answer was made.
 void exchange_resume(struct exchange *x);
+// Instead: calls the handler of a waiting exchange again, from its beginning. Without a broker,
+// that is when the service ends, it is answered here.
+void exchange_again(struct exchange *x);
 
 struct exchange *exchange_new(struct web *web, const char *uri);
 void exchange_free(struct exchange *x);

@@ -46,8 +46,11 @@ int page_health(struct exchange *x, struct error *err)
 int page_queues_json(struct exchange *x, struct error *err)
 {
     const char *reason = NULL;
-    const json_t *queues = broker_queues(x->web->broker);
+    const json_t *queues = NULL;
+    int r = broker_look(x->web->broker, QUEUE_BODIES, x, &queues);
 
+    if (r != 0)
+        return r < 0 ? error_oom(err) : r;
     if (!queues) {
         (void)broker_is_up(x->web->broker, &reason);
         return exchange_fail(x, 503, err, "the broker is away: %s", reason ? reason : "unknown");

@@ -11,6 +11,8 @@
 
 #define HOME_ROWS 20
 #define RECENT_ROWS 100
+#define RUNNING_ROWS 20 // of a page about other things
+#define RUNNING_PAGE 50
 
 struct database *page_database(struct exchange *x)
 {
@@ -47,10 +49,9 @@ static int put_rows(json_t *data, const char *key, json_t *rows)
 // ---- overview
 
 // {"rows": [{"release", "arch", "queued", "running"}], "total": n} from the broker's figures.
-static int put_activity(struct exchange *x)
+static int put_activity(struct exchange *x, const json_t *lengths)
 {
     const struct web_settings *s = &x->web->settings;
-    const json_t *lengths = broker_queue_lengths(x->web->broker);
     const char *reason = NULL;
     json_t *rows = json_array();
     int r = rows ? 0 : -ENOMEM;
@@ -58,12 +59,11 @@ static int put_activity(struct exchange *x)
     for (size_t i = 0; i < s->releases.len * s->architectures.len && r == 0; i++) {
         const char *release = s->releases.items[i / s->architectures.len];
         const char *arch = s->architectures.items[i % s->architectures.len];
-        json_t *running = running_list(broker_running(x->web->broker), NULL, release, arch);
+        const struct running_filter here = {.release = release, .arch = arch};
         json_t *row = json_pack("{s:s, s:s, s:i}", "release", release, "arch", arch, "running",
-                                (int)json_array_size(running));
+                                (int)running_count(broker_running(x->web->broker), &here));
         int64_t queued = 0;
 
-        json_decref(running);
         for (int c = 0; c < CONTEXT_COUNT && lengths; c++)
             queued += json_integer_value(json_object_get(
                 json_object_get(json_object_get(lengths, queue_context_name((enum queue_context)c)),
@@ -101,18 +101,31 @@ static int add_running_urls(json_t *list)
     return 0;
 }
 
-static int put_running(struct exchange *x, const char *package, const char *release,
-                       const char *arch)
+// The rows, and where the next ones are.
+static int put_running_list(struct exchange *x, const struct running_filter *filter)
 {
-    json_t *list = running_list(broker_running(x->web->broker), package, release, arch);
+    const struct running *running = broker_running(x->web->broker);
+    size_t n = running_count(running, filter);
+    json_t *list = running_list(running, filter);
 
-    if (!list || add_running_urls(list) < 0) {
+    if (!list || add_running_urls(list) < 0 ||
+        json_put_int(x->data, "running_total", (int64_t)n) < 0 ||
+        json_put_bool(x->data, "running_more", filter->offset + filter->limit < n) < 0 ||
+        json_put_int(x->data, "running_next", (int64_t)(filter->offset + filter->limit)) < 0) {
         json_decref(list);
         return -ENOMEM;
     }
     return put_rows(x->data, "running", list);
 }
 
+static int put_running(struct exchange *x, const char *package, const char *release,
+                       const char *arch)
+{
+    const struct running_filter filter = {
+        .package = package, .release = release, .arch = arch, .limit = RUNNING_ROWS};
+
+    return put_running_list(x, &filter);
+}
 static int put_recent(struct exchange *x, const struct results_filter *filter, struct error *err)
 {
     struct database *db = page_database(x);
@@ -128,13 +141,37 @@ static int put_recent(struct exchange *x, const struct results_filter *filter, s
 int page_home(struct exchange *x, struct error *err)
 {
     const struct results_filter newest = {.limit = HOME_ROWS};
-    int r = start_data(x, "Overview", err);
+    const json_t *lengths = NULL;
+    int r = broker_look(x->web->broker, QUEUE_LENGTHS, x, &lengths);
 
+    if (r == EXCHANGE_WAIT)
+        return r;
+    r = r < 0 ? error_oom(err) : start_data(x, "Overview", err);
     if (r == 0)
-        r = put_activity(x);
+        r = put_activity(x, lengths);
     if (r == 0)
         r = put_running(x, NULL, NULL, NULL);
     return r < 0 ? r : put_recent(x, &newest, err);
+}
+
+// ---- running tests
+
+int page_running(struct exchange *x, struct error *err)
+{
+    struct running_filter filter = {.package = params_get_filled(&x->query, "package"),
+                                    .release = params_get_filled(&x->query, "release"),
+                                    .arch = params_get_filled(&x->query, "arch"),
+                                    .limit = RUNNING_PAGE};
+    const char *from = params_get_filled(&x->query, "from");
+    uint64_t offset = 0;
+    int r = start_data(x, "Running tests", err);
+
+    if (r == 0 && from && parse_uint(from, 0, RUNNING_MAX, &offset, err) < 0)
+        return error_prefix(err, -EINVAL, "from");
+    filter.offset = offset;
+    if (r == 0 && !broker_is_up(x->web->broker, NULL))
+        r = json_put_bool(x->data, "broker_away", true);
+    return r < 0 ? r : put_running_list(x, &filter);
 }
 
 // ---- recent results

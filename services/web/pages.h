@@ -5,6 +5,7 @@
 #include "web/exchange.h"
 
 int page_home(struct exchange *x, struct error *err);
+int page_running(struct exchange *x, struct error *err);
 int page_recent(struct exchange *x, struct error *err);
 int page_package(struct exchange *x, struct error *err);
 int page_history(struct exchange *x, struct error *err);

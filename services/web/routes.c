@@ -10,6 +10,7 @@ const struct route web_routes[] = {
     // pages
     {METHODS_READ, "/", ROUTE_PAGE, "home", page_home, 0, NULL, NULL},
     {METHODS_READ, "/recent", ROUTE_PAGE, "recent", page_recent, 0, NULL, NULL},
+    {METHODS_READ, "/running", ROUTE_PAGE, "running", page_running, 0, NULL, NULL},
     {METHODS_READ, "/packages/{package}", ROUTE_PAGE, "package", page_package, 0, NULL, NULL},
     {METHODS_READ, "/packages/{prefix}/{package}", ROUTE_PAGE, NULL, page_moved_to_package, 0, NULL,
      NULL},

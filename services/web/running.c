@@ -214,15 +214,21 @@ static bool wanted(const char *filter, const char *value)
     return !filter || strcmp(filter, value) == 0;
 }
 
-json_t *running_list(const struct running *running, const char *package, const char *release,
-                     const char *arch)
+static bool fits(const struct test_status *s, const struct running_filter *f)
+{
+    return wanted(f->package, s->package) && wanted(f->release, s->release) &&
+           wanted(f->arch, s->arch);
+}
+
+json_t *running_list(const struct running *running, const struct running_filter *filter)
 {
     json_t *list = json_array();
+    size_t skip = filter->offset;
 
-    for (size_t i = 0; list && i < running->len; i++) {
+    for (size_t i = 0; list && i < running->len && json_array_size(list) < filter->limit; i++) {
         const struct test_status *s = &running->items[i].status;
 
-        if (!wanted(package, s->package) || !wanted(release, s->release) || !wanted(arch, s->arch))
+        if (!fits(s, filter) || (skip > 0 && skip--))
             continue;
         if (json_array_append_new(
                 list, json_pack("{s:s, s:s, s:s, s:O, s:I, s:s}", "package", s->package, "release",
@@ -235,7 +241,11 @@ json_t *running_list(const struct running *running, const char *package, const c
     return list;
 }
 
-size_t running_count(const struct running *running)
+size_t running_count(const struct running *running, const struct running_filter *filter)
 {
-    return running->len;
+    size_t n = 0;
+
+    for (size_t i = 0; i < running->len; i++)
+        n += fits(&running->items[i].status, filter);
+    return n;
 }

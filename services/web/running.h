@@ -19,9 +19,12 @@ void running_expire(struct running *running, uint64_t now_us);
 // {package: {run: {release: {arch: [params, duration, logtail]}}}}; `run` is `KEY_VALUE;` of each
 // parameter in the order of the keys.
 json_t *running_json(const struct running *running);
-// A list for pages, by package; NULL filters let everything through.
-json_t *running_list(const struct running *running, const char *package, const char *release,
-                     const char *arch);
-size_t running_count(const struct running *running);
+struct running_filter { // NULL lets everything through
+    const char *package, *release, *arch;
+    size_t offset, limit; // of lists
+};
+// A list for pages, by package.
+json_t *running_list(const struct running *running, const struct running_filter *filter);
+size_t running_count(const struct running *running, const struct running_filter *filter);
 // The `run` text of parameters; values that are lists are written as ['a', 'b'].
 int running_key(const json_t *params, struct buf *ret);

@@ -199,6 +199,7 @@ static enum MHD_Result handle_exchange(struct exchange *x)
     int r;
 
     x->state = EXCHANGE_HANDLING;
+    x->again = false;
     r = x->route->handle(x, &err);
     if (r == 0 && x->route->kind == ROUTE_PAGE && !x->response)
         r = page_answer(x, x->status ? x->status : MHD_HTTP_OK, x->route->template, &err);
@@ -236,8 +237,9 @@ static enum MHD_Result on_access(void *cls _unused_, struct MHD_Connection *conn
     switch (x->state) {
     case EXCHANGE_RECEIVING:
         return handle_exchange(x);
-    case EXCHANGE_DRAINING:
     case EXCHANGE_HANDLING: // resumed
+        return x->again ? handle_exchange(x) : send_answer(x);
+    case EXCHANGE_DRAINING:
         return send_answer(x);
     default:
         return MHD_YES;
@@ -253,6 +255,16 @@ void exchange_resume(struct exchange *x)
     // Some versions do not make their epoll descriptor readable by this.
     (void)sd_event_source_set_time(x->web->http_timer, 0);
     (void)sd_event_source_set_enabled(x->web->http_timer, SD_EVENT_ONESHOT);
+}
+
+void exchange_again(struct exchange *x)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    x->again = x->web->broker != NULL;
+    if (!x->again)
+        exchange_answer_error(x, error_set(&err, -ENOTCONN, "the web service is stopping"), &err);
+    exchange_resume(x);
 }
 
 // ---- the loop

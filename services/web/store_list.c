@@ -147,8 +147,9 @@ static int visit_object(struct walk *w, const char *name)
     buf_truncate(&w->skip, 0);
     if (buf_add(&w->skip, name, (size_t)(cut - name) + 1) < 0)
         return -ENOMEM;
-    // The prefix itself was the last of the page before.
-    if (!str_empty(q->marker) && strcmp(buf_str(&w->skip), q->marker) <= 0)
+    // The prefix itself was the last of the page before. A marker inside of it does not hide it
+    // while more follows, as in Swift.
+    if (str_equal(buf_str(&w->skip), q->marker))
         return WALK_MORE;
     return give(w, buf_str(&w->skip), true);
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -192,6 +192,34 @@ class PagesTest(unittest.TestCase):
         self.assertEqual((status, json.loads(body)["status"]), (200, "ok"))
 
 
+class DeafBrokerTest(unittest.TestCase):
+    """Pages come at once whatever the broker does or does not."""
+
+    def slowest_answer(self, port: int, seconds: float) -> float:
+        values = dict(zip(KEYS, ("127.0.0.1", str(port), "user", "password", "/")))
+        slowest = 0.0
+        with WebServer(broker=values) as server:
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                start = time.monotonic()
+                self.assertEqual(server.request("GET", "/", None, HTML)[0], 200)
+                slowest = max(slowest, time.monotonic() - start)
+                time.sleep(0.01)
+            wait_for(lambda: "it does not answer" in server.log())
+        return slowest
+
+    def test_broker_that_accepts_and_says_nothing(self) -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=50) as deaf:
+            self.assertLess(self.slowest_answer(deaf.getsockname()[1], 3), 1)
+
+    def test_packets_that_vanish(self) -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
+            for caller in (first, second):  # one fills the backlog, what comes then is dropped
+                caller.setblocking(False)
+                caller.connect_ex(full.getsockname())
+            self.assertLess(self.slowest_answer(full.getsockname()[1], 3), 1)
+
+
 class RequestTest(unittest.TestCase):
     broker: Broker
     server: WebServer
@@ -303,6 +331,10 @@ class RequestTest(unittest.TestCase):
         self.assertEqual(key, "all-proposed_1;triggers_['gzip/1', 'b/2'];")
         self.assertEqual(where["noble"]["amd64"], [status["params"], 5, "tail"])
         self.assertIn("gzip", json.dumps(json.loads(self.server.request("GET", "/?format=json")[2])["running"]))
+        page = json.loads(self.server.request("GET", "/running?arch=amd64&format=json")[2])
+        self.assertEqual(([t["package"] for t in page["running"]], page["running_total"]), (["gzip"], 1))
+        self.assertEqual(json.loads(self.server.request("GET", "/running?from=1&format=json")[2])["running"], [])
+        self.assertEqual(self.server.request("GET", "/running?from=x")[0], 400)
         self.announce(status | {"running": False})
         wait_for(lambda: json.loads(self.server.request("GET", "/running.json")[2]) == {})
 

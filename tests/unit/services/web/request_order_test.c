@@ -130,16 +130,16 @@ TEST(running_tests_come_and_go)
          "{\"release\":\"noble\",\"architecture\":\"amd64\",\"package\":\"apt\",\"running\":true,"
          "\"params\":{},\"duration\":3,\"logtail\":\"\"}",
          RUNNING_FORGET_US);
-    ck_assert_uint_eq(running_count(running), 2);
+    ck_assert_uint_eq(running_count(running, &(struct running_filter){0}), 2);
     all = running_json(running);
     ck_assert_ptr_nonnull(
         json_object_get(json_object_get(all, "gzip"), "env_[];triggers_['b/1', 'c/2'];"));
     running_expire(running, RUNNING_FORGET_US + 1);
-    ck_assert_uint_eq(running_count(running), 1);
+    ck_assert_uint_eq(running_count(running, &(struct running_filter){0}), 1);
     tell(running,
          "{\"release\":\"noble\",\"architecture\":\"amd64\",\"package\":\"apt\",\"running\":false,"
          "\"params\":{},\"duration\":3,\"logtail\":\"\"}",
          RUNNING_FORGET_US);
-    ck_assert_uint_eq(running_count(running), 0);
+    ck_assert_uint_eq(running_count(running, &(struct running_filter){0}), 0);
     running_free(running);
 }
