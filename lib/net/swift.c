@@ -298,17 +298,19 @@ static int add_query(struct buf *query, const char *key, const char *value)
     return escaped ? buf_addf(query, "&%s=%s", key, escaped) : -ENOMEM;
 }
 
-static int parse_listing(const struct http_response *answer, const char *container,
-                         struct strv *ret, struct error *err)
+int swift_listing_parse(const char *text, size_t len, const char *container, struct strv *ret,
+                        struct error *err)
 {
     _cleanup_json_ json_t *list = NULL;
     const json_t *entry;
     size_t i;
 
-    if (answer->body.len == 0) // 204
+    if (len == 0) // 204
         return 0;
-    if (json_parse(buf_str(&answer->body), answer->body.len, container, &list, err) < 0)
+    if (json_parse(text, len, container, &list, err) < 0)
         return error_prefix(err, -EIO, "store: unreadable listing");
+    if (!json_is_array(list))
+        return error_set(err, -EIO, "store: %s: the listing is no list", container);
     json_array_foreach (list, i, entry) {
         const char *name = json_string_value(json_object_get(entry, "name"));
 
@@ -338,7 +340,8 @@ int swift_list(struct swift *swift, const char *container, const char *prefix,
         return error_oom(err);
     call.query = buf_str(&query);
     r = swift_call(swift, &call, &answer, err);
-    return r < 0 ? r : parse_listing(&answer, container, ret, err);
+    return r < 0 ? r
+                 : swift_listing_parse(buf_str(&answer.body), answer.body.len, container, ret, err);
 }
 
 int swift_delete(struct swift *swift, const char *container, const char *object, struct error *err)

@@ -21,7 +21,8 @@ int swift_new(const struct swift_settings *settings, struct swift **ret, struct 
 void swift_free(struct swift *swift);
 
 // Errors of all calls: -EACCES (credentials refused, also after a renewed token), -ENOENT, -EAGAIN
-// (the store is down, overloaded or out of reach: try later), -EIO (an answer that makes no sense).
+// (the store is down, overloaded or out of reach: try later), -ENXIO (Keystone's catalog has no
+// object store in the region of the settings), -EIO (an answer that makes no sense).
 
 // Creates the container when missing and sets who may read it (`X-Container-Read`, NULL: only the
 // account).

@@ -192,7 +192,7 @@ static int keystone(struct swift *swift, struct error *err)
         return error_set(err, -EIO, "%s: the answer has no token", s->auth_url);
     r = swift_catalog_find(buf_str(&answer.body), answer.body.len, s->region, &storage_url, err);
     if (r < 0)
-        return error_prefix(err, r == -ENOENT ? -EIO : r, "%s", s->auth_url);
+        return error_prefix(err, r == -ENOENT ? -ENXIO : r, "%s", s->auth_url);
     return accept_token(swift, token, storage_url, err);
 }
 

@@ -25,5 +25,10 @@ void swift_forget_token(struct swift *swift);
 int swift_catalog_find(const char *text, size_t len, const char *region, char **ret,
                        struct error *err);
 
+// Adds the names of a listing in JSON, as `format=json` gives it; empty text is an empty listing.
+// -EIO when it is something else.
+int swift_listing_parse(const char *text, size_t len, const char *container, struct strv *ret,
+                        struct error *err);
+
 // What a failed transfer means for a caller of this client.
 int swift_transfer_error(int r);

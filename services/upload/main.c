@@ -34,6 +34,8 @@ static int exit_code(int r)
         return EX_OK;
     case -EACCES:
         return EX_NOPERM;
+    case -ENXIO: // no such region
+        return EX_CONFIG;
     case -EBADMSG:
         return EX_DATAERR;
     default: // everything else may be better the next time

@@ -150,7 +150,7 @@ TEST(a_region_is_an_account_of_its_own_and_an_unknown_one_is_named)
     ASSERT_OK(swift_put(two, "of-two", "o", "x", 1, NULL, &err), &err);
     ASSERT_OK(swift_head(one, "of-two", "o", &exists, &err), &err);
     ck_assert(!exists);
-    ck_assert_int_eq(swift_ensure_container(none, "c", NULL, &err), -EIO);
+    ck_assert_int_eq(swift_ensure_container(none, "c", NULL, &err), -ENXIO);
     ck_assert_ptr_nonnull(strstr(error_message(&err), "RegionNine"));
 }
 

@@ -210,7 +210,7 @@ TEST(keystone_gives_a_token_and_the_region_of_the_store)
     put(&f, "two", "2");
     expect(&f, "one", "1");
     use_keystone(&f, "nine");
-    ck_assert_int_eq(swift_delete(f.swift, "c", "o", &f.err), -EIO);
+    ck_assert_int_eq(swift_delete(f.swift, "c", "o", &f.err), -ENXIO);
     ck_assert_ptr_nonnull(strstr(error_message(&f.err), "in region nine"));
 }
 

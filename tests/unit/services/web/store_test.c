@@ -110,6 +110,8 @@ TEST(listings_are_in_the_order_of_bytes)
     expect_list(store, (struct store_query){0}, ".. a b-1 b//z b/1 b/2/x b/2/y b0 ");
     expect_list(store, (struct store_query){.delimiter = '/'}, ".. a b-1 b/ b0 ");
     expect_list(store, (struct store_query){.delimiter = '/', .marker = "b/"}, "b0 ");
+    expect_list(store, (struct store_query){.delimiter = '/', .marker = "b/1"}, "b/ b0 ");
+    expect_list(store, (struct store_query){.delimiter = '/', .marker = "b/zzz"}, "b0 ");
     expect_list(store, (struct store_query){.delimiter = '/', .prefix = "b/"}, "b// b/1 b/2/ ");
     expect_list(store, (struct store_query){.delimiter = '-'}, ".. a b- b//z b/1 b/2/x b/2/y b0 ");
     expect_list(store, (struct store_query){.prefix = "b/2", .limit = 1}, "b/2/x ");
