@@ -6,6 +6,8 @@
 
 #include <sys/random.h>
 
+#define CONNECT_DELAY_MAX_US (4 * USEC_PER_SEC)
+
 // Remembers the failure of a call made in a handler; the link must live until dispatch returns.
 static void note(struct worker *w, int r, const struct error *err)
 {
@@ -118,10 +120,19 @@ int broker_open(struct worker *w, struct error *err)
         (r = claim_open(w, err)) < 0 || (r = recover(w, err)) < 0)
         return r;
     error_clear(err);
+    w->linked_at_us = clock_monotonic_us();
     claim_all(w);
     w->connect_failures = 0;
     log_info("connected to the broker %s", amqp_link_host(w->link));
     return 0;
+}
+
+// Soon enough after the broker is back to be asked for what we have (SETTLE_US in job.c).
+static uint64_t connect_delay_us(unsigned failures)
+{
+    uint64_t delay = amqp_backoff_us(failures);
+
+    return delay < CONNECT_DELAY_MAX_US ? delay : CONNECT_DELAY_MAX_US;
 }
 
 void broker_lost(struct worker *w, int r, const struct error *err)
@@ -132,9 +143,9 @@ void broker_lost(struct worker *w, int r, const struct error *err)
     amqp_link_free(w->link);
     w->link = NULL;
     w->link_error = 0;
-    w->lost_at_us = clock_realtime_us();
+    claim_link_lost(w);
     w->consuming = false;
-    w->connect_at_us = clock_monotonic_us() + amqp_backoff_us(w->connect_failures++);
+    w->connect_at_us = clock_monotonic_us() + connect_delay_us(w->connect_failures++);
     job_link_lost(w);
     report_status(w);
 }

@@ -10,7 +10,8 @@
 #define CLAIM_EXCHANGE "autopkgtest.claims"
 #define FINISHED_MAX 200          // remembered
 #define FINISHED_FILE ".finished" // in work/NAME: lines TIME UUID QUEUE
-#define FORGETTING_S 10           // how much of the last a killed broker may forget
+// In memory a line has a mark before it: '?' when it may have been acknowledged in vain.
+#define FORGETTING_S 10 // how much of the last a killed broker may forget
 #define TIME_LEN strlen("20260101_000000")
 
 bool claim_beats(const struct claim *a, const struct claim *b)
@@ -22,12 +23,12 @@ bool claim_beats(const struct claim *a, const struct claim *b)
     return strcmp(a->worker, b->worker) < 0;
 }
 
-bool claim_is_of_finished(const struct claim *claim, const char *finished, const char *recent)
+bool claim_is_of_finished(const struct claim *claim, const char *finished, bool suspect)
 {
     // It was taken before we had finished: both came from the same message.
     if (strncmp(finished, claim->run_id, TIME_LEN) >= 0)
         return true;
-    return claim->redelivered && strncmp(finished, recent, TIME_LEN) >= 0;
+    return claim->redelivered && suspect;
 }
 
 static char *format_time(uint64_t realtime_us)
@@ -48,6 +49,13 @@ static char *finished_path(const struct worker *w)
     return str_format("%s/%s/" FINISHED_FILE, w->settings.work_dir, w->settings.name);
 }
 
+static void drop_oldest(struct strv *v)
+{
+    free(v->items[0]);
+    memmove(v->items, v->items + 1, v->len * sizeof *v->items); // with the NULL at the end
+    v->len--;
+}
+
 int claim_load(struct worker *w, struct error *err)
 {
     _cleanup_free_ char *path = finished_path(w), *kept = NULL;
@@ -56,31 +64,24 @@ int claim_load(struct worker *w, struct error *err)
     struct file_attributes attributes = FILE_ATTRIBUTES(0640);
     int r = 0;
 
-    w->lost_at_us = clock_realtime_us();
     if (!path)
         return error_oom(err);
     if (file_read(path, &text, NULL) < 0) // none yet
         return 0;
     if (strv_split(&lines, buf_str(&text), "\n") < 0)
         return error_oom(err);
-    for (size_t i = lines.len > FINISHED_MAX ? lines.len - FINISHED_MAX : 0;
-         r == 0 && i < lines.len; i++)
-        r = strv_add(&w->finished, lines.items[i]);
+    while (lines.len > FINISHED_MAX)
+        drop_oldest(&lines);
+    for (size_t i = 0; r == 0 && i < lines.len; i++)
+        r = strv_addf(&w->finished, "?%s", lines.items[i]);
     if (r < 0)
         return error_oom(err);
-    kept = strv_join(&w->finished, "\n");
+    kept = strv_join(&lines, "\n");
     if (!kept)
         return error_oom(err);
     // With the newline that the next line needs before it; what fails here only makes it longer.
     (void)file_replace(path, kept, strlen(kept), &attributes, NULL, NULL);
     return 0;
-}
-
-static void drop_oldest(struct strv *v)
-{
-    free(v->items[0]);
-    memmove(v->items, v->items + 1, v->len * sizeof *v->items); // with the NULL at the end
-    v->len--;
 }
 
 void claim_finished(struct worker *w, const char *uuid, const char *queue)
@@ -97,24 +98,32 @@ void claim_finished(struct worker *w, const char *uuid, const char *queue)
         (void)fd_write_all(fd, line, strlen(line));
     if (w->finished.len >= FINISHED_MAX)
         drop_oldest(&w->finished);
-    (void)strv_add(&w->finished, line + 1);
+    line[0] = ' ';
+    (void)strv_add(&w->finished, line);
 }
 
-static bool is_finished(const struct worker *w, const struct claim *claim)
+void claim_link_lost(struct worker *w)
 {
-    _cleanup_free_ char *recent = format_time(w->lost_at_us - FORGETTING_S * USEC_PER_SEC);
+    _cleanup_free_ char *recent = format_time(clock_realtime_us() - FORGETTING_S * USEC_PER_SEC);
+
+    for (size_t i = 0; recent && i < w->finished.len; i++)
+        if (strncmp(w->finished.items[i] + 1, recent, TIME_LEN) >= 0)
+            w->finished.items[i][0] = '?';
+}
+
+// The line of that request; NULL: not finished here.
+static const char *find_finished(const struct worker *w, const struct claim *claim)
+{
     _cleanup_free_ char *words = str_format(" %s %s", claim->uuid, claim->queue);
 
-    if (!recent || !words)
-        return false;
-    for (size_t i = w->finished.len; i > 0; i--) {
+    for (size_t i = w->finished.len; words && i > 0; i--) {
         const char *line = w->finished.items[i - 1];
 
-        if (strlen(line) > TIME_LEN && str_equal(line + TIME_LEN, words) &&
-            claim_is_of_finished(claim, line, recent))
-            return true;
+        if (strlen(line) > 1 + TIME_LEN && str_equal(line + 1 + TIME_LEN, words) &&
+            claim_is_of_finished(claim, line + 1, line[0] == '?'))
+            return line;
     }
-    return false;
+    return NULL;
 }
 
 // ---------------------------------------------------------------- what is in hand
@@ -137,7 +146,7 @@ static bool job_claim(const struct worker *w, struct claim *ret)
         .worker = w->lease_key,
         .since_us = job->since_us,
         .rank = rank,
-        .redelivered = job->doubtful && !job->came_back,
+        .redelivered = job->redelivered,
     };
     return !str_empty(ret->uuid);
 }
@@ -191,6 +200,7 @@ static void publish(struct worker *w, const struct claim *claim)
         json_put_string(headers, "worker", claim->worker) < 0 ||
         json_put_int(headers, "since", claim->since_us) < 0 ||
         json_put_int(headers, "rank", claim->rank) < 0 ||
+        json_put_int(headers, "finished", claim->finished) < 0 ||
         json_put_int(headers, "redelivered", claim->redelivered) < 0)
         return;
     // A link that fails here is found out by the next dispatch.
@@ -212,7 +222,7 @@ static bool is_ours_already(const struct worker *w, const struct claim *claim)
 {
     struct claim own;
 
-    if (is_finished(w, claim))
+    if (find_finished(w, claim))
         return true;
     for (const struct parcel *p = w->courier.first; p; p = p->next)
         if (parcel_claim(w, p, &own) && is_same(&own, claim))
@@ -236,6 +246,20 @@ void claim_job(struct worker *w)
     publish(w, &claim);
 }
 
+static void claim_line(struct worker *w, const char *line)
+{
+    _cleanup_free_ char *run_id = str_format("%.15s_00000@", line + 1);
+    _cleanup_strv_ struct strv words = STRV_INIT;
+    struct claim claim = {.worker = w->lease_key, .rank = CLAIM_STORED, .finished = true};
+
+    if (!run_id || strv_split(&words, line + 1, " ") < 0 || words.len != 3)
+        return;
+    claim.run_id = run_id;
+    claim.uuid = words.items[1];
+    claim.queue = words.items[2];
+    publish(w, &claim);
+}
+
 void claim_all(struct worker *w)
 {
     struct claim claim;
@@ -244,6 +268,9 @@ void claim_all(struct worker *w)
     for (const struct parcel *p = w->courier.first; p; p = p->next)
         if (parcel_claim(w, p, &claim))
             publish(w, &claim);
+    STRV_FOREACH (line, &w->finished)
+        if (line[0] == '?')
+            claim_line(w, line);
 }
 
 // ---------------------------------------------------------------- hearing others
@@ -267,6 +294,7 @@ static bool read_claim(const struct amqp_delivery *delivery, struct claim *ret)
         .worker = text(headers, "worker"),
         .since_us = json_integer_value(json_object_get(headers, "since")),
         .rank = (enum claim_rank)rank,
+        .finished = json_integer_value(json_object_get(headers, "finished")) != 0,
         .redelivered = json_integer_value(json_object_get(headers, "redelivered")) != 0,
     };
     return rank >= CLAIM_ASKING && rank <= CLAIM_STORED && !str_empty(ret->uuid) &&
@@ -278,6 +306,8 @@ static void hear_as_job(struct worker *w, const struct claim *theirs)
     struct claim own;
 
     if (!job_claim(w, &own) || !is_same(&own, theirs))
+        return;
+    if (theirs->finished && !claim_is_of_finished(&own, theirs->run_id, true))
         return;
     if (!claim_beats(theirs, &own))
         publish(w, &own);
@@ -291,6 +321,8 @@ static void hear_as_parcel(struct worker *w, struct parcel *parcel, const struct
 
     if (!parcel_claim(w, parcel, &own) || !is_same(&own, theirs))
         return;
+    if (theirs->finished && !claim_is_of_finished(&own, theirs->run_id, true))
+        return;
     if (!claim_beats(theirs, &own)) {
         publish(w, &own);
     } else if (own.rank != CLAIM_STORED) {
@@ -302,17 +334,15 @@ static void hear_as_parcel(struct worker *w, struct parcel *parcel, const struct
 
 void claim_receive(struct worker *w, const struct amqp_delivery *delivery)
 {
-    struct claim theirs, own;
+    struct claim theirs;
+    const char *line;
 
     if (!read_claim(delivery, &theirs) || str_equal(theirs.worker, w->lease_key))
         return;
     hear_as_job(w, &theirs);
     for (struct parcel *p = w->courier.first; p; p = p->next)
         hear_as_parcel(w, p, &theirs);
-    if (theirs.rank == CLAIM_STORED || !is_finished(w, &theirs))
-        return;
-    own = theirs;
-    own.worker = w->lease_key;
-    own.rank = CLAIM_STORED;
-    publish(w, &own);
+    line = theirs.rank == CLAIM_STORED ? NULL : find_finished(w, &theirs);
+    if (line)
+        claim_line(w, line);
 }

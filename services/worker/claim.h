@@ -29,16 +29,17 @@ struct claim {
     const char *worker; // UNIT/NAME
     int64_t since_us;   // realtime: when this worker took it
     enum claim_rank rank;
+    bool finished;    // done with; then run_id begins with the time when that was
     bool redelivered; // the original, perhaps acknowledged once: its run id does not tell its age
 };
 
 // Whether `a` keeps the request and `b` yields: the one that is further, then the older.
 bool claim_beats(const struct claim *a, const struct claim *b);
 
-// Whether a request that this worker finished at `finished` (YYYYMMDD_HHMMSS…) is the claimed one,
-// rather than an earlier test that somebody asks to repeat. `recent`: what was finished from then
-// on may have been acknowledged in vain.
-bool claim_is_of_finished(const struct claim *claim, const char *finished, const char *recent);
+// Whether a request that was finished at `finished` (YYYYMMDD_HHMMSS…) is the claimed one, rather
+// than an earlier test that somebody asks to repeat. `suspect`: the link was lost shortly after, so
+// that it may have been acknowledged in vain.
+bool claim_is_of_finished(const struct claim *claim, const char *finished, bool suspect);
 
 // Starts to listen on the new link.
 int claim_open(struct worker *w, struct error *err);
@@ -51,5 +52,7 @@ void claim_all(struct worker *w);
 
 // Remembers, also across restarts, that this request is done.
 void claim_finished(struct worker *w, const char *uuid, const char *queue);
+// The link was lost: what was finished in the last seconds may come once more.
+void claim_link_lost(struct worker *w);
 // Reads what was remembered.
 int claim_load(struct worker *w, struct error *err);

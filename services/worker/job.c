@@ -15,6 +15,7 @@
 #define KILL_GRACE_US (10 * USEC_PER_SEC)    // for autopkgtest to clean its testbed up
 #define ASK_US USEC_PER_SEC                  // how long others may object to a doubtful request
 #define ASK_AGAIN_US (250 * USEC_PER_MSEC)   // one may just be connecting
+#define SETTLE_US (5 * USEC_PER_SEC)         // until all are back after a crash of the broker
 #define TROUBLE_PAUSE_US (30 * USEC_PER_SEC) // after a failure of this machine
 
 void job_clear(struct job *job)
@@ -65,7 +66,10 @@ static int choose_run_id(struct worker *w, struct job *job, const struct amqp_de
 
     // The same run id again: whatever an interrupted run stored is replaced, not doubled.
     job->came_back = old && name_is_run_id(old);
-    job->doubtful |= job->came_back;
+    job->redelivered =
+        job->came_back ? json_integer_value(json_object_get(delivery->headers, "redelivered")) != 0
+                       : delivery->redelivered;
+    job->doubtful = job->came_back || job->redelivered;
     if (job->came_back)
         job->run_id = strdup(old);
     else
@@ -162,7 +166,6 @@ int job_take(struct worker *w, size_t queue, struct amqp_delivery *delivery, str
     job->queue = queue;
     job->release = w->pick.queues[queue].release;
     job->delivery_tag = delivery->tag;
-    job->doubtful = delivery->redelivered;
     job->since_us = (int64_t)clock_realtime_us();
     job->attempt = (unsigned)delivery_attempt(delivery);
     pick_taken(&w->pick, queue);
@@ -246,6 +249,8 @@ void job_check(struct worker *w)
     uint64_t now = clock_monotonic_us();
 
     w->job.ask_until_us = now + ASK_US;
+    if (w->job.redelivered && w->linked_at_us + SETTLE_US > w->job.ask_until_us)
+        w->job.ask_until_us = w->linked_at_us + SETTLE_US;
     w->job.ask_at_us = now + ASK_AGAIN_US;
     claim_job(w);
     if (w->job.came_back && !w->job.yielded)

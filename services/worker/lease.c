@@ -27,14 +27,15 @@ static const char *header(const struct amqp_delivery *delivery, const char *name
 
 // What every copy carries; NULL for lack of memory.
 static json_t *make_headers(const char *worker, const char *uuid, const char *run_id,
-                            int64_t attempt)
+                            int64_t attempt, int64_t redelivered)
 {
     json_t *headers = json_object();
 
     if (!headers || json_put_string(headers, "worker", worker) < 0 ||
         json_put_string(headers, "uuid", uuid) < 0 ||
         json_put_string(headers, "run_id", run_id) < 0 ||
-        json_put_int(headers, "attempt", attempt) < 0) {
+        json_put_int(headers, "attempt", attempt) < 0 ||
+        json_put_int(headers, "redelivered", redelivered) < 0) {
         json_decref(headers);
         return NULL;
     }
@@ -47,7 +48,8 @@ static int republish(struct worker *w, const char *exchange, const struct amqp_d
 {
     int64_t attempt = json_integer_value(json_object_get(delivery->headers, "attempt"));
     _cleanup_json_ json_t *headers =
-        make_headers(worker, header(delivery, "uuid"), header(delivery, "run_id"), attempt);
+        make_headers(worker, header(delivery, "uuid"), header(delivery, "run_id"), attempt,
+                     json_integer_value(json_object_get(delivery->headers, "redelivered")));
     struct amqp_publication publication = {
         .exchange = exchange,
         .routing_key = delivery->routing_key,
@@ -120,7 +122,7 @@ int lease_declare(struct worker *w, struct error *err)
 static json_t *job_headers(const struct worker *w, const struct job *job)
 {
     return make_headers(w->lease_key, job->request.uuid ? job->request.uuid : "", job->run_id,
-                        job->attempt);
+                        job->attempt, job->redelivered);
 }
 
 static struct amqp_publication job_publication(const struct worker *w, const struct job *job,
@@ -201,7 +203,7 @@ static int sweep_copy(struct worker *w, const struct amqp_delivery *copy, bool *
 // A result in the spool whose copy is gone gets another.
 static int lease_parcel(struct worker *w, const struct parcel *parcel, struct error *err)
 {
-    _cleanup_json_ json_t *headers = make_headers(w->lease_key, parcel->uuid, parcel->run_id, 0);
+    _cleanup_json_ json_t *headers = make_headers(w->lease_key, parcel->uuid, parcel->run_id, 0, 0);
     _cleanup_free_ char *path = str_format("%s/%s/request", w->settings.spool_dir, parcel->run_id);
     _cleanup_buf_ struct buf body = BUF_INIT(2 * REQUEST_BODY_MAX);
     struct amqp_publication copy = {

@@ -35,6 +35,7 @@ struct job {
     uint64_t lease_tag;            // publication number of the copy
     bool came_back;                // a copy that returned from a lost lease
     bool doubtful;                 // delivered before: others may have it
+    bool redelivered;              // doubtful as an original, or came from such a one
     bool yielded;                  // another has it: it goes, and not back into its queue
     int64_t since_us;              // realtime, when it was taken
     uint64_t ask_at_us;            // next claim, and
@@ -85,11 +86,11 @@ struct worker {
     uint64_t connect_at_us;
     int link_error; // set by handlers, looked at after each dispatch
     bool consuming;
-    bool recovered;       // the lease queue was looked through once since the start
-    struct strv unacked;  // run ids of an earlier life that were never acknowledged
-    struct strv returned; // copies of an earlier life that went back
-    struct strv finished; // requests done with (claim.c)
-    uint64_t lost_at_us;  // realtime: when the link, or an earlier life, was lost last
+    bool recovered;        // the lease queue was looked through once since the start
+    struct strv unacked;   // run ids of an earlier life that were never acknowledged
+    struct strv returned;  // copies of an earlier life that went back
+    struct strv finished;  // requests done with (claim.c)
+    uint64_t linked_at_us; // when the link was opened
     uint64_t renew_at_us;
     uint64_t look_at_us;  // no work is taken before
     struct job job;
