@@ -333,6 +333,16 @@ OPTION_PARSER(option_url)
     return option_store(option, text, settings, err);
 }
 
+OPTION_PARSER(option_auth_url)
+{
+    int r = option_url(option, text, settings, err);
+
+    if (r < 0 || !*text || str_ends_with(text, "/v3") || str_ends_with(text, "/v3/") ||
+        str_ends_with(text, "/auth/v1.0"))
+        return r;
+    return bad_address("an address that ends in /v3 or /auth/v1.0", text, err);
+}
+
 OPTION_PARSER(option_git_url)
 {
     static const char *const schemes[] = {"https://", "http://", "git://", "file:///", NULL};

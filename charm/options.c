@@ -24,7 +24,7 @@
     }
 
 #define NO_OPENSTACK "does not run OpenStack workers"
-#define NO_SWIFT "does not use Swift: results go to the built-in store"
+#define NO_COPIES "does not keep public copies in another Swift"
 #define NO_LOGIN "does not log people in"
 #define NO_GITHUB "does not take requests from GitHub"
 #define NO_INFLUX "does not push metrics"
@@ -54,15 +54,15 @@ const struct option options_table[] = {
     TEXT("package-configs-source", "", option_git_url, NOT_STORED,
          "does not fetch per-package lists: they are the files in "
          "/var/lib/autopkgtest-cloud/package-configs"),
-    TEXT("swift-auth-url", "", option_url, NOT_STORED, NO_SWIFT),
-    TEXT("swift-username", "", NULL, NOT_STORED, NO_SWIFT),
-    TEXT("swift-project-name", "", NULL, NOT_STORED, NO_SWIFT),
-    TEXT("swift-project-domain-name", "", NULL, NOT_STORED, NO_SWIFT),
-    TEXT("swift-user-domain-name", "", NULL, NOT_STORED, NO_SWIFT),
-    TEXT("swift-region", "", NULL, NOT_STORED, NO_SWIFT),
-    TEXT("swift-password", "", NULL, NOT_STORED, NO_SWIFT),
-    SECRET("swift-secret", NOT_STORED, NO_SWIFT),
-    TEXT("storage-url-internal", "", option_url, NOT_STORED, NO_SWIFT),
+    TEXT("swift-auth-url", "", option_auth_url, AT(swift.auth_url), NULL),
+    TEXT("swift-username", "", NULL, AT(swift.username), NULL),
+    TEXT("swift-project-name", "", NULL, AT(swift.project_name), NULL),
+    TEXT("swift-project-domain-name", "", NULL, AT(swift.project_domain_name), NULL),
+    TEXT("swift-user-domain-name", "", NULL, AT(swift.user_domain_name), NULL),
+    TEXT("swift-region", "", NULL, AT(swift.region), NULL),
+    TEXT("swift-password", "", NULL, AT(swift.password), NULL),
+    SECRET("swift-secret", AT(swift.secret), NULL),
+    TEXT("storage-url-internal", "", option_url, AT(storage_url), NULL),
     TEXT("hostname", "localhost", option_hostname, AT(hostname), NULL),
     NUMBER("http-port", 80, 1, 65535, AT(http_port)),
     TEXT("authorization", "launchpad", option_authorization, AT(authorization), NULL),
@@ -75,7 +75,7 @@ const struct option options_table[] = {
     SECRET("github-secrets", NOT_STORED, NO_GITHUB),
     SECRET("github-status-credentials", NOT_STORED, NO_GITHUB),
     SECRET("external-web-requests-api-keys", AT(api_keys_secret), NULL),
-    SECRET("public-swift-creds", NOT_STORED, NO_SWIFT),
+    SECRET("public-swift-creds", NOT_STORED, NO_COPIES),
     TEXT("influxdb-url", "", option_url, NOT_STORED, NO_INFLUX),
     TEXT("influxdb-database", "", NULL, NOT_STORED, NO_INFLUX),
     TEXT("influxdb-context", "", NULL, NOT_STORED, NO_INFLUX),
@@ -150,16 +150,43 @@ static int parse_option(const struct option *option, const json_t *value, const 
     return 0;
 }
 
+// What a Swift needs beside its address. All that is missing is named in one line.
+static int check_swift(const struct settings *s, struct error *err)
+{
+    bool keystone = !str_ends_with(s->swift.auth_url ? s->swift.auth_url : "", "/v1.0");
+    const struct {
+        const char *name;
+        bool missing;
+    } needs[] = {
+        {"swift-username", str_empty(s->swift.username)},
+        {"swift-password or swift-secret",
+         str_empty(s->swift.password) && str_empty(s->swift.secret)},
+        {"swift-project-name", keystone && str_empty(s->swift.project_name)},
+        {"storage-url-internal", s->web && str_empty(s->storage_url)},
+    };
+    _cleanup_buf_ struct buf missing = BUF_INIT(BUF_OWN_MAX);
+
+    if (!settings_use_swift(s))
+        return 0;
+    for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
+        if (needs[i].missing &&
+            buf_addf(&missing, "%s%s", missing.len ? ", " : "", needs[i].name) < 0)
+            return error_oom(err);
+    if (missing.len == 0)
+        return 0;
+    return error_set(err, -EINVAL, "swift-auth-url: Swift needs %s as well", buf_str(&missing));
+}
+
 int options_parse(const json_t *config, const char *app, struct settings *ret, struct error *err)
 {
     _cleanup_settings_ struct settings settings = {0};
     _cleanup_error_ struct error unsupported = ERROR_INIT;
     bool lacks = false;
+    int r;
 
     for (size_t i = 0; i < options_table_len; i++) {
         const struct option *option = &options_table[i];
         _cleanup_error_ struct error why = ERROR_INIT;
-        int r;
 
         r = parse_option(option, json_object_get(config, option->name), app, &settings, &why);
         if (r == -ENOTSUP) {
@@ -170,6 +197,9 @@ int options_parse(const json_t *config, const char *app, struct settings *ret, s
             return error_set(err, r, "%s", error_message(&why));
         }
     }
+    r = check_swift(&settings, err);
+    if (r < 0)
+        return r;
     if (lacks)
         return error_set(err, -ENOTSUP, "%s", error_message(&unsupported));
     *ret = settings;

@@ -119,7 +119,7 @@ static int add_services(const struct plan_input *input, struct plan *plan)
     int r = 0;
 
     // Without a broker there is nothing to take, without a store nowhere to put it.
-    plan->can_work = settings->worker && settings->web && broker;
+    plan->can_work = settings->worker && (settings->web || settings_use_swift(settings)) && broker;
     plan->web = settings->web;
     plan->indexer = settings->web && broker;
     plan->port = settings->web ? settings->http_port : 0;

@@ -131,13 +131,18 @@ static json_t *web_data(const struct plan_input *in)
     const struct settings *s = in->settings;
     _cleanup_free_ char *releases = strv_join(&s->releases, " ");
     _cleanup_free_ char *archs = architectures(in);
+    _cleanup_free_ char *store_url =
+        str_empty(s->storage_url)
+            ? str_format("http://127.0.0.1:%u/swift/v1", (unsigned)s->http_port)
+            : strndup(s->storage_url, strlen(s->storage_url) - str_ends_with(s->storage_url, "/"));
 
-    if (!releases || !archs)
+    if (!releases || !archs || !store_url)
         return NULL;
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:b, s:s}", "unit", in->model->unit,
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:b, s:s, s:s, s:b}", "unit", in->model->unit,
                      "hostname", s->hostname, "port", (json_int_t)s->http_port, "releases",
                      releases, "architectures", archs, "authorization", s->authorization,
-                     "api-keys", in->api_keys != NULL, "data-dir", plan_data_dir(in));
+                     "api-keys", in->api_keys != NULL, "data-dir", plan_data_dir(in), "store-url",
+                     store_url, "built-in-store", !settings_use_swift(s));
 }
 
 static json_t *broker_data(const struct broker *broker)
@@ -153,8 +158,26 @@ static json_t *broker_data(const struct broker *broker)
 
 static json_t *store_data(const struct plan_input *in)
 {
-    return json_pack("{s:s, s:I}", "password", in->store_password, "port",
-                     (json_int_t)in->settings->http_port);
+    return json_pack("{s:s}", "password", in->store_password);
+}
+
+// How results get into the store: a Swift, or the built-in one of this unit.
+static json_t *swift_data(const struct plan_input *in)
+{
+    const struct swift_options *swift = &in->settings->swift;
+    bool own = !settings_use_swift(in->settings);
+    _cleanup_free_ char *own_url =
+        str_format("http://127.0.0.1:%u/auth/v1.0", (unsigned)in->settings->http_port);
+
+    if (!own_url)
+        return NULL;
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "auth-url",
+                     own ? own_url : swift->auth_url, "username", own ? ACCOUNT : swift->username,
+                     "password", own ? in->store_password : swift->password, "project-name",
+                     text_or_false(own ? NULL : swift->project_name), "project-domain-name",
+                     text_or_false(own ? NULL : swift->project_domain_name), "user-domain-name",
+                     text_or_false(own ? NULL : swift->user_domain_name), "region",
+                     text_or_false(own ? NULL : swift->region));
 }
 
 static json_t *proxy_data(const struct model *model)
@@ -236,8 +259,8 @@ static int add_settings_files(struct making *m)
                     web_data(in))) < 0 ||
         (r = render(m, s->web, "store.cred", ETC_DIR "/store.cred", 0640, READ_BY_WEB,
                     store_data(in))) < 0 ||
-        (r = render(m, s->web, "swift.cred", ETC_DIR "/swift.cred", 0640, READ_BY_WORKERS,
-                    store_data(in))) < 0 ||
+        (r = render(m, s->web || settings_use_swift(s), "swift.cred", ETC_DIR "/swift.cred", 0640,
+                    READ_BY_WORKERS, swift_data(in))) < 0 ||
         (r = render(m, true, "proxy.env", ETC_DIR "/proxy.env", 0640, READ_BY_WEB | READ_BY_INDEXER,
                     proxy_data(in->model))) < 0)
         return r;

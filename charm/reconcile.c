@@ -45,17 +45,13 @@ static int blocked(struct run *run, const char *message, struct error *err)
     return status_add(&run->status, STATUS_BLOCKED, "%s", message) < 0 ? error_oom(err) : 1;
 }
 
-static int take_api_keys(struct run *run, struct error *err)
+static int read_secret(struct run *run, const char *option, const char *uri, json_t **ret,
+                       struct error *err)
 {
-    static const char option[] = "external-web-requests-api-keys";
-    const char *uri = run->settings.api_keys_secret;
     _cleanup_error_ struct error why = ERROR_INIT;
     _cleanup_free_ char *message = NULL;
-    int r;
+    int r = juju_secret_get(uri, ret, &why);
 
-    if (!run->settings.web || str_empty(uri))
-        return 0;
-    r = juju_secret_get(uri, &run->api_keys, &why);
     if (r >= 0)
         return 0;
     if (r != -EACCES && r != -ENOENT)
@@ -64,6 +60,38 @@ static int take_api_keys(struct run *run, struct error *err)
                                         option, run->model.app)
                            : str_format("%s: there is no such secret", option);
     return message ? blocked(run, message, err) : error_oom(err);
+}
+
+static int take_api_keys(struct run *run, struct error *err)
+{
+    const char *uri = run->settings.api_keys_secret;
+
+    if (!run->settings.web || str_empty(uri))
+        return 0;
+    return read_secret(run, "external-web-requests-api-keys", uri, &run->api_keys, err);
+}
+
+// The password of the secret takes the place of the option's.
+static int take_swift_password(struct run *run, struct error *err)
+{
+    struct swift_options *swift = &run->settings.swift;
+    _cleanup_json_ json_t *secret = NULL;
+    const char *password;
+    int r;
+
+    if (!settings_use_swift(&run->settings) || str_empty(swift->secret))
+        return 0;
+    r = read_secret(run, "swift-secret", swift->secret, &secret, err);
+    if (r)
+        return r;
+    password = json_string_value(json_object_get(secret, "password"));
+    if (str_empty(password))
+        return blocked(run, "swift-secret: the secret has no key password", err);
+    if (str_has_control(password)) // a line break at its end, mostly
+        return blocked(run, "swift-secret: password: expected one line of text", err);
+    free(swift->password);
+    swift->password = strdup(password);
+    return swift->password ? 0 : error_oom(err);
 }
 
 static int take_source(struct run *run, struct error *err)
@@ -106,6 +134,8 @@ static int try_config(struct run *run, const json_t *config, struct error *err)
     if (r < 0)
         return error_set(err, r, "%s", error_message(&why));
     r = take_api_keys(run, err);
+    if (r == 0)
+        r = take_swift_password(run, err);
     return r ? r : take_source(run, err);
 }
 

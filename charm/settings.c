@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/settings.h"
 
+#include "base/buf.h"
+
 static const char *const backend_names[BACKEND_COUNT] = {"null",    "unshare", "qemu",
                                                          "schroot", "podman",  "lxc"};
 
@@ -27,6 +29,24 @@ unsigned settings_count(const struct settings *settings, enum backend backend)
     return count;
 }
 
+bool settings_use_swift(const struct settings *settings)
+{
+    return !str_empty(settings->swift.auth_url);
+}
+
+static void release_swift(struct swift_options *swift)
+{
+    char *const texts[] = {
+        swift->auth_url,         swift->username, swift->project_name, swift->project_domain_name,
+        swift->user_domain_name, swift->region,   swift->secret};
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        free(texts[i]);
+    if (swift->password)
+        explicit_bzero(swift->password, strlen(swift->password));
+    free(swift->password);
+}
+
 void settings_release(struct settings *settings)
 {
     strv_release(&settings->releases);
@@ -42,5 +62,7 @@ void settings_release(struct settings *settings)
     free(settings->hostname);
     free(settings->authorization);
     free(settings->api_keys_secret);
+    release_swift(&settings->swift);
+    free(settings->storage_url);
     memset(settings, 0, sizeof(*settings));
 }

@@ -29,6 +29,13 @@ struct local_workers {
     unsigned count[BACKEND_COUNT];
 };
 
+// A Swift in place of the built-in store; without an address of Keystone all of it is unused.
+struct swift_options {
+    char *auth_url, *username, *password; // the password of the secret, when there is one
+    char *project_name, *project_domain_name, *user_domain_name, *region;
+    char *secret;
+};
+
 struct settings {
     bool worker, web; // roles
     struct strv releases;
@@ -42,6 +49,8 @@ struct settings {
     char *hostname;
     char *authorization;
     char *api_keys_secret;
+    struct swift_options swift;
+    char *storage_url; // where pages lead for results; "": the built-in store
     uint16_t http_port;
     unsigned upstream_percentage;
     unsigned retry_delay_s;
@@ -50,6 +59,8 @@ struct settings {
 
 // How many local workers there are of a backend, of all architectures.
 unsigned settings_count(const struct settings *settings, enum backend backend);
+// Whether results go to a Swift.
+bool settings_use_swift(const struct settings *settings);
 void settings_release(struct settings *settings);
 
 #define _cleanup_settings_ _cleanup_(settings_release)

@@ -260,3 +260,31 @@ TEST(every_option_is_in_the_reference)
         ck_assert_msg(strstr(buf_str(&text), row), "%s is missing", options_table[i].name);
     }
 }
+
+#define KEYSTONE "\"swift-auth-url\": \"https://keystone.example:5000/v3\""
+
+TEST(a_swift_that_lacks_something_names_all_of_it)
+{
+    assert_complaint("{" KEYSTONE "}", -EINVAL,
+                     "swift-auth-url: Swift needs swift-username, swift-password or swift-secret, "
+                     "swift-project-name, storage-url-internal as well");
+    assert_complaint("{" KEYSTONE ", \"swift-username\": \"u\", \"swift-secret\": \"secret:abc\","
+                     "\"swift-project-name\": \"p\"}",
+                     -EINVAL, "swift-auth-url: Swift needs storage-url-internal as well");
+    assert_complaint("{" KEYSTONE ", \"swift-username\": \"u\", \"swift-password\": \"p\","
+                     "\"swift-project-name\": \"p\", \"roles\": \"worker\"}",
+                     0, "");
+    // without projects
+    assert_complaint("{\"swift-auth-url\": \"http://web.example/auth/v1.0\", \"swift-username\": "
+                     "\"u\", \"swift-password\": \"p\", \"roles\": \"worker\"}",
+                     0, "");
+    assert_complaint("{\"swift-auth-url\": \"https://keystone.example:5000\"}", -EINVAL,
+                     "swift-auth-url: expected an address that ends in /v3 or /auth/v1.0, got "
+                     "\"https://keystone.example:5000\"");
+    assert_complaint("{\"swift-auth-url\": \"keystone/v3\"}", -EINVAL,
+                     "swift-auth-url: expected an address http://… or https://…, got "
+                     "\"keystone/v3\"");
+    assert_complaint("{\"swift-password\": \"a\\nb\"}", -EINVAL,
+                     "swift-password: expected one line of text, got a control character in it");
+    assert_complaint("{\"swift-username\": \"of no use\"}", 0, "");
+}

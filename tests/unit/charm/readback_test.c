@@ -122,3 +122,52 @@ TEST(broker_and_store_are_read_back)
     amqp_settings_release(&broker);
     swift_settings_release(&store);
 }
+
+#define SWIFT                                                                                      \
+    "\"swift-auth-url\": \"https://keystone.example:5000/v3\", \"swift-username\": \"store\","     \
+    "\"swift-project-name\": \"p q\", \"storage-url-internal\": \"https://swift.example/v1/A/\""
+
+TEST(a_swift_is_read_back_in_place_of_the_built_in_store)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *dir = NULL;
+    struct swift_settings store = {0};
+    struct web_settings web = {0};
+
+    configure(&rig, "{" SWIFT ", \"swift-password\": \"a;#= b\", \"swift-region\": \"one\","
+                    "\"swift-user-domain-name\": \"users\","
+                    "\"swift-project-domain-name\": \"projects\"}");
+    dir = settings_of(&rig);
+    ASSERT_OK(settings_load_store(dir, &store, &err), &err);
+    ck_assert_str_eq(store.auth_url, "https://keystone.example:5000/v3");
+    ck_assert_str_eq(store.username, "store");
+    ck_assert_str_eq(store.password, "a;#= b");
+    ck_assert_str_eq(store.project_name, "p q");
+    ck_assert_str_eq(store.project_domain_name, "projects");
+    ck_assert_str_eq(store.user_domain_name, "users");
+    ck_assert_str_eq(store.region, "one");
+    ASSERT_OK(settings_load_web(dir, &web, &err), &err);
+    ck_assert_str_eq(web.store_url, "https://swift.example/v1/A");
+    ck_assert_ptr_null(web.store_dir);
+    ck_assert_ptr_null(web.store_credentials);
+    swift_settings_release(&store);
+    web_settings_release(&web);
+}
+
+TEST(workers_with_a_swift_need_no_web_service)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *dir = NULL;
+    struct swift_settings store = {0};
+
+    configure(&rig, "{" SWIFT ", \"roles\": \"worker\", \"swift-secret\": \"secret:abc\","
+                    "\"swift-password\": \"of the option\"}");
+    rig_answer(&rig, "secret-get", "{\"password\": \"of the secret\"}");
+    dir = settings_of(&rig);
+    ASSERT_OK(settings_load_store(dir, &store, &err), &err);
+    ck_assert_str_eq(store.password, "of the secret");
+    ck_assert_ptr_null(store.region);
+    swift_settings_release(&store);
+}

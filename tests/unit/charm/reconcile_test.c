@@ -606,3 +606,53 @@ TEST(hooks_are_started_by_juju)
     unsetenv("JUJU_UNIT_NAME");
     ck_assert_int_eq(charm_hook_main(HOOK_UPDATE_STATUS), EXIT_FAILURE);
 }
+
+static const char with_swift[] =
+    "{\"roles\": \"worker\", \"swift-auth-url\": \"https://keystone.example/v3\","
+    "\"swift-username\": \"u\", \"swift-project-name\": \"p\", \"swift-secret\": \"secret:sw\"}";
+
+TEST(the_password_of_a_swift_comes_from_a_secret)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = NULL, *keyless = NULL, *denied = NULL, *lines = NULL;
+    _cleanup_free_ char *text = NULL;
+
+    configure(&rig, with_swift);
+    rig_answer(&rig, "secret-get", "{\"password\": \"hidden-password\"}");
+    calls = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_called(calls, "secret-get --format=json --refresh secret:sw");
+    rig_assert_not_called(calls, "hidden");
+    rig_assert_not_called(calls, "no result store");
+    text = rig_get(&rig, "/etc/autopkgtest-cloud/swift.cred");
+    ck_assert_ptr_nonnull(strstr(text, "SWIFT_PASSWORD=hidden-password\n"));
+    rig_answer(&rig, "secret-get", "{\"pass\": \"x\"}");
+    keyless = calls_of(&rig, HOOK_SECRET_CHANGED);
+    rig_assert_called(keyless,
+                      "status-set -- blocked swift-secret: the secret has no key password");
+    rig_answer(&rig, "secret-get", "{\"password\": \"hidden\\n\"}");
+    lines = calls_of(&rig, HOOK_SECRET_CHANGED);
+    rig_assert_called(lines, "status-set -- blocked swift-secret: password: expected one line of "
+                             "text");
+    rig_assert_not_called(lines, "hidden");
+    rig_fail(&rig, "secret-get", "1", "ERROR permission denied\n");
+    denied = calls_of(&rig, HOOK_SECRET_CHANGED);
+    rig_assert_called(denied, "status-set -- blocked swift-secret: the secret is not granted: juju "
+                              "grant-secret NAME autopkgtest-cloud");
+}
+
+TEST(a_swift_that_lacks_something_leaves_the_store_as_it_was)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *before = NULL, *after = NULL, *first = NULL, *calls = NULL;
+
+    first = calls_of(&rig, HOOK_INSTALL);
+    before = rig_get(&rig, "/etc/autopkgtest-cloud/swift.cred");
+    ck_assert_ptr_nonnull(strstr(before, "/auth/v1.0\nSWIFT_USERNAME=autopkgtest\n"));
+    configure(&rig, "{\"swift-auth-url\": \"https://keystone.example/v3\"}");
+    calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(calls, "status-set -- blocked swift-auth-url: Swift needs swift-username, "
+                             "swift-password or swift-secret, swift-project-name, "
+                             "storage-url-internal as well");
+    after = rig_get(&rig, "/etc/autopkgtest-cloud/swift.cred");
+    ck_assert_str_eq(before, after);
+}
