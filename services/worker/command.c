@@ -16,6 +16,12 @@ static const char *const i386_host_releases[] = {"precise", "trusty",  "utopic",
                                                  "xenial",  "yakkety", "zesty",  "artful", "bionic",
                                                  "cosmic",  "disco",   "eoan"};
 
+// Debian's, where what waits to enter a stable release is in proposed-updates; sid has nothing like
+// it.
+static const char *const debian_releases[] = {"buster", "bullseye", "bookworm", "trixie",
+                                              "forky",  "duke",     "stable",   "testing"};
+static const char *const without_pocket[] = {"sid", "unstable", "experimental"};
+
 static bool is_foreign_i386(const struct command_context *c)
 {
     if (!str_equal(c->arch, "i386"))
@@ -124,8 +130,20 @@ static int add_ppas(const struct command_context *c, struct strv *argv, struct s
     return r;
 }
 
+// The archive's name for what waits to enter a release; NULL: it has none.
+static const char *pocket_of(const char *release)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(without_pocket); i++)
+        if (str_equal(release, without_pocket[i]))
+            return NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(debian_releases); i++)
+        if (str_equal(release, debian_releases[i]))
+            return "proposed-updates";
+    return "proposed";
+}
+
 // `--apt-pocket=proposed=src:a,src:b`, of the triggers that are packages.
-static int add_trigger_pocket(const struct command_context *c, struct strv *argv)
+static int add_trigger_pocket(const struct command_context *c, const char *name, struct strv *argv)
 {
     _cleanup_buf_ struct buf pocket = BUF_INIT(BUF_OWN_MAX);
     int r = 0;
@@ -138,20 +156,21 @@ static int add_trigger_pocket(const struct command_context *c, struct strv *argv
     }
     if (r < 0 || pocket.len == 0)
         return r;
-    return strv_addf(argv, "--apt-pocket=proposed=%s", buf_str(&pocket));
+    return strv_addf(argv, "--apt-pocket=%s=%s", name, buf_str(&pocket));
 }
 
 static int add_pocket(const struct command_context *c, struct strv *argv)
 {
     const struct request *q = c->request;
+    const char *pocket = pocket_of(c->release);
 
-    if (is_null(c))
+    if (is_null(c) || !pocket)
         return 0;
     if (q->all_proposed)
-        return strv_add(argv, "--apt-pocket=proposed");
+        return strv_addf(argv, "--apt-pocket=%s", pocket);
     if (q->ppas.len || q->test_git || q->build_git)
         return 0;
-    return add_trigger_pocket(c, argv);
+    return add_trigger_pocket(c, pocket, argv);
 }
 
 // `URL`, `URL#branch` or `URL branch` into what autopkgtest takes: `URL#branch`.
@@ -228,7 +247,7 @@ static int add_environment(const struct command_context *c, struct strv *argv)
 static const char *const *backend_defaults(const char *backend)
 {
     static const char *const none[] = {NULL};
-    static const char *const unshare[] = {"--release", "$RELEASE", "--arch", "$ARCHITECTURE", NULL};
+    static const char *const unshare[] = {"--release", "$RELEASE", "--arch", "$HOSTARCH", NULL};
 
     return str_equal(backend, "unshare") ? unshare : none;
 }

@@ -96,6 +96,23 @@ TEST(all_of_proposed)
                "|--env=ADT_TEST_TRIGGERS=zlib/1|" UNSHARE);
 }
 
+TEST(debians_releases_have_pockets_of_other_names)
+{
+    struct line l;
+
+    setup(&l, "gzip\n{\"triggers\": [\"zlib/1\"]}");
+    l.context.release = "bookworm";
+    ASSERT_OK(build(&l), &l.err);
+    ck_assert(strv_contains(&l.argv, "--apt-pocket=proposed-updates=src:zlib"));
+    teardown(&l);
+    setup(&l, "gzip\n{\"triggers\": [\"zlib/1\"], \"all-proposed\": \"1\"}");
+    l.context.release = "sid";
+    ASSERT_OK(build(&l), &l.err);
+    STRV_FOREACH (argument, &l.argv)
+        ck_assert(!str_starts_with(argument, "--apt-pocket"));
+    teardown(&l);
+}
+
 TEST(the_reference_trigger_is_not_a_package)
 {
     struct line l;
