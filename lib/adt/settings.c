@@ -170,6 +170,8 @@ static int read_worker_instance(const struct ini *ini, const char *instance,
         (r = copy_required(ini, instance, "arch", &s->arch, err)) < 0 ||
         (r = copy_required(ini, instance, "backend", &s->backend, err)) < 0)
         return r;
+    if ((r = copy(ini, instance, "image", NULL, &s->image, err)) < 0)
+        return r;
     return split(ini, instance, "args", &s->backend_args, err);
 }
 
@@ -204,6 +206,7 @@ void worker_settings_release(struct worker_settings *s)
     free(s->arch);
     strv_release(&s->releases);
     free(s->backend);
+    free(s->image);
     strv_release(&s->backend_args);
     strv_release(&s->setup_commands);
     free(s->mirror);

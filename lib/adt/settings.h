@@ -29,6 +29,7 @@ struct worker_settings {
     struct strv releases;
     char *backend;            // null, unshare, …
     struct strv backend_args; // variables not yet replaced
+    char *image;              // file a release's tests need, with variables; NULL: none
     struct strv setup_commands;
     char *mirror;      // NULL when not set
     char *autopkgtest; // program

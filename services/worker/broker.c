@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/claim.h"
+#include "worker/image.h"
 
 #include "adt/message.h"
 #include "base/log.h"
@@ -19,8 +20,11 @@ static void note(struct worker *w, int r, const struct error *err)
 
 static int take(struct worker *w, size_t queue, struct amqp_delivery *delivery, struct error *err)
 {
-    if (worker_may_take(w) && queue < w->pick.len)
-        return job_take(w, queue, delivery, err);
+    if (worker_may_take(w) && queue < w->pick.len) {
+        if (image_is_there(&w->settings, w->pick.queues[queue].release))
+            return job_take(w, queue, delivery, err);
+        w->look_at_us = clock_monotonic_us() + IMAGE_PAUSE_US; // it went while we waited
+    }
     return amqp_link_nack(w->link, delivery->tag, true, err);
 }
 
@@ -174,8 +178,9 @@ static int consume_all(struct worker *w, struct error *err)
 
     w->consuming = true;
     for (size_t i = 0; r == 0 && i < w->pick.len; i++)
-        r = amqp_link_consume(w->link, w->pick.queues[i].name, w->pick.queues[i].name, false, false,
-                              err);
+        if (w->pick.queues[i].usable)
+            r = amqp_link_consume(w->link, w->pick.queues[i].name, w->pick.queues[i].name, false,
+                                  false, err);
     return r;
 }
 
@@ -187,7 +192,8 @@ int broker_stop_consuming(struct worker *w, struct error *err)
         return 0;
     w->consuming = false;
     for (size_t i = 0; r == 0 && i < w->pick.len; i++)
-        r = amqp_link_cancel(w->link, w->pick.queues[i].name, err);
+        if (w->pick.queues[i].usable)
+            r = amqp_link_cancel(w->link, w->pick.queues[i].name, err);
     return r;
 }
 
@@ -199,10 +205,13 @@ int broker_look(struct worker *w, struct error *err)
     if (!order)
         return error_oom(err);
     pick_order(&w->pick, roll(), order);
+    image_choose(w);
     for (size_t i = 0; r == 0 && i < w->pick.len; i++) {
         _cleanup_(amqp_delivery_release) struct amqp_delivery delivery = {0};
         bool empty = false;
 
+        if (!w->pick.queues[order[i]].usable)
+            continue;
         r = amqp_link_get(w->link, w->pick.queues[order[i]].name, &delivery, &empty, err);
         if (r < 0 || empty)
             continue;

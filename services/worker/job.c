@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/job.h"
 #include "worker/claim.h"
+#include "worker/image.h"
 
 #include "adt/message.h"
 #include "adt/spool.h"
@@ -436,6 +437,9 @@ int job_advance(struct worker *w, struct error *err)
     }
     heed_stop(w);
     ask(w, now);
+    if (job->state == LIFE_WAITING && now >= job->retry_at_us &&
+        !image_is_there(&w->settings, job->release))
+        job->retry_at_us = now + IMAGE_PAUSE_US;
     if (job->state == LIFE_WAITING && now >= job->retry_at_us) {
         if (folder_reset_output(job, &failed) < 0)
             log_warning("%s", error_message(&failed));

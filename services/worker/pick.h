@@ -19,6 +19,7 @@ struct pick_queue {
     char *release;
     enum queue_context context;
     uint64_t last; // number of the pick that last took from it; 0: never
+    bool usable;   // requests of it can be run now (image.h)
 };
 
 struct pick {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "worker/worker.h"
+#include "worker/image.h"
 
 #include "adt/message.h"
 #include "base/file.h"
@@ -103,6 +103,7 @@ static char *describe_job(const struct worker *w)
 static char *describe(const struct worker *w)
 {
     size_t waiting = courier_count(w);
+    const char *release = NULL;
 
     if (!job_is_idle(&w->job))
         return describe_job(w);
@@ -114,6 +115,8 @@ static char *describe(const struct worker *w)
         return str_format("the store refuses us (see the journal), %zu results wait", waiting);
     if (w->courier.failures)
         return str_format("idle; the store is down, %zu results wait", waiting);
+    if (image_missing(w, &release) > 0)
+        return str_format("idle, waiting for the image of %s", release);
     return str_format("idle, listening to %zu queues", w->pick.len);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/claim.h"
+#include "worker/image.h"
 #include "worker/job.h"
 
 #include "base/log.h"
@@ -146,6 +147,8 @@ static int link_work(struct worker *w, struct error *err)
         r = broker_dispatch(w, err);
     if (r == 0 && now >= w->renew_at_us)
         r = lease_sweep(w, err);
+    if (r == 0)
+        r = image_look(w, err);
     if (r == 0 && w->consuming && !worker_may_take(w))
         r = broker_stop_consuming(w, err);
     if (r == 0 && !w->consuming && worker_may_take(w))
@@ -202,6 +205,8 @@ static uint64_t deadline(const struct worker *w)
     at = earliest(at, amqp_link_deadline(w->link));
     if (!w->consuming && job_is_idle(&w->job) && w->look_at_us > clock_monotonic_us())
         at = earliest(at, w->look_at_us);
+    if (w->consuming)
+        at = earliest(at, w->image_at_us);
     return earliest(at, w->renew_at_us);
 }
 

@@ -10,6 +10,7 @@
 //     run.c      its processes: autopkgtest, and whatever that leaves running
 //     folder.c   its files: work folder, spool folder
 //     courier.c  finished results: uploaded, announced, removed
+//     image.c    what tests of a release need is there
 //     report.c   what others are told: status messages, journal, systemd
 //
 // One thread. Calls that wait for the broker take one round trip, bounded by the settings.
@@ -93,6 +94,7 @@ struct worker {
     uint64_t linked_at_us; // when the link was opened
     uint64_t renew_at_us;
     uint64_t look_at_us;  // no work is taken before
+    uint64_t image_at_us; // next look for images that were not there
     struct job job;
     struct courier courier;
     unsigned stop_requests; // SIGTERMs
