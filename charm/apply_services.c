@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "charm/accounts.h"
 #include "charm/apt_sources.h"
+#include "charm/images.h"
 #include "charm/juju.h"
 
 // How long a hook waits for services to come up; they go on without it.
@@ -16,14 +17,15 @@ struct work {
     struct strv wanted, unwanted; // units that should (not) run
     struct strv pending;
     struct unit_states states;
+    struct strv images; // services that should make one that is not there
     struct strv enable, disable, start, queue, stop, reload, restart, restart_later;
 };
 
 static void work_release(struct work *w)
 {
-    struct strv *lists[] = {&w->wanted,  &w->unwanted, &w->pending,      &w->enable,
-                            &w->disable, &w->start,    &w->queue,        &w->stop,
-                            &w->reload,  &w->restart,  &w->restart_later};
+    struct strv *lists[] = {&w->images, &w->wanted,  &w->unwanted, &w->pending,
+                            &w->enable, &w->disable, &w->start,    &w->queue,
+                            &w->stop,   &w->reload,  &w->restart,  &w->restart_later};
 
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         strv_release(lists[i]);
@@ -37,6 +39,8 @@ static bool is_worker(const char *unit)
 
 static const char *wanted_by(const char *unit)
 {
+    if (str_starts_with(unit, IMAGE_PREFIX))
+        return IMAGE_TARGET;
     return is_worker(unit) ? WORKER_TARGET : "multi-user.target";
 }
 
@@ -50,6 +54,13 @@ static int add_wanted(struct work *w, const struct plan *plan)
         r = strv_add(&w->wanted, INDEXER_SERVICE);
     if (r >= 0 && plan->workers.len > 0)
         r = strv_add(&w->wanted, WORKER_TARGET);
+    for (size_t i = 0; i < plan->images.len && r >= 0; i++) {
+        const char *name = plan->images.items[i];
+
+        r = strv_addf(&w->wanted, IMAGE_PREFIX "%s.timer", name);
+        if (r >= 0 && !image_is_there(w->a->root, name))
+            r = strv_take(&w->images, image_service(name));
+    }
     return r < 0 ? r : strv_add_list(&w->wanted, &plan->workers);
 }
 
@@ -65,7 +76,8 @@ static int add_unwanted(struct work *w, struct error *err)
         (r = systemd_list_enabled(w->a->root, "multi-user.target", WEB_SERVICE, &enabled, err)) <
             0 ||
         (r = systemd_list_enabled(w->a->root, "multi-user.target", INDEXER_SERVICE, &enabled,
-                                  err)) < 0)
+                                  err)) < 0 ||
+        (r = systemd_list_enabled(w->a->root, IMAGE_TARGET, IMAGE_PREFIX, &enabled, err)) < 0)
         return r;
     for (size_t i = 0; i < enabled.len; i++)
         if (!strv_contains(&w->wanted, enabled.items[i]) &&
@@ -78,7 +90,8 @@ static int query(struct work *w, struct error *err)
 {
     _cleanup_strv_ struct strv names = STRV_INIT;
 
-    if (strv_add_list(&names, &w->wanted) < 0 || strv_add_list(&names, &w->unwanted) < 0)
+    if (strv_add_list(&names, &w->wanted) < 0 || strv_add_list(&names, &w->unwanted) < 0 ||
+        strv_add_list(&names, &w->images) < 0)
         return error_oom(err);
     unit_states_release(&w->states);
     return systemd_show(w->a->root, &names, &w->states, err);
@@ -121,12 +134,20 @@ static int decide(struct work *w)
         else
             r = decide_change(w, unit);
     }
+    for (size_t i = 0; i < w->images.len && r >= 0; i++) {
+        const struct unit_state *state = unit_states_find(&w->states, w->images.items[i]);
+
+        if (strcmp(state->active, "inactive") == 0 || strcmp(state->active, "failed") == 0)
+            r = strv_add(&w->queue, w->images.items[i]); // takes a minute: nobody waits
+    }
     for (size_t i = 0; i < w->unwanted.len && r >= 0; i++) {
         const char *unit = w->unwanted.items[i];
 
         r = strv_add(&w->disable, unit);
         if (r >= 0)
             r = strv_add(&w->stop, unit);
+        if (r >= 0 && str_starts_with(unit, IMAGE_PREFIX))
+            r = strv_take(&w->stop, image_service_of(unit));
     }
     return r;
 }
@@ -228,7 +249,7 @@ int apply_drain(const struct apply *a, unsigned seconds, struct error *err)
 int apply_stop(const struct apply *a, unsigned drain_seconds, struct error *err)
 {
     static const char *const others[] = {WORKER_TARGET, INDEXER_SERVICE, WEB_SERVICE};
-    _cleanup_strv_ struct strv units = STRV_INIT;
+    _cleanup_strv_ struct strv units = STRV_INIT, timers = STRV_INIT;
     int r;
 
     r = apply_drain(a, drain_seconds, err);
@@ -237,6 +258,12 @@ int apply_stop(const struct apply *a, unsigned drain_seconds, struct error *err)
     for (size_t i = 0; i < ARRAY_SIZE(others); i++)
         if (systemd_is_enabled(a->root, "multi-user.target", others[i]) &&
             strv_add(&units, others[i]) < 0)
+            return error_oom(err);
+    r = systemd_list_enabled(a->root, IMAGE_TARGET, IMAGE_PREFIX, &timers, err);
+    if (r < 0)
+        return r;
+    STRV_FOREACH (timer, &timers)
+        if (strv_add(&units, timer) < 0 || strv_take(&units, image_service_of(timer)) < 0)
             return error_oom(err);
     return systemd_run("stop", false, &units, err);
 }
@@ -249,6 +276,8 @@ static int disable_all(const struct apply *a, struct error *err)
     r = systemd_list_enabled(a->root, WORKER_TARGET, WORKER_PREFIX, &units, err);
     if (r >= 0)
         r = systemd_list_enabled(a->root, "multi-user.target", "autopkgtest-", &units, err);
+    if (r >= 0)
+        r = systemd_list_enabled(a->root, IMAGE_TARGET, IMAGE_PREFIX, &units, err);
     return r < 0 ? r : systemd_run("disable", false, &units, err);
 }
 
@@ -278,8 +307,8 @@ int apply_remove(const struct apply *a, struct error *err)
 {
     static const char *const files[] = {APT_SOURCES_LIST, APT_SOURCES_DEB822, COMMAND_LINK,
                                         OLD_COMMAND_LINK, CHARM_LINK};
-    static const char *const folders[] = {ETC_DIR, STATE_DIR, ACCOUNT_HOME, DATA_DIR "/autopkgtest",
-                                          DATA_DIR "/work"};
+    static const char *const folders[] = {
+        ETC_DIR, STATE_DIR, ACCOUNT_HOME, DATA_DIR "/autopkgtest", DATA_DIR "/work", IMAGES_DIR};
     _cleanup_free_ char *home = NULL;
     uid_t uid;
     int r;

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "charm/accounts.h"
+#include "charm/images.h"
 #include "charm/plan_internal.h"
 
 const char *plan_scratch_dir(const struct plan_input *input)
@@ -57,7 +58,8 @@ int plan_packages(const struct settings *settings, struct strv *ret)
     static const char *const from_archive[] = {"autopkgtest", NULL};
     // Fetching and unpacking a source package on the machine itself.
     static const char *const for_null[] = {"dpkg-dev", NULL};
-    static const char *const for_unshare[] = {"mmdebstrap", "uidmap", NULL};
+    static const char *const for_unshare[] = {"mmdebstrap", "uidmap", "zstd", "distro-info-data",
+                                              NULL};
     int r;
 
     if (!settings->worker)
@@ -105,6 +107,9 @@ static int add_folders(const struct plan_input *input, struct plan *plan)
         ((r = add_folder(plan, path_join(data, "store"), 0750, ACCOUNT, ACCOUNT)) < 0 ||
          (r = add_folder(plan, path_join(data, "public"), 0755, ACCOUNT, ACCOUNT)) < 0))
         return r;
+    if (plan->images.len > 0 &&
+        (r = add_folder(plan, strdup(IMAGES_DIR), 0750, ACCOUNT, ACCOUNT)) < 0)
+        return r;
     if (input->settings->worker &&
         ((r = add_folder(plan, path_join(scratch, "work"), 0755, ACCOUNT, ACCOUNT)) < 0 ||
          (r = add_folder(plan, path_join(scratch, "spool"), 0750, ACCOUNT, ACCOUNT)) < 0))
@@ -136,7 +141,8 @@ int plan_make(const struct plan_input *input, struct plan *ret, struct error *er
     _cleanup_plan_ struct plan plan = {0};
     int r;
 
-    if (plan_packages(input->settings, &plan.packages) < 0 || add_folders(input, &plan) < 0 ||
+    if (plan_packages(input->settings, &plan.packages) < 0 ||
+        images_needed(input->settings, &plan.images) < 0 || add_folders(input, &plan) < 0 ||
         add_services(input, &plan) < 0)
         return error_oom(err);
     r = plan_files(input, &plan, err);
@@ -159,6 +165,7 @@ void plan_release(struct plan *plan)
         free(plan->folders[i].path);
     free(plan->folders);
     strv_release(&plan->packages);
+    strv_release(&plan->images);
     strv_release(&plan->instances);
     strv_release(&plan->workers);
     memset(plan, 0, sizeof(*plan));

@@ -50,6 +50,7 @@ struct plan {
     struct plan_folder *folders;
     size_t folders_len;
     struct strv packages;
+    struct strv images;    // root file systems of tests, "noble-amd64" (images.h)
     struct strv instances; // names of worker instances, "local-amd64-1"
     struct strv workers;   // units of them that should run: all, or none while they cannot work
     bool can_work;         // a worker, if there were one, would have a broker and a store

@@ -4,7 +4,11 @@
 #include "base/file.h"
 #include "charm/accounts.h"
 #include "charm/apt_sources.h"
+#include "charm/images.h"
 #include "data/json.h"
+
+// Where a worker finds the root file system of a test: with the variables of its arguments.
+#define IMAGE_OF_TEST IMAGES_DIR "/$RELEASE-$HOSTARCH" IMAGE_SUFFIX
 
 #define ALL_SERVICES (READ_BY_WORKERS | READ_BY_WEB | READ_BY_INDEXER)
 
@@ -62,25 +66,26 @@ static int render(struct making *m, bool wanted, const char *name, const char *p
     return template_render(t, owned, &options, &file->content, m->err);
 }
 
-static int add_instance(const struct instance *instance, void *userdata)
-{
-    json_t *list = userdata;
-    _cleanup_free_ char *name = plan_instance_name(instance);
-    const char *args =
-        instance->backend == BACKEND_UNSHARE ? "--release $RELEASE --arch $ARCHITECTURE" : "";
-    json_t *item;
-
-    if (!name)
-        return -ENOMEM;
-    item = json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "cloud", "local", "arch",
-                     instance->arch, "backend", backend_name(instance->backend), "args", args);
-    return json_array_append_new(list, item);
-}
-
 // Mustache takes any string for true; an option that is not set must be false.
 static json_t *text_or_false(const char *text)
 {
     return str_empty(text) ? json_false() : json_string(text);
+}
+
+static int add_instance(const struct instance *instance, void *userdata)
+{
+    json_t *list = userdata;
+    _cleanup_free_ char *name = plan_instance_name(instance);
+    bool unshare = instance->backend == BACKEND_UNSHARE;
+    json_t *item;
+
+    if (!name)
+        return -ENOMEM;
+    item = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", name, "cloud", "local", "arch",
+                     instance->arch, "backend", backend_name(instance->backend), "args",
+                     unshare ? "--tarball " IMAGE_OF_TEST : "", "image",
+                     text_or_false(unshare ? IMAGE_OF_TEST : ""));
+    return json_array_append_new(list, item);
 }
 
 static json_t *worker_data(const struct plan_input *in)
@@ -101,8 +106,10 @@ static json_t *worker_data(const struct plan_input *in)
     json_array_foreach (instances, i, item) {
         const char *args = json_string_value(json_object_get(item, "args"));
 
-        if (!str_empty(s->worker_args))
+        if (!str_empty(s->worker_args)) { // then its testbeds are the operator's
             args = s->worker_args;
+            (void)json_object_set_new(item, "image", json_false());
+        }
         (void)json_object_set_new(item, "args", text_or_false(args));
     }
     return json_pack(
@@ -271,7 +278,8 @@ static int add_settings_files(struct making *m)
 
 static json_t *unit_data(const struct plan_input *in, const char *dir)
 {
-    return json_pack("{s:s, s:b}", "write-paths", dir, "low-port", in->settings->http_port < 1024);
+    return json_pack("{s:s, s:b, s:o}", "write-paths", dir, "low-port",
+                     in->settings->http_port < 1024, "mirror", text_or_false(in->settings->mirror));
 }
 
 static int add_null_dropin(const struct instance *instance, void *userdata)
@@ -289,6 +297,20 @@ static int add_null_dropin(const struct instance *instance, void *userdata)
     if (r >= 0)
         m->plan->files[m->plan->files_len - 1].restart = TAKE_PTR(unit);
     return r;
+}
+
+// Once made they stay, so that systemd knows how to stop what is no longer wanted.
+static int add_image_units(struct making *m)
+{
+    int r;
+
+    if (m->plan->images.len == 0)
+        return 0;
+    r = render(m, true, "autopkgtest-image@.service", UNIT_DIR "/" IMAGE_PREFIX ".service", 0644,
+               READ_BY_SYSTEMD, unit_data(m->input, IMAGES_DIR));
+    return r < 0 ? r
+                 : render(m, true, "autopkgtest-image@.timer", UNIT_DIR "/" IMAGE_PREFIX ".timer",
+                          0644, READ_BY_SYSTEMD, json_object());
 }
 
 static int add_units(struct making *m)
@@ -311,7 +333,8 @@ static int add_units(struct making *m)
          (r = render(m, true, "autopkgtest-indexer.service", UNIT_DIR "/" INDEXER_SERVICE, 0644,
                      READ_BY_SYSTEMD | READ_BY_INDEXER, unit_data(in, plan_data_dir(in)))) < 0))
         return r;
-    return plan_each_instance(s, add_null_dropin, m);
+    r = add_image_units(m);
+    return r < 0 ? r : plan_each_instance(s, add_null_dropin, m);
 }
 
 static int add_apt_sources(struct making *m)

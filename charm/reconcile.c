@@ -258,6 +258,7 @@ static int make_it_so(struct run *run, struct error *err)
     if (r < 0)
         return r;
     if (status_add_model(&run->status, &run->model, &run->settings, run->api_keys != NULL) < 0 ||
+        status_add_images(&run->status, &plan, run->root, run->model.unit) < 0 ||
         status_add_services(&run->status, &plan, &states, run->model.unit) < 0)
         return error_oom(err);
     return 0;

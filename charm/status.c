@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/status.h"
 
+#include "charm/images.h"
+
 int status_add(struct status *status, enum urgency urgency, const char *format, ...)
 {
     va_list args;
@@ -124,6 +126,33 @@ int status_add_services(struct status *status, const struct plan *plan,
                        "reach it",
                        offline, plan->workers.len);
     return r < 0 ? r : add_figures(status, plan, busy);
+}
+
+int status_add_images(struct status *status, const struct plan *plan, const char *root,
+                      const char *unit)
+{
+    int r = 0;
+
+    STRV_FOREACH (name, &plan->images) {
+        _cleanup_free_ char *failure = image_failure(root, name);
+        const char *dash = strrchr(name, '-');
+        bool there = image_is_there(root, name);
+        int release = (int)(dash - name);
+
+        if (r >= 0 && !there && failure)
+            r = status_add(status, STATUS_BLOCKED,
+                           "image of %.*s/%s cannot be made: %s; tried again every 5 minutes, or: "
+                           "juju ssh %s sudo systemctl restart " IMAGE_PREFIX "%s",
+                           release, name, dash + 1, failure, unit, name);
+        else if (r >= 0 && !there)
+            r = status_add(status, STATUS_WAITING, "image of %.*s/%s is being made", release, name,
+                           dash + 1);
+        else if (r >= 0 && failure)
+            r = status_add(status, STATUS_MAINTENANCE,
+                           "image of %.*s/%s is an old one, it cannot be renewed: %s", release,
+                           name, dash + 1, failure);
+    }
+    return r;
 }
 
 void status_release(struct status *status)

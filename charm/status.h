@@ -19,6 +19,9 @@ int status_add_model(struct status *status, const struct model *model,
 // What follows from the services, down to the figures of `active`.
 int status_add_services(struct status *status, const struct plan *plan,
                         const struct unit_states *states, const char *unit);
+// Images that are not there yet, or could not be made.
+int status_add_images(struct status *status, const struct plan *plan, const char *root,
+                      const char *unit);
 // Juju's word for it.
 const char *status_word(enum urgency urgency);
 void status_release(struct status *status);

@@ -4,6 +4,7 @@ CHARM ?= $(BUILD)/autopkgtest-cloud.charm
 # Only what is there: a checkout without pictures still packs.
 CHARM_FILES = $(wildcard metadata.yaml config.yaml actions.yaml icon.svg LICENSE README.md)
 CHARM_TREES = templates static
+SCRIPTS = services/image/autopkgtest-image
 
 .PHONY: install charm
 install: all ## the tree of the charm, below DESTDIR
@@ -18,6 +19,7 @@ install: all ## the tree of the charm, below DESTDIR
 	$(Q)for tree in $(CHARM_TREES); do \
 		find $$tree -type f -exec install -D -m 0644 {} "$(DESTDIR)/{}" \; || exit 1; done
 	$(Q)tools/runtime-packages "$(DESTDIR)/bin" "$(DESTDIR)"
+	$(Q)install -m 0755 $(SCRIPTS) "$(DESTDIR)/bin"
 
 charm: ## the .charm archive, in CHARM=
 	$(Q)rm -rf $(BUILD)/charm

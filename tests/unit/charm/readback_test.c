@@ -43,8 +43,11 @@ TEST(workers_read_what_was_configured)
     ck_assert_uint_eq(null.upstream_percentage, 0);
     ASSERT_OK(settings_load_worker(dir, "local-amd64-2", &unshare, &err), &err);
     ck_assert_str_eq(unshare.backend, "unshare");
-    ck_assert_uint_eq(unshare.backend_args.len, 4);
-    ck_assert_str_eq(unshare.backend_args.items[1], "$RELEASE");
+    ck_assert_uint_eq(unshare.backend_args.len, 2);
+    ck_assert_str_eq(unshare.backend_args.items[1],
+                     "/var/lib/autopkgtest-cloud/images/$RELEASE-$HOSTARCH.tar.zst");
+    ck_assert_str_eq(unshare.image, unshare.backend_args.items[1]);
+    ck_assert_ptr_null(null.image);
     ck_assert_int_eq(settings_load_worker(dir, "local-amd64-3", &other, &err), -ENOENT);
     worker_settings_release(&null);
     worker_settings_release(&unshare);
@@ -62,6 +65,7 @@ TEST(the_option_worker_args_replaces_the_usual_ones)
     ASSERT_OK(settings_load_worker(dir, "local-amd64-2", &settings, &err), &err);
     ck_assert_uint_eq(settings.backend_args.len, 2);
     ck_assert_str_eq(settings.backend_args.items[1], "/x/$RELEASE.tar");
+    ck_assert_ptr_null(settings.image);
     worker_settings_release(&settings);
 }
 

@@ -3,6 +3,11 @@
 #include "charm/reconcile.h"
 #include "unit.h"
 
+#define IMAGE "autopkgtest-image@noble-amd64"
+#define IMAGES "/var/lib/autopkgtest-cloud/images"
+#define TIMERS IMAGE ".timer autopkgtest-image@jammy-amd64.timer"
+#define JAMMY "autopkgtest-image@jammy-amd64"
+#define IMAGES_STOPPED JAMMY ".timer " JAMMY ".service " IMAGE ".timer " IMAGE ".service"
 #define WORKER_1 "autopkgtest-worker@local-amd64-1.service"
 #define WORKER_2 "autopkgtest-worker@local-amd64-2.service"
 
@@ -54,8 +59,9 @@ TEST(install_makes_everything)
     rig_assert_called(calls, "systemctl daemon-reload");
     rig_assert_called(calls, "open-port 80/tcp");
     rig_assert_called(calls, "systemctl enable -- autopkgtest-web.service "
-                             "autopkgtest-indexer.service autopkgtest-worker.target " WORKER_1
-                             " " WORKER_2);
+                             "autopkgtest-indexer.service autopkgtest-worker.target " TIMERS
+                             " " WORKER_1 " " WORKER_2);
+    rig_assert_not_called(calls, "start --no-block -- autopkgtest-image@");
     rig_assert_called(calls, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready");
     rig_assert_not_called(calls, "hidden");
 }
@@ -223,14 +229,91 @@ TEST(more_and_fewer_workers)
     (void)first;
     configure(&rig, "{\"local-workers\": \"amd64: {null: 1}\"}");
     fewer = calls_of(&rig, HOOK_CONFIG_CHANGED);
-    rig_assert_called(fewer, "systemctl disable -- " WORKER_2);
-    rig_assert_called(fewer, "systemctl stop --no-block -- " WORKER_2);
+    rig_assert_called(fewer, "systemctl disable -- " JAMMY ".timer " IMAGE ".timer " WORKER_2);
+    rig_assert_called(fewer, "systemctl stop --no-block -- " IMAGES_STOPPED " " WORKER_2);
     rig_assert_called(fewer, "systemctl reload --no-block -- " WORKER_1);
     // From root to the service's user: the instance has to start anew, after its test.
     configure(&rig, "{\"local-workers\": \"amd64: {unshare: 1}\"}");
     changed = calls_of(&rig, HOOK_CONFIG_CHANGED);
     rig_assert_called(changed, "systemctl restart --no-block -- " WORKER_1);
     ck_assert(!rig_has(&rig, "/etc/systemd/system/" WORKER_1 ".d/null.conf"));
+}
+
+TEST(an_image_that_is_not_there_is_made_and_nobody_waits_for_it)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *file = str_format("%s" IMAGES "/noble-amd64.tar.zst", rig.root);
+    _cleanup_free_ char *first = NULL, *again = NULL, *unit = NULL;
+
+    ck_assert_int_eq(unlink(file), 0);
+    configure(&rig, "{\"mirror\": \"http://m.example/u%20v\"}");
+    first = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_called(first,
+                      "systemctl start --no-block -- autopkgtest-worker.target " IMAGE ".service");
+    rig_assert_called(first, "status-set -- waiting image of noble/amd64 is being made");
+    unit = rig_get(&rig, "/etc/systemd/system/autopkgtest-image@.service");
+    ck_assert_ptr_nonnull(
+        strstr(unit, "\nEnvironment=AUTOPKGTEST_MIRROR=http://m.example/u%%20v\n"));
+    rig_unit(&rig, IMAGE ".service", "activating", "");
+    again = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_not_called(again, "systemctl start");
+}
+
+TEST(an_image_that_cannot_be_made_is_told_with_its_reason)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *file = str_format("%s" IMAGES "/noble-amd64.tar.zst", rig.root);
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *old = NULL, *none = NULL;
+
+    (void)first;
+    rig_put(&rig, IMAGES "/noble-amd64.failed", "no network\nmore\n");
+    old = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(old, "status-set -- maintenance image of noble/amd64 is an old one, it "
+                           "cannot be renewed: no network");
+    ck_assert_int_eq(unlink(file), 0);
+    none = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(none, "status-set -- blocked image of noble/amd64 cannot be made: no "
+                            "network; tried again every 5 minutes, or: juju ssh "
+                            "autopkgtest-cloud/0 sudo systemctl restart " IMAGE);
+}
+
+TEST(images_that_are_not_needed_are_not_renewed)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *calls = NULL;
+
+    (void)first;
+    configure(&rig, "{\"releases\": \"jammy\"}");
+    calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(calls, "systemctl disable -- " IMAGE ".timer");
+    rig_assert_called(calls, "systemctl stop --no-block -- " IMAGE ".timer " IMAGE ".service");
+    ck_assert(rig_has(&rig, IMAGES "/noble-amd64.tar.zst"));
+}
+
+TEST(an_operators_own_testbeds_need_no_image_and_i386_shares_one)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *own = NULL, *i386 = NULL;
+
+    configure(&rig, "{\"worker-args\": \"--tarball /x.tar\"}");
+    own = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_not_called(own, "autopkgtest-image@");
+    configure(&rig, "{\"local-workers\": \"amd64: {unshare: 1}\\ni386: {unshare: 1}\"}");
+    i386 = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(i386,
+                      "systemctl enable -- " TIMERS " autopkgtest-worker@local-i386-1.service");
+}
+
+TEST(removal_takes_images_and_their_timers_away)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *calls = NULL;
+
+    (void)first;
+    calls = calls_of(&rig, HOOK_REMOVE);
+    ck_assert_ptr_nonnull(strstr(calls, IMAGE ".timer " IMAGE ".service"));
+    ck_assert(!rig_has(&rig, IMAGES));
+    ck_assert(!rig_has(&rig, "/etc/systemd/system/timers.target.wants/" IMAGE ".timer"));
 }
 
 TEST(a_worker_that_finishes_is_started_again_later)
@@ -493,7 +576,7 @@ TEST(stop_hands_requests_back_at_once)
     rig_assert_called(calls,
                       "systemctl kill --signal=TERM --kill-who=main -- " WORKER_1 " " WORKER_2);
     rig_assert_called(calls, "systemctl stop -- autopkgtest-worker.target "
-                             "autopkgtest-indexer.service autopkgtest-web.service");
+                             "autopkgtest-indexer.service autopkgtest-web.service " IMAGES_STOPPED);
     rig_assert_called(calls, "status-set -- maintenance stopped");
 }
 

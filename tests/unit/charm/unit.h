@@ -25,7 +25,11 @@ static inline struct rig unit_new(void)
             "Package: autopkgtest\nStatus: install ok installed\n\n"
             "Package: dpkg-dev\nStatus: install ok installed\n\n"
             "Package: mmdebstrap\nStatus: install ok installed\n\n"
-            "Package: uidmap\nStatus: install ok installed\n");
+            "Package: uidmap\nStatus: install ok installed\n\n"
+            "Package: zstd\nStatus: install ok installed\n\n"
+            "Package: distro-info-data\nStatus: install ok installed\n");
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/images/noble-amd64.tar.zst", "");
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/images/jammy-amd64.tar.zst", "");
     rig_put(&rig, "/etc/apt/sources.list", "deb http://archive noble main\n");
     setenv("JUJU_UNIT_NAME", "autopkgtest-cloud/0", 1);
     setenv("JUJU_CHARM_DIR", rig.charm, 1);
