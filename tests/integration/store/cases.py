@@ -212,15 +212,14 @@ class Cases:
         run = self.run_of()
         noise = random.Random(2).randbytes(8_000_000)
         (run.dir / "output/artifacts/noise").write_bytes(noise)
-        with FaultyProxy(Fault("PUT", "/artifacts.tar.gz", times=2, cut=3_000_000)) as proxy:
+        with FaultyProxy(Fault("PUT", "/artifacts.tar.gz", times=1, cut=3_000_000)) as proxy:
             self.stores_it(run, env=proxy.env)
         _, tar = self.store.client().get_object(self.container, f"{run.path}/artifacts.tar.gz")
         self.assertEqual(members(tar)["artifacts/noise"], noise)
 
     def test_faults_that_stay_keep_the_result(self) -> None:
         for number, (status, code) in enumerate({
-                403: EX_NOPERM, 404: EX_TEMPFAIL, 409: EX_TEMPFAIL, 413: EX_TEMPFAIL, 422: EX_TEMPFAIL,
-                507: EX_TEMPFAIL}.items()):
+                403: EX_NOPERM, 404: EX_TEMPFAIL, 409: EX_TEMPFAIL, 507: EX_TEMPFAIL}.items()):
             run = self.run_of(run_id=f"20261123_10111{number}_0a1b2@")
             with FaultyProxy(Fault("PUT", "/artifacts.tar.gz", status=status, Retry_After="600")) as proxy:
                 output = self.keeps_it(run, code, env=proxy.env)
