@@ -113,6 +113,37 @@ static int decide_change(struct work *w, const char *unit)
     return 0;
 }
 
+static bool is_down(const struct unit_state *state)
+{
+    return strcmp(state->active, "inactive") == 0 || strcmp(state->active, "failed") == 0;
+}
+
+static int decide_images(struct work *w)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < w->images.len && r >= 0; i++)
+        if (is_down(unit_states_find(&w->states, w->images.items[i])))
+            r = strv_add(&w->queue, w->images.items[i]); // takes a minute: nobody waits
+    return r;
+}
+
+static int decide_unwanted(struct work *w)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < w->unwanted.len && r >= 0; i++) {
+        const char *unit = w->unwanted.items[i];
+
+        r = strv_add(&w->disable, unit);
+        if (r >= 0)
+            r = strv_add(&w->stop, unit);
+        if (r >= 0 && str_starts_with(unit, IMAGE_PREFIX))
+            r = strv_take(&w->stop, image_service_of(unit));
+    }
+    return r;
+}
+
 static int decide(struct work *w)
 {
     int r = 0;
@@ -129,27 +160,14 @@ static int decide(struct work *w)
             r = strv_add(&w->queue, unit); // starts again after its last test
         else if (strcmp(unit, WORKER_TARGET) == 0 && strcmp(state->active, "active") != 0)
             r = strv_add(&w->queue, unit); // would wait for workers that finish a test
-        else if (strcmp(state->active, "inactive") == 0 || strcmp(state->active, "failed") == 0)
+        else if (is_down(state))
             r = strv_add(&w->start, unit);
         else
             r = decide_change(w, unit);
     }
-    for (size_t i = 0; i < w->images.len && r >= 0; i++) {
-        const struct unit_state *state = unit_states_find(&w->states, w->images.items[i]);
-
-        if (strcmp(state->active, "inactive") == 0 || strcmp(state->active, "failed") == 0)
-            r = strv_add(&w->queue, w->images.items[i]); // takes a minute: nobody waits
-    }
-    for (size_t i = 0; i < w->unwanted.len && r >= 0; i++) {
-        const char *unit = w->unwanted.items[i];
-
-        r = strv_add(&w->disable, unit);
-        if (r >= 0)
-            r = strv_add(&w->stop, unit);
-        if (r >= 0 && str_starts_with(unit, IMAGE_PREFIX))
-            r = strv_take(&w->stop, image_service_of(unit));
-    }
-    return r;
+    if (r >= 0)
+        r = decide_images(w);
+    return r < 0 ? r : decide_unwanted(w);
 }
 
 // A service that does not start is told by the status, not by a failing hook: a retry of the hook

@@ -425,6 +425,19 @@ static void heed_stop(struct worker *w)
         job_give_back(w);
 }
 
+// Whether the next attempt is due. Without an image it would only fail again.
+static bool image_allows_retry(struct worker *w, uint64_t now)
+{
+    struct job *job = &w->job;
+
+    if (job->state != LIFE_WAITING || now < job->retry_at_us)
+        return false;
+    if (image_is_there(&w->settings, job->release))
+        return true;
+    job->retry_at_us = now + IMAGE_PAUSE_US;
+    return false;
+}
+
 int job_advance(struct worker *w, struct error *err)
 {
     struct job *job = &w->job;
@@ -437,10 +450,7 @@ int job_advance(struct worker *w, struct error *err)
     }
     heed_stop(w);
     ask(w, now);
-    if (job->state == LIFE_WAITING && now >= job->retry_at_us &&
-        !image_is_there(&w->settings, job->release))
-        job->retry_at_us = now + IMAGE_PAUSE_US;
-    if (job->state == LIFE_WAITING && now >= job->retry_at_us) {
+    if (image_allows_retry(w, now)) {
         if (folder_reset_output(job, &failed) < 0)
             log_warning("%s", error_message(&failed));
         worker_move(&job->state, LIFE_RUNNING);
