@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-only
+"""services/image/autopkgtest-image with recorders in place of mmdebstrap and unshare."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAM = Path(__file__).resolve().parents[2] / "services/image/autopkgtest-image"
+MMDEBSTRAP = """#!/bin/sh
+printf '%s\\n' "$@" >"$RECORD/arguments"
+for a; do case $a in --aptopt=*) cp "${a#--aptopt=}" "$RECORD/apt" ;; *.tar.zst) target=$a ;; esac; done
+[ ! -e "$RECORD/fails" ] || { echo I: begun; cat "$RECORD/fails"; exit 1; }
+echo new >"$target"
+"""
+CSV = "version,codename,series,created\n1,Some,{},2020-01-01\n"
+
+
+class Image(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.top = Path(folder.name)
+        for name in ("bin", "images", "info", "keyrings", "tmp"):
+            (self.top / name).mkdir()
+        self.tool("mmdebstrap", MMDEBSTRAP)
+        self.tool("unshare", "#!/bin/sh\n")
+        (self.top / "info/ubuntu.csv").write_text(CSV.format("noble"))
+        (self.top / "info/debian.csv").write_text(CSV.format("bookworm"))
+        for name in ("debian", "ubuntu"):
+            (self.top / f"keyrings/{name}-archive-keyring.gpg").touch()
+
+    def tool(self, name: str, text: str) -> None:
+        path = self.top / "bin" / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def make(self, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        folders = {f"AUTOPKGTEST_{key}": str(self.top / value) for key, value in
+                   (("IMAGES", "images"), ("DISTRO_INFO", "info"), ("KEYRINGS", "keyrings"))}
+        return subprocess.run([PROGRAM, name], capture_output=True, text=True, check=False,
+                              env={**folders, "RECORD": str(self.top), "TMPDIR": str(self.top / "tmp"),
+                                   "PATH": f"{self.top}/bin:/usr/bin:/bin", **environment})
+
+    def arguments(self) -> list[str]:
+        return (self.top / "arguments").read_text().splitlines()
+
+    def images(self) -> list[str]:
+        return sorted(os.listdir(self.top / "images"))
+
+    def entries(self) -> list[str]:
+        return [a for a in self.arguments() if a.startswith(("deb ", "deb-src "))]
+
+    def test_an_image_of_debian_has_updates_security_and_sources(self) -> None:
+        done = self.make("bookworm-amd64")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.entries(), [f"{kind} {where} main" for where in (
+            "http://deb.debian.org/debian bookworm", "http://deb.debian.org/debian bookworm-updates",
+            "http://security.debian.org/debian-security bookworm-security") for kind in ("deb", "deb-src")])
+        self.assertIn("--architectures=amd64", self.arguments())
+        self.assertEqual(self.images(), ["bookworm-amd64.tar.zst"])
+        self.assertEqual(os.listdir(self.top / "tmp"), [])
+
+    def test_an_image_of_ubuntu_has_all_components_and_the_mirror_of_its_architecture(self) -> None:
+        self.assertEqual(self.make("noble-arm64").returncode, 0)
+        self.assertIn("deb-src http://ports.ubuntu.com/ubuntu-ports noble-security main restricted universe multiverse", self.entries())
+        self.assertEqual(self.make("noble-amd64").returncode, 0)
+        self.assertIn("deb http://archive.ubuntu.com/ubuntu noble main restricted universe multiverse", self.entries())
+
+    def test_sid_has_one_suite_and_a_mirror_is_the_only_place_asked(self) -> None:
+        self.assertEqual(self.make("sid-amd64").returncode, 0)
+        self.assertEqual(len(self.entries()), 2)
+        self.assertEqual(self.make("bookworm-amd64", AUTOPKGTEST_MIRROR="http://m.example/d").returncode, 0)
+        self.assertEqual({e.split()[1] for e in self.entries()}, {"http://m.example/d"})
+
+    def test_proxies_are_for_apt_in_the_image_and_not_on_a_command_line(self) -> None:
+        self.assertEqual(self.make("bookworm-amd64", http_proxy="http://u:hidden@p:3128").returncode, 0)
+        self.assertIn('Acquire::http::Proxy "http://u:hidden@p:3128";', (self.top / "apt").read_text())
+        self.assertNotIn("hidden", (self.top / "arguments").read_text())
+
+    def test_a_failure_keeps_the_old_image_and_leaves_the_reason(self) -> None:
+        self.make("bookworm-amd64")
+        (self.top / "fails").write_text("E: no network\nE: more\n")
+        done = self.make("bookworm-amd64")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("I: begun", done.stderr)
+        self.assertEqual(self.images(), ["bookworm-amd64.failed", "bookworm-amd64.tar.zst"])
+        self.assertEqual((self.top / "images/bookworm-amd64.failed").read_text(), "mmdebstrap: no network\n")
+        (self.top / "fails").unlink()
+        self.assertEqual(self.make("bookworm-amd64").returncode, 0)
+        self.assertEqual(self.images(), ["bookworm-amd64.tar.zst"])
+
+    def test_what_the_machine_lacks_is_told_before_anything_is_fetched(self) -> None:
+        (self.top / "keyrings/ubuntu-archive-keyring.gpg").unlink()
+        self.assertEqual(self.make("noble-amd64").returncode, 1)
+        self.assertIn("apt-get install ubuntu-keyring", (self.top / "images/noble-amd64.failed").read_text())
+        self.tool("unshare", "#!/bin/sh\necho 'unshare: no' >&2\nexit 1\n")
+        self.assertEqual(self.make("bookworm-amd64").returncode, 1)
+        self.assertIn("user namespaces", (self.top / "images/bookworm-amd64.failed").read_text())
+        self.assertFalse((self.top / "arguments").exists())
+
+    def test_a_release_may_have_dashes(self) -> None:
+        self.assertEqual(self.make("noble-next-amd64").returncode, 0)
+        self.assertIn("noble-next", self.arguments())
+
+
+if __name__ == "__main__":
+    unittest.main()
