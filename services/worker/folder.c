@@ -9,10 +9,14 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 // Names in the spool that no run has.
 #define COPY ".copy-" // then the worker's name: on its way in
 #define GONE ".gone-" // on its way out
+
+#define FULL_BYTES ((uint64_t)512 * 1024) // with less left a disk is full
+#define FULL_LOG_BYTES (128 * 1024)       // of the log of a test that filled it
 
 static char *work_dir(const struct worker *w)
 {
@@ -46,11 +50,14 @@ static int note_unacked(struct worker *w, const char *dir, const char *name, str
     return 0;
 }
 
+// A folder with all that is in it, or a file.
 static int remove_below(const char *dir, const char *name, struct error *err)
 {
     _cleanup_free_ char *path = path_join(dir, name);
 
-    return path ? dir_remove(path, err) : error_oom(err);
+    if (!path)
+        return error_oom(err);
+    return unlink(path) == 0 ? 0 : dir_remove(path, err);
 }
 
 // What a crash left of a copy into the spool, or of a removal from it.
@@ -213,6 +220,8 @@ static bool is_empty(const char *path)
 
 static char *last_words(const struct job *job)
 {
+    if (job->disk_full)
+        return strdup("autopkgtest-worker: the disk of the worker was full: testbed failure\n");
     if (job->verdict)
         return str_format("autopkgtest-worker: %s\n", job->verdict);
     if (job->status < 0)
@@ -237,7 +246,7 @@ static int complete_log(const struct job *job, int exitcode, struct error *err)
         return error_errno(err, -errno, "cannot move %s to %s", source, log);
     (void)unlink(written);
     (void)unlink(console);
-    if (job->verdict || job->status != exitcode || is_empty(log))
+    if (job->verdict || job->disk_full || job->status != exitcode || is_empty(log))
         return append(log, words, err);
     return 0;
 }
@@ -268,32 +277,96 @@ static int sync_tree(const char *dir, struct error *err)
     return 0;
 }
 
-// Work and spool may be on different file systems (storage `tmp`): then the folder is copied under
-// a name with a leading dot first.
-static int copy_into_spool(const struct worker *w, const struct job *job, struct error *err)
+bool folder_is_full(const struct worker *w)
 {
-    _cleanup_free_ char *hidden =
-        str_format("%s/" COPY "%s-%s", w->settings.spool_dir, w->settings.name, job->run_id);
-    _cleanup_process_result_ struct process_result result = PROCESS_RESULT_INIT(4096);
-    const char *argv[] = {"cp", "-a", "-T", "--", job->dir, hidden, NULL};
+    struct statvfs fs;
+
+    if (statvfs(w->settings.work_dir, &fs) < 0)
+        return false;
+    return (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES || (fs.f_files > 0 && fs.f_favail == 0);
+}
+
+static int truncate_above(const char *path, off_t size)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && st.st_size > size ? truncate(path, size) : 0;
+}
+
+// Of what a test wrote that filled the disk only the beginning of its log stays: room for a result
+// that tells.
+static int make_room(const struct job *job, struct error *err)
+{
+    _cleanup_free_ char *output = path_join(job->dir, "output");
+    _cleanup_free_ char *log = output ? path_join(output, "log") : NULL;
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    int r = 0;
+
+    if (!log)
+        return error_oom(err);
+    if (dir_list(output, &names, NULL) < 0)
+        return 0; // it did not get so far
+    for (size_t i = 0; r == 0 && i < names.len; i++)
+        if (!str_equal(names.items[i], "log"))
+            r = remove_below(output, names.items[i], err);
+    (void)truncate_above(log, FULL_LOG_BYTES);
+    return r;
+}
+
+// Work and spool may be on different disks (storage `tmp`).
+static bool is_other_disk(const struct worker *w, const char *dir)
+{
+    struct stat from, to;
+
+    return stat(dir, &from) == 0 && stat(w->settings.spool_dir, &to) == 0 &&
+           from.st_dev != to.st_dev;
+}
+
+static char *hidden_copy(const struct worker *w, const struct job *job)
+{
+    return str_format("%s/" COPY "%s-%s", w->settings.spool_dir, w->settings.name, job->run_id);
+}
+
+static int start_program(struct job *job, const char *const *argv, struct error *err)
+{
     struct process_spec spec = PROCESS_SPEC_INIT;
+
+    spec.argv = argv;
+    spec.stderr_fd = STDERR_FILENO;
+    spec.new_session = true;
+    spec.die_with_parent = true;
+    return process_start(&spec, &job->process, err);
+}
+
+// Under a name with a leading dot, which nobody takes for a result.
+int folder_copy(const struct worker *w, struct job *job, struct error *err)
+{
+    _cleanup_free_ char *hidden = hidden_copy(w, job);
+    const char *argv[] = {"cp", "-a", "-T", "--", job->dir, hidden, NULL};
+    int r = hidden ? dir_remove(hidden, err) : error_oom(err);
+
+    return r < 0 ? r : start_program(job, argv, err);
+}
+
+int folder_copy_sync(const struct worker *w, struct job *job, struct error *err)
+{
+    _cleanup_free_ char *hidden = hidden_copy(w, job);
+    const char *argv[] = {"sync", "--file-system", hidden, NULL};
+
+    return hidden ? start_program(job, argv, err) : error_oom(err);
+}
+
+int folder_copied(const struct worker *w, const struct job *job, struct error *err)
+{
+    _cleanup_free_ char *hidden = hidden_copy(w, job);
     _cleanup_free_ char *target = path_join(w->settings.spool_dir, job->run_id);
-    int r;
 
     if (!hidden || !target)
         return error_oom(err);
-    spec.argv = argv;
-    if ((r = dir_remove(hidden, err)) < 0 ||
-        (r = process_run(&spec, NULL, 0, 600 * USEC_PER_SEC, &result, err)) < 0)
-        return r;
-    if (result.status != 0)
-        return error_set(err, -EIO, "cannot copy %s into the spool: %s", job->dir,
-                         buf_str(&result.errors));
-    if ((r = sync_tree(hidden, err)) < 0)
-        return r;
     if (rename(hidden, target) < 0)
         return error_errno(err, -errno, "cannot rename %s", hidden);
-    return dir_remove(job->dir, err);
+    (void)dir_remove(job->dir, NULL); // else at the next start
+    return dir_sync(w->settings.spool_dir, err);
 }
 
 static int rename_into_spool(const struct worker *w, const struct job *job, struct error *err)
@@ -303,12 +376,12 @@ static int rename_into_spool(const struct worker *w, const struct job *job, stru
 
     if (!target)
         return error_oom(err);
-    if (rename(job->dir, target) < 0) {
-        if (errno != EXDEV)
-            return error_errno(err, -errno, "cannot rename %s to %s", job->dir, target);
-        if ((r = copy_into_spool(w, job, err)) < 0)
-            return r;
-    }
+    if (is_other_disk(w, job->dir))
+        return error_set(err, -EXDEV, "the spool is on another disk");
+    if ((r = sync_tree(job->dir, err)) < 0)
+        return r;
+    if (rename(job->dir, target) < 0)
+        return error_errno(err, -errno, "cannot rename %s to %s", job->dir, target);
     return dir_sync(w->settings.spool_dir, err);
 }
 
@@ -319,13 +392,13 @@ int folder_spool(const struct worker *w, const struct job *job, int exitcode, st
 
     if (!arguments)
         return error_oom(err);
+    if (job->disk_full && (r = make_room(job, err)) < 0)
+        return r;
     // `leased` stays: without it the next start would take the copy for one of no account.
     if ((r = complete_output(job, exitcode, err)) < 0 ||
         (r = complete_log(job, exitcode, err)) < 0 ||
         (r = folder_write_run(w, job, exitcode, err)) < 0 ||
         (r = file_remove(arguments, NULL, err)) < 0)
-        return r;
-    if ((r = sync_tree(job->dir, err)) < 0)
         return r;
     return rename_into_spool(w, job, err);
 }

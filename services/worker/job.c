@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "worker/outcome.h"
+#include "worker/pause.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -168,6 +169,7 @@ int job_take(struct worker *w, size_t queue, struct amqp_delivery *delivery, str
     job->release = w->pick.queues[queue].release;
     job->delivery_tag = delivery->tag;
     job->since_us = (int64_t)clock_realtime_us();
+    job->probe = pause_is_on(w);
     job->attempt = (unsigned)delivery_attempt(delivery);
     pick_taken(&w->pick, queue);
     r = read_request(job, delivery, &why);
@@ -313,6 +315,40 @@ static int announce_found(struct worker *w, struct error *err)
 
 // ---------------------------------------------------------------- the end of a test
 
+// Whichever state it is in, its request goes back.
+static void give_to_others(struct job *job)
+{
+    if (job->state == LIFE_EARLY)
+        worker_move(&job->state, LIFE_WAITING);
+    worker_move(&job->state, LIFE_RETURNING);
+}
+
+static void cannot_keep(struct worker *w, const struct error *why)
+{
+    log_error("cannot keep the result, giving the request back: %s", error_message(why));
+    w->look_at_us = clock_monotonic_us() + TROUBLE_PAUSE_US;
+    give_to_others(&w->job);
+}
+
+// Its life goes on as a parcel; the next can be taken.
+static void hand_over(struct worker *w)
+{
+    struct job *job = &w->job;
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    log_info("%s: exit code %d after %" PRIu64 " s", job->run_id, job->exitcode,
+             (job->ended_us - job->started_us) / USEC_PER_SEC);
+    worker_move(&job->state, LIFE_SPOOLED);
+    if (courier_add(w, job->run_id, job->request.uuid, w->pick.queues[job->queue].name,
+                    job->since_us, &err) < 0)
+        log_error("the result waits for the next start: %s", error_message(&err));
+    else
+        courier_find(w, job->run_id)->yielded = job->yielded;
+    job_clear(job);
+    job->state = LIFE_QUEUED;
+    report_fields(w);
+}
+
 static void keep_result(struct worker *w, int exitcode)
 {
     struct job *job = &w->job;
@@ -320,24 +356,40 @@ static void keep_result(struct worker *w, int exitcode)
     int r;
 
     report_test(w, false);
+    job->exitcode = exitcode;
     r = folder_spool(w, job, exitcode, &err);
-    if (r < 0) {
-        log_error("cannot keep the result, giving the request back: %s", error_message(&err));
-        w->look_at_us = clock_monotonic_us() + TROUBLE_PAUSE_US;
-        if (job->state == LIFE_EARLY)
-            worker_move(&job->state, LIFE_WAITING);
-        worker_move(&job->state, LIFE_RETURNING);
+    if (r == -EXDEV) {
+        error_clear(&err);
+        worker_move(&job->state, LIFE_KEEPING);
+        r = folder_copy(w, job, &err);
+        if (r == 0)
+            return;
+    }
+    if (r < 0)
+        cannot_keep(w, &err);
+    else
+        hand_over(w);
+}
+
+// One of the programs that copy has ended.
+static void copy_further(struct worker *w, int status)
+{
+    struct job *job = &w->job;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    int r;
+
+    if (status != 0) {
+        r = error_set(&err, -EIO, "copying into %s ended with %d", w->settings.spool_dir, status);
+    } else if (job->copied) {
+        r = folder_copied(w, job, &err);
+    } else if ((r = folder_copy_sync(w, job, &err)) == 0) {
+        job->copied = true;
         return;
     }
-    log_info("%s: exit code %d after %" PRIu64 " s", job->run_id, exitcode,
-             (job->ended_us - job->started_us) / USEC_PER_SEC);
-    worker_move(&job->state, LIFE_SPOOLED);
-    if (courier_add(w, job->run_id, job->request.uuid, w->pick.queues[job->queue].name,
-                    job->since_us, &err) < 0)
-        log_error("the result waits for the next start: %s", error_message(&err));
-    job_clear(job);
-    job->state = LIFE_QUEUED; // its life goes on as a parcel; the next can be taken
-    report_fields(w);
+    if (r < 0)
+        cannot_keep(w, &err);
+    else
+        hand_over(w);
 }
 
 void job_finish(struct worker *w)
@@ -345,13 +397,20 @@ void job_finish(struct worker *w)
     struct job *job = &w->job;
     struct outcome outcome = {.exitcode = job->status};
 
-    if (!job->verdict)
+    if (!job->verdict) {
         outcome = outcome_of(job->status, job->attempt);
+        pause_count(w, job->status == EXIT_TESTBED_FAILURE);
+    }
     if (!outcome.retry) {
         keep_result(w, outcome.exitcode);
         return;
     }
     job->attempt++;
+    if (job->probe) {
+        log_warning("testbed failure again: the request goes to others");
+        give_to_others(job);
+        return;
+    }
     job->retry_at_us = clock_monotonic_us() + w->settings.retry_delay_s * USEC_PER_SEC;
     log_warning("testbed failure, attempt %u of %u follows in %" PRIu64 " s", job->attempt + 1,
                 OUTCOME_RETRIES + 1, w->settings.retry_delay_s);
@@ -372,8 +431,17 @@ void job_child_ended(struct worker *w)
         checked(w, status);
         return;
     }
+    if (job->state == LIFE_KEEPING) {
+        copy_further(w, status);
+        return;
+    }
     job->ended_us = clock_monotonic_us();
     job->status = status;
+    if (status != EXIT_PASS && folder_is_full(w)) {
+        log_error("the disk of %s is full: a testbed failure", w->settings.work_dir);
+        job->disk_full = true;
+        job->status = EXIT_TESTBED_FAILURE;
+    }
     if (job->state == LIFE_TAKEN)
         worker_move(&job->state, LIFE_EARLY);
     else if (job->state == LIFE_RUNNING)
@@ -451,6 +519,7 @@ int job_advance(struct worker *w, struct error *err)
     heed_stop(w);
     ask(w, now);
     if (image_allows_retry(w, now)) {
+        job->disk_full = false;
         if (folder_reset_output(job, &failed) < 0)
             log_warning("%s", error_message(&failed));
         worker_move(&job->state, LIFE_RUNNING);

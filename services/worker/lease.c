@@ -7,15 +7,32 @@
 
 #define LEASE_EXCHANGE "autopkgtest.leases"
 
-static int declare_queue(struct worker *w, struct error *err)
+// The queue of a worker that is gone for good goes by itself. No copy may be in it then: the broker
+// would drop it. The time counts from the last declaration or get, not from the last publication;
+// so whoever publishes into it has declared it less than a renewal ago, and all copies have left
+// long before.
+#define EXPIRES_TTLS 8
+
+static int declare_queue(struct worker *w, const char *queue, struct error *err)
 {
     _cleanup_json_ json_t *arguments = json_object();
+    int64_t ttl_ms = (int64_t)w->settings.lease_ttl_s * 1000;
 
-    if (!arguments ||
-        json_put_int(arguments, "x-message-ttl", (int64_t)w->settings.lease_ttl_s * 1000) < 0 ||
+    if (!arguments || json_put_int(arguments, "x-message-ttl", ttl_ms) < 0 ||
+        json_put_int(arguments, "x-expires", ttl_ms * EXPIRES_TTLS) < 0 ||
         json_put_string(arguments, "x-dead-letter-exchange", "") < 0)
         return error_oom(err);
-    return amqp_link_declare_queue(w->link, w->lease_queue, AMQP_DURABLE, arguments, NULL, err);
+    return amqp_link_declare_queue(w->link, queue, AMQP_DURABLE, arguments, NULL, err);
+}
+
+char *lease_queue_name(const char *unit, const char *worker)
+{
+    char *name = str_format("autopkgtest.lease.%s.%s", unit, worker);
+
+    for (char *c = name; c && *c; c++)
+        if (*c == '/')
+            *c = '-';
+    return name;
 }
 
 static const char *header(const struct amqp_delivery *delivery, const char *name)
@@ -95,7 +112,7 @@ static int replace_queue(struct worker *w, struct error *err)
             return r;
     }
     r = amqp_link_delete_queue(w->link, w->lease_queue, err);
-    return r < 0 ? r : declare_queue(w, err);
+    return r < 0 ? r : declare_queue(w, w->lease_queue, err);
 }
 
 int lease_declare(struct worker *w, struct error *err)
@@ -106,7 +123,7 @@ int lease_declare(struct worker *w, struct error *err)
     r = amqp_link_declare_exchange(w->link, LEASE_EXCHANGE, "headers", AMQP_DURABLE, err);
     if (r < 0)
         return r;
-    r = declare_queue(w, err);
+    r = declare_queue(w, w->lease_queue, err);
     if (r == -EEXIST) {
         error_clear(err);
         r = replace_queue(w, err);
@@ -266,6 +283,8 @@ int lease_sweep(struct worker *w, struct error *err)
 
     for (struct parcel *p = w->courier.first; p; p = p->next)
         p->seen = false;
+    if ((r = declare_queue(w, w->lease_queue, err)) < 0) // we are here: its time begins anew
+        return r;
     r = amqp_link_inspect_queue(w->link, w->lease_queue, &messages, &consumers, err);
 
     for (uint32_t i = 0; r == 0 && i < messages; i++) {
@@ -333,6 +352,14 @@ int lease_restore(struct worker *w, const char *worker, const struct amqp_delive
                   struct error *err)
 {
     _cleanup_free_ char *key = str_format("%s/%s", w->settings.unit, worker);
+    _cleanup_free_ char *queue = lease_queue_name(w->settings.unit, worker);
+    int r;
 
-    return key ? republish(w, LEASE_EXCHANGE, delivery, key, err) : error_oom(err);
+    if (!key || !queue)
+        return error_oom(err);
+    r = declare_queue(w, queue, err);
+    if (r < 0 && r != -EEXIST)
+        return r;
+    error_clear(err);
+    return republish(w, LEASE_EXCHANGE, delivery, key, err);
 }

@@ -42,6 +42,7 @@ enum life {
     LIFE_RUNNING,   // leased; the test runs
     LIFE_WAITING,   // leased; testbed failure, the next attempt waits for its time
     LIFE_RETURNING, // leased; going back to its queue
+    LIFE_KEEPING,   // leased; the test has ended, its folder is copied to the spool's disk
     LIFE_SPOOLED,   // leased; result complete in the spool
     LIFE_UPLOADING, // leased; autopkgtest-upload works on the spool folder
     LIFE_STORED,    // leased; the store has the result, nobody was told

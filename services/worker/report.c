@@ -103,6 +103,10 @@ static char *describe_job(const struct worker *w)
 static char *describe(const struct worker *w)
 {
     size_t waiting = courier_count(w);
+
+    if (job_is_idle(&w->job) && w->link && clock_monotonic_us() < w->pause_until_us)
+        return str_format("paused after %u testbed failures in a row (see the journal)",
+                          w->testbed_failures);
     const char *release = NULL;
 
     if (!job_is_idle(&w->job))

@@ -122,22 +122,27 @@ void job_start(struct worker *w)
 {
     struct job *job = &w->job;
     _cleanup_error_ struct error err = ERROR_INIT;
+    int r;
 
     job->started_us = job->ended_us = clock_monotonic_us();
     if (job->verdict) // the request could not be read
         job->status = EXIT_OTHER;
-    else if (try_start(w, &err) < 0) {
+    else if ((r = try_start(w, &err)) == -ENOSPC || r == -EDQUOT) {
+        log_error("cannot start autopkgtest: %s", error_message(&err));
+        job->disk_full = true;
+        job->status = EXIT_TESTBED_FAILURE;
+    } else if (r < 0) {
         log_error("cannot start autopkgtest: %s", error_message(&err));
         job->verdict = str_format("autopkgtest could not be started: %s", error_message(&err));
         job->status = EXIT_OTHER;
     }
     if (job->verdict) {
         log_warning("%s", job->verdict);
-        if (job->state == LIFE_TAKEN)
-            worker_move(&job->state, LIFE_EARLY);
-    } else {
+    } else if (!job->disk_full) {
         log_info("%s: test of %s started", job->run_id, job->request.package);
     }
+    if (job->state == LIFE_TAKEN && job->process.pid == 0)
+        worker_move(&job->state, LIFE_EARLY);
     report_status(w);
 }
 

@@ -26,13 +26,8 @@ void worker_move(enum life *state, enum life to)
 static int name_lease(struct worker *w, struct error *err)
 {
     w->lease_key = str_format("%s/%s", w->settings.unit, w->settings.name);
-    w->lease_queue = str_format("autopkgtest.lease.%s.%s", w->settings.unit, w->settings.name);
-    if (!w->lease_key || !w->lease_queue)
-        return error_oom(err);
-    for (char *c = w->lease_queue; *c; c++)
-        if (*c == '/')
-            *c = '-';
-    return 0;
+    w->lease_queue = lease_queue_name(w->settings.unit, w->settings.name);
+    return w->lease_key && w->lease_queue ? 0 : error_oom(err);
 }
 
 static int block_signals(struct worker *w, struct error *err)
@@ -67,7 +62,8 @@ int worker_init(struct worker *w, const char *name, struct error *err)
         return r;
     if (sd_watchdog_enabled(0, &w->watchdog_us) <= 0)
         w->watchdog_us = 0;
-    return courier_load(w, err);
+    r = courier_load(w, err);
+    return r < 0 ? r : adopt_spooled(w, err);
 }
 
 void worker_release(struct worker *w)
@@ -94,7 +90,8 @@ void worker_release(struct worker *w)
 bool worker_may_take(const struct worker *w)
 {
     return job_is_idle(&w->job) && w->stop_requests == 0 && !w->reload &&
-           clock_monotonic_us() >= w->look_at_us && courier_count(w) < PARCELS_MAX;
+           clock_monotonic_us() >= w->look_at_us && clock_monotonic_us() >= w->pause_until_us &&
+           courier_count(w) < PARCELS_MAX;
 }
 
 // ---------------------------------------------------------------- signals
@@ -138,6 +135,13 @@ static int connect_when_due(struct worker *w, struct error *err)
     return broker_open(w, err);
 }
 
+static int renew(struct worker *w, struct error *err)
+{
+    int r = lease_sweep(w, err);
+
+    return r < 0 ? r : adopt_spooled(w, err);
+}
+
 static int link_work(struct worker *w, struct error *err)
 {
     uint64_t now = clock_monotonic_us();
@@ -146,7 +150,7 @@ static int link_work(struct worker *w, struct error *err)
     if (now >= amqp_link_deadline(w->link))
         r = broker_dispatch(w, err);
     if (r == 0 && now >= w->renew_at_us)
-        r = lease_sweep(w, err);
+        r = renew(w, err);
     if (r == 0)
         r = image_look(w, err);
     if (r == 0 && w->consuming && !worker_may_take(w))
@@ -205,6 +209,8 @@ static uint64_t deadline(const struct worker *w)
     at = earliest(at, amqp_link_deadline(w->link));
     if (!w->consuming && job_is_idle(&w->job) && w->look_at_us > clock_monotonic_us())
         at = earliest(at, w->look_at_us);
+    if (!w->consuming && job_is_idle(&w->job) && w->pause_until_us > clock_monotonic_us())
+        at = earliest(at, w->pause_until_us);
     if (w->consuming)
         at = earliest(at, w->image_at_us);
     return earliest(at, w->renew_at_us);

@@ -8,8 +8,10 @@
 //     claim.c    two workers with the same request agree on one
 //     job.c      the request in hand: taken, tested, ended
 //     run.c      its processes: autopkgtest, and whatever that leaves running
+//     pause.c    testbed failures in a row
 //     folder.c   its files: work folder, spool folder
 //     courier.c  finished results: uploaded, announced, removed
+//     adopt.c    finished results of workers that were removed
 //     image.c    what tests of a release need is there
 //     report.c   what others are told: status messages, journal, systemd
 //
@@ -37,6 +39,10 @@ struct job {
     bool came_back;                // a copy that returned from a lost lease
     bool doubtful;                 // delivered before: others may have it
     bool redelivered;              // doubtful as an original, or came from such a one
+    bool probe;                    // taken to see whether testbeds work again
+    bool disk_full;                // no room in the work folder: a testbed failure
+    bool copied;                   // into the spool; still to be brought onto its disk
+    int exitcode;                  // that is recorded, while LIFE_KEEPING
     bool yielded;                  // another has it: it goes, and not back into its queue
     int64_t since_us;              // realtime, when it was taken
     uint64_t ask_at_us;            // next claim, and
@@ -93,7 +99,9 @@ struct worker {
     struct strv finished;  // requests done with (claim.c)
     uint64_t linked_at_us; // when the link was opened
     uint64_t renew_at_us;
-    uint64_t look_at_us;  // no work is taken before
+    uint64_t look_at_us;               // no work is taken before
+    unsigned testbed_failures, pauses; // in a row (pause.h)
+    uint64_t pause_until_us;
     uint64_t image_at_us; // next look for images that were not there
     struct job job;
     struct courier courier;
@@ -125,6 +133,8 @@ int broker_look(struct worker *w, struct error *err);
 int broker_stop_consuming(struct worker *w, struct error *err);
 
 // ---- lease.c
+// autopkgtest.lease.autopkgtest-cloud-0.local-amd64-1; the caller frees.
+char *lease_queue_name(const char *unit, const char *worker);
 int lease_declare(struct worker *w, struct error *err);
 // Publishes the copy of the job; its confirm arrives with *ret_tag.
 int lease_publish(struct worker *w, const struct job *job, uint64_t *ret_tag, struct error *err);
@@ -176,8 +186,15 @@ int folder_write(const char *dir, const char *name, const void *content, size_t 
                  struct error *err);
 // Makes output/ ready for another attempt.
 int folder_reset_output(const struct job *job, struct error *err);
-// Completes the folder and renames it into the spool.
+// Whether so little is left of the work folder's disk that a test cannot have gone well.
+bool folder_is_full(const struct worker *w);
+// Completes the folder and renames it into the spool. -EXDEV: the spool is on another disk.
 int folder_spool(const struct worker *w, const struct job *job, int exitcode, struct error *err);
+// Then the two programs that bring it there, one after the other, and the end. Work folders may be
+// large and disks slow, so that none of it is waited for.
+int folder_copy(const struct worker *w, struct job *job, struct error *err);
+int folder_copy_sync(const struct worker *w, struct job *job, struct error *err);
+int folder_copied(const struct worker *w, const struct job *job, struct error *err);
 // Removes a spool folder that is done with.
 int folder_discard(const struct worker *w, const char *run_id, struct error *err);
 // run.json of the job.
@@ -198,6 +215,10 @@ uint64_t courier_deadline(const struct worker *w);
 // Whether something is under way, or could be, right now.
 bool courier_is_busy(const struct worker *w);
 void courier_release(struct worker *w);
+
+// ---- adopt.c
+// Takes over what waits in the spool for workers that worker.conf does not have any more.
+int adopt_spooled(struct worker *w, struct error *err);
 
 // ---- report.c
 // A status message on the test; sets the time of the next one.

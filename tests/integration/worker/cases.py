@@ -2,6 +2,7 @@
 """One function a case; the name says what holds."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -9,11 +10,23 @@ import shutil
 import signal
 import subprocess
 import time
+from typing import Iterator
 
+from disk import Disk
 from bed import STATUS, Bed, Worker, wait_for
 
-# A broker that is killed forgets acknowledgements of its last second (docs/explanation/life-of-a-request.md).
-BROKER_WRITES_S = 3
+@contextlib.contextmanager
+def small_disk(bed: Bed) -> Iterator[bool]:
+    """The work directory on a small file system of its own; without the right to mount one there is nothing to test."""
+    disk = Disk(bed.dir / "work")
+    try:
+        yield disk.mounted
+    finally:
+        for worker in bed.workers:
+            worker.kill()
+        disk.close()
+
+
 HOLD = 'while [ ! -e "$FAKE_DIR/go" ]; do sleep 0.05; done\n'
 
 
@@ -228,9 +241,28 @@ def test_leases_are_renewed_during_a_long_test(bed: Bed) -> None:
     bed.assert_clean()
 
 
+def test_no_delivery_is_held_as_long_as_a_test_takes(bed: Bed) -> None:
+    """With a broker that ends whoever holds a delivery for two seconds, and looks every second."""
+    def strict(timeout_ms: int, look_ms: int) -> None:
+        bed.broker.rig("ctl", "eval", f"application:set_env(rabbit, consumer_timeout, {timeout_ms}), "
+                                      f"application:set_env(rabbit, channel_tick_interval, {look_ms}).")
+
+    strict(2000, 1000)
+    try:
+        bed.configure(lease_ttl=3)
+        bed.behave("sleep 8\n")
+        worker = bed.ready_worker()
+        bed.request()
+        bed.completions(1)
+        assert len(bed.runs()) == 1
+        assert worker.text().count("connected to the broker") == 1 and "no broker" not in worker.text()
+        bed.assert_clean()
+    finally:
+        strict(1800000, 60000)
+
+
 def test_a_broker_killed_during_a_test_does_not_disturb_it(bed: Bed) -> None:
     worker, _ = leased_test(bed)
-    time.sleep(BROKER_WRITES_S)
     bed.broker.rig("kill")
     wait_for("the loss noticed", lambda: "no broker" in worker.text())
     bed.broker.start()
@@ -243,7 +275,6 @@ def test_a_broker_killed_during_a_test_does_not_disturb_it(bed: Bed) -> None:
 
 def test_a_test_that_ends_while_the_broker_is_away_is_announced_when_it_is_back(bed: Bed) -> None:
     worker, _ = leased_test(bed)
-    time.sleep(BROKER_WRITES_S)
     bed.broker.rig("kill")
     go(bed)
     wait_for("the loss noticed", lambda: "no broker" in worker.text())
@@ -467,6 +498,113 @@ def test_an_instance_without_settings_says_so(bed: Bed) -> None:
     worker = bed.worker(99)
     assert worker.wait() == 78
     assert "[local-amd64-99]" in worker.text()
+
+
+def test_the_lease_queue_of_a_worker_that_is_gone_goes_by_itself_and_loses_nothing(bed: Bed) -> None:
+    bed.configure(lease_ttl=3)
+    bed.behave(HOLD)
+    worker = bed.ready_worker(1)
+    uuid = bed.request()
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases(1)) == 1)
+    worker.kill()
+    name = "autopkgtest.lease.autopkgtest-cloud-0.local-amd64-1"
+
+    def queues() -> list[str]:
+        return [queue["name"] for queue in bed.broker.api("GET", "/queues?disable_stats=true")]
+
+    wait_for("the copy is back", lambda: any(uuid in text for text in bed.peek("debci-noble-amd64")))
+    assert name in queues()
+    wait_for("the queue is gone", lambda: name not in queues(), 60)
+    assert len(bed.peek("debci-noble-amd64")) == 1
+
+
+def test_the_lease_queue_of_an_idle_worker_stays(bed: Bed) -> None:
+    bed.configure(lease_ttl=3)
+    worker = bed.ready_worker(1)
+    time.sleep(26)  # longer than an unused one would
+    bed.request()
+    bed.completions(1)
+    assert worker.text().count("connected to the broker") == 1
+    bed.assert_clean()
+
+
+def test_results_of_a_worker_that_was_removed_are_adopted(bed: Bed) -> None:
+    bed.behave("exit 75\n", "upload")
+    worker = bed.ready_worker(8)
+    bed.request()
+    bed.request()
+    wait_for("two spooled results", lambda: len(bed.spooled()) == 2)
+    other = bed.ready_worker(1)
+    assert "not configured any more" not in other.text()
+    other.stop()
+    worker.kill()
+    conf = bed.dir / "conf/worker.conf"
+    conf.write_text(conf.read_text().replace("[local-amd64-8]", "[local-amd64-9]"))
+    bed.behave("", "upload")
+    bed.ready_worker(1)
+    bed.ready_worker(2)
+    bed.completions(2)
+    bed.no_more_completions()
+    assert len(bed.runs()) == 2
+    bed.assert_clean(1, 2)
+
+
+def test_three_testbed_failures_in_a_row_pause_the_worker_until_a_probe_succeeds(bed: Bed) -> None:
+    bed.configure(retry_delay=2)
+    bed.behave("exit_code=16\n")
+    worker = bed.ready_worker()
+    bed.request()
+    assert bed.completions(1)[0]["exitcode"] == 16
+    assert "3 testbed failures in a row" in worker.text()
+    uuid = bed.request()
+    wait_for("the probe", lambda: "the request goes to others" in worker.text())
+    wait_for("the request back", lambda: any(uuid in text for text in bed.peek("debci-noble-amd64")))
+    bed.behave("")
+    bed.configure(retry_delay=3600)
+    worker.signal(signal.SIGHUP)  # ends the pause
+    assert bed.completions(1)[0]["exitcode"] == 0
+    bed.assert_clean()
+
+
+def test_a_disk_that_is_full_is_a_testbed_failure_with_a_log_that_says_so(bed: Bed) -> None:
+    with small_disk(bed) as disk:
+        if disk:
+            bed.behave("head -c 64M /dev/zero >$out/artifacts/big; exit_code=20\n")
+            worker = bed.ready_worker()
+            bed.request()
+            assert bed.completions(1)[0]["exitcode"] == 16
+            run = bed.stored()[0]
+            assert "disk of the worker was full" in (run / "log").read_text()
+            assert not (run / "output/artifacts").exists()
+            bed.behave("")
+            bed.request()
+            assert bed.completions(1)[0]["exitcode"] == 0
+            bed.assert_clean()
+            assert worker.stop() == 0
+
+
+def test_a_spool_on_another_disk_does_not_block_the_worker(bed: Bed) -> None:
+    with small_disk(bed) as disk:
+        if disk:
+            path = bed.dir / "bin"
+            path.mkdir()
+            slow = path / "cp"
+            slow.write_text('#!/bin/sh\nwhile [ ! -e "$FAKE_DIR/go" ]; do sleep 0.05; done\nexec /bin/cp "$@"\n')
+            slow.chmod(0o755)
+            bed.env["PATH"] = f"{path}:{bed.env['PATH']}"
+            bed.configure(lease_ttl=3)
+            worker = bed.ready_worker()
+            bed.request()
+            bed.wait_runs(1)
+            end = time.monotonic() + 5
+            while time.monotonic() < end:  # its lease is renewed meanwhile
+                assert bed.peek("debci-noble-amd64") == []
+                time.sleep(0.2)
+            go(bed)
+            bed.completions(1)
+            bed.assert_clean()
+            assert worker.stop() == 0
 
 
 TINY = {

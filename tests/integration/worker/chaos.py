@@ -4,44 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import pathlib
 import random
-import subprocess
 import time
 from typing import Callable
 
 from bed import COMPLETE, Bed, Worker, wait_for
+from disk import Disk
 from proxy import Proxy
 from webstore import WebStore, use_real_upload
 
 FIRST_BROKER_KILL_S = 3.0  # the requests are published without confirms: let the broker write them
-TMPFS_MB = 8
-
-
-class Disk:
-    """The work directory on a small file system of its own, for those who may mount one."""
-
-    def __init__(self, work: pathlib.Path) -> None:
-        self.work, self.filler = work, work / ".filler"
-        work.mkdir()
-        self.mounted = os.getuid() == 0 and subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_MB}m", "chaos", work], stderr=subprocess.DEVNULL).returncode == 0
-
-    def fill(self) -> None:
-        with open(self.filler, "wb") as filler:
-            try:
-                while True:
-                    filler.write(bytes(65536))
-                    filler.flush()
-            except OSError:
-                pass
-
-    def free(self) -> None:
-        self.filler.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        if self.mounted:
-            subprocess.run(["umount", "-l", self.work], check=True)
 
 
 class Chaos:
