@@ -78,7 +78,8 @@ static int add_trouble(struct status *status, const struct unit_states *states, 
 // By the status line that services/worker/report.c sends.
 static bool is_busy(const struct unit_state *state)
 {
-    static const char *const not_busy[] = {"idle", "no broker", "taking no work", "the store"};
+    static const char *const not_busy[] = {"idle", "no broker", "taking no work", "the store",
+                                           "paused"};
 
     if (!state || !*state->text)
         return false;
