@@ -19,13 +19,12 @@ class Disk:
             ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_MB}m", "chaos", work], stderr=subprocess.DEVNULL).returncode == 0
 
     def fill(self) -> None:
-        with open(self.filler, "wb") as filler:
-            try:
-                while True:
-                    filler.write(bytes(65536))
-                    filler.flush()
-            except OSError:
-                pass
+        try:
+            with open(self.filler, "wb", buffering=0) as filler:
+                while filler.write(bytes(65536)):
+                    pass
+        except OSError:
+            pass  # full
 
     def free(self) -> None:
         self.filler.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import tarfile
 import time
 
 from bed import COMPLETE, Bed, Worker, wait_for
-from webstore import WebStore, use_real_upload
+from webstore import use_real_upload
 
 
 def test_a_result_is_in_the_store_as_others_expect_it(bed: Bed) -> None:
