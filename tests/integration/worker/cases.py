@@ -520,7 +520,7 @@ def test_the_lease_queue_of_a_worker_that_is_gone_goes_by_itself_and_others_stay
     assert name + "2" in queues() and other.text().count("connected to the broker") == 1
     go(bed)
     bed.completions(1)
-    bed.assert_clean(2)
+    wait_for("no lease left", lambda: bed.leases(2) == [])
 
 
 def test_results_of_a_worker_that_was_removed_are_adopted(bed: Bed) -> None:
