@@ -17,6 +17,12 @@ for a; do case $a in --aptopt=*) cp "${a#--aptopt=}" "$RECORD/apt" ;; *.tar.zst)
 [ ! -e "$RECORD/fails" ] || { echo I: begun; cat "$RECORD/fails"; exit 1; }
 echo new >"$target"
 """
+APT = """#!/bin/sh
+. /etc/os-release
+echo "http://a.example/debian/ $VERSION_CODENAME"
+echo "http://a.example/debian/ $VERSION_CODENAME-updates"
+echo "http://s.example/debian-security/ $VERSION_CODENAME-security"
+"""
 CSV = "version,codename,series,created\n1,Some,{},2020-01-01\n"
 
 
@@ -29,6 +35,7 @@ class Image(unittest.TestCase):
             (self.top / name).mkdir()
         self.tool("mmdebstrap", MMDEBSTRAP)
         self.tool("unshare", "#!/bin/sh\n")
+        self.tool("apt-get", APT)
         (self.top / "info/ubuntu.csv").write_text(CSV.format("noble"))
         (self.top / "info/debian.csv").write_text(CSV.format("bookworm"))
         for name in ("debian", "ubuntu"):
@@ -59,11 +66,16 @@ class Image(unittest.TestCase):
         done = self.make("bookworm-amd64")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.entries(), [f"{kind} {where} main" for where in (
-            "http://deb.debian.org/debian bookworm", "http://deb.debian.org/debian bookworm-updates",
-            "http://security.debian.org/debian-security bookworm-security") for kind in ("deb", "deb-src")])
+            "http://a.example/debian bookworm", "http://a.example/debian bookworm-updates",
+            "http://s.example/debian-security bookworm-security") for kind in ("deb", "deb-src")])
         self.assertIn("--architectures=amd64", self.arguments())
         self.assertEqual(self.images(), ["bookworm-amd64.tar.zst"])
         self.assertEqual(os.listdir(self.top / "tmp"), [])
+
+    def test_without_an_archive_it_says_which_option_names_one(self) -> None:
+        self.tool("apt-get", "#!/bin/sh\n")
+        self.assertEqual(self.make("bookworm-amd64").returncode, 1)
+        self.assertIn("mirror=ADDRESS", (self.top / "images/bookworm-amd64.failed").read_text())
 
     def test_an_image_of_ubuntu_has_all_components_and_the_mirror_of_its_architecture(self) -> None:
         self.assertEqual(self.make("noble-arm64").returncode, 0)

@@ -132,9 +132,11 @@ def _read_deb822(text: str) -> list[str]:
 
 
 def _default_archives(suite: str, mirror: str) -> list[str]:
+    """The suite's archives at the mirror; a Debian host's own archive serves Debian's other suites."""
     debian = suite in ("bullseye", "bookworm", "trixie", "forky", "sid", "unstable")
-    if debian and not mirror:
-        mirror = "http://deb.debian.org/debian"
+    own = re.search(r"^VERSION_CODENAME=\"?(\w+)", Path("/etc/os-release").read_text(), re.M)
+    if debian and not mirror and own:
+        mirror = next((a.split()[0] for a in _host_archives(own[1]) if a.split()[1] == own[1]), "")
     if not mirror:
         raise MachineError(f"suite {suite}: no mirror is known for it: give the option mirror")
     components = "main" if debian else "main universe"
