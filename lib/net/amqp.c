@@ -159,6 +159,11 @@ const char *amqp_link_host(const struct amqp_link *link)
     return link->host;
 }
 
+unsigned amqp_link_version(const struct amqp_link *link)
+{
+    return link->version;
+}
+
 uint64_t amqp_link_deadline(const struct amqp_link *link)
 {
     if (link->lost || link->unread || link->first_event || amqp_frames_enqueued(link->connection) ||

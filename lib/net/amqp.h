@@ -98,6 +98,10 @@ int amqp_link_fd(const struct amqp_link *link);
 uint64_t amqp_link_deadline(const struct amqp_link *link);
 // The host in use, for messages.
 const char *amqp_link_host(const struct amqp_link *link);
+// What the broker says of its version: AMQP_VERSION_OF(3, 10) and later know quorum queues with
+// message TTL and confirmed dead-lettering. 0: it is not RabbitMQ, or says nothing.
+#define AMQP_VERSION_OF(major, minor) ((unsigned)(major)*1000U + (unsigned)(minor))
+unsigned amqp_link_version(const struct amqp_link *link);
 int amqp_link_dispatch(struct amqp_link *link, struct error *err);
 
 // Publishes; *ret_tag is the number its outcome will carry. Does not wait.

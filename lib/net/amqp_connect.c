@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#include "base/parse.h"
 #include "net/amqp_internal.h"
 
 #include <fcntl.h>
@@ -172,6 +173,46 @@ static amqp_table_entry_t entry_string(const char *key, const char *value)
         .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_bytes_of(value)}};
 }
 
+static bool is_text(const amqp_table_entry_t *entry, const char *key)
+{
+    return entry->key.len == strlen(key) && memcmp(entry->key.bytes, key, entry->key.len) == 0 &&
+           entry->value.kind == AMQP_FIELD_KIND_UTF8;
+}
+
+// 3010 for "3.10.8"; 0: it is something else.
+static unsigned read_version(const char *text)
+{
+    _cleanup_strv_ struct strv numbers = STRV_INIT;
+    uint64_t major = 0, minor = 0;
+
+    if (strv_split(&numbers, text, ".") < 0 || numbers.len < 2 ||
+        parse_uint(numbers.items[0], 0, 999, &major, NULL) < 0 ||
+        parse_uint(numbers.items[1], 0, 999, &minor, NULL) < 0)
+        return 0;
+    return AMQP_VERSION_OF(major, minor);
+}
+
+static unsigned server_version(amqp_connection_state_t connection)
+{
+    const amqp_table_t *properties = amqp_get_server_properties(connection);
+    unsigned version = 0;
+    bool is_rabbitmq = false;
+
+    for (int i = 0; properties && i < properties->num_entries; i++) {
+        const amqp_table_entry_t *entry = &properties->entries[i];
+        _cleanup_free_ char *text = NULL;
+
+        if (!is_text(entry, "product") && !is_text(entry, "version"))
+            continue;
+        text = amqp_bytes_string(entry->value.value.bytes);
+        if (text && is_text(entry, "product"))
+            is_rabbitmq = str_equal(text, "RabbitMQ");
+        else if (text)
+            version = read_version(text);
+    }
+    return is_rabbitmq ? version : 0;
+}
+
 static int login(struct amqp_link *link, const struct amqp_settings *settings, const char *host,
                  const char *client, struct error *err)
 {
@@ -202,6 +243,7 @@ static int login(struct amqp_link *link, const struct amqp_settings *settings, c
         return r;
     link->heartbeat_us = (uint64_t)amqp_get_heartbeat(link->connection) * USEC_PER_SEC;
     link->last_send_us = clock_monotonic_us();
+    link->version = server_version(link->connection);
     amqp_maybe_release_buffers(link->connection);
     return 0;
 }

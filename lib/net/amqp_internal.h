@@ -87,6 +87,7 @@ struct amqp_link {
     int fd;
     uint64_t timeout_us;
     uint64_t heartbeat_us; // 0: none
+    unsigned version;      // of the broker, as AMQP_VERSION_OF(); 0: not known
     uint64_t last_send_us;
     int lost; // negative errno once the connection is of no use
     char *lost_reason;

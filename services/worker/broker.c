@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #define CONNECT_DELAY_MAX_US (4 * USEC_PER_SEC)
+#define DOWN_PAUSE_US (5 * USEC_PER_SEC) // between tries of a queue that is down
 
 // Remembers the failure of a call made in a handler; the link must live until dispatch returns.
 static void note(struct worker *w, int r, const struct error *err)
@@ -78,17 +79,42 @@ static int declare_exchanges(struct worker *w, struct error *err)
     return r == -EEXIST ? 0 : r;
 }
 
+// -ENOENT: a classic queue whose broker is away from its cluster; the others serve meanwhile.
+static int declare_queue(struct worker *w, struct pick_queue *queue, struct error *err)
+{
+    int r = amqp_link_declare_queue(w->link, queue->name, AMQP_DURABLE, NULL, NULL, err);
+
+    if (r == -ENOENT) {
+        if (!queue->down)
+            log_warning("going on without it: %s", error_message(err));
+        queue->down = true;
+        w->queues_at_us = clock_monotonic_us() + DOWN_PAUSE_US;
+    } else if (r < 0 && r != -EEXIST) { // one that was made with other properties serves as well
+        return r;
+    } else if (queue->down) {
+        log_info("queue %s is back", queue->name);
+        r = broker_stop_consuming(w, err); // then all are looked into
+        if (r < 0)
+            return r;
+        queue->down = false;
+    }
+    error_clear(err);
+    return 0;
+}
+
 static int declare_queues(struct worker *w, struct error *err)
 {
-    for (size_t i = 0; i < w->pick.len; i++) {
-        int r =
-            amqp_link_declare_queue(w->link, w->pick.queues[i].name, AMQP_DURABLE, NULL, NULL, err);
+    int r = 0;
 
-        // One that an operator made with other properties serves as well.
-        if (r < 0 && r != -EEXIST)
-            return r;
-    }
-    return 0;
+    w->queues_at_us = USEC_INFINITY;
+    for (size_t i = 0; r == 0 && i < w->pick.len; i++)
+        r = declare_queue(w, &w->pick.queues[i], err);
+    return r;
+}
+
+int broker_retry_queues(struct worker *w, struct error *err)
+{
+    return clock_monotonic_us() < w->queues_at_us ? 0 : declare_queues(w, err);
 }
 
 // The first look into the lease queue of this life settles what the last one left.
@@ -178,7 +204,7 @@ static int consume_all(struct worker *w, struct error *err)
 
     w->consuming = true;
     for (size_t i = 0; r == 0 && i < w->pick.len; i++)
-        if (w->pick.queues[i].usable)
+        if (pick_queue_is_open(&w->pick.queues[i]))
             r = amqp_link_consume(w->link, w->pick.queues[i].name, w->pick.queues[i].name, false,
                                   false, err);
     return r;
@@ -192,7 +218,7 @@ int broker_stop_consuming(struct worker *w, struct error *err)
         return 0;
     w->consuming = false;
     for (size_t i = 0; r == 0 && i < w->pick.len; i++)
-        if (w->pick.queues[i].usable)
+        if (pick_queue_is_open(&w->pick.queues[i]))
             r = amqp_link_cancel(w->link, w->pick.queues[i].name, err);
     return r;
 }
@@ -210,7 +236,7 @@ int broker_look(struct worker *w, struct error *err)
         _cleanup_(amqp_delivery_release) struct amqp_delivery delivery = {0};
         bool empty = false;
 
-        if (!w->pick.queues[order[i]].usable)
+        if (!pick_queue_is_open(&w->pick.queues[order[i]]))
             continue;
         r = amqp_link_get(w->link, w->pick.queues[order[i]].name, &delivery, &empty, err);
         if (r < 0 || empty)

@@ -7,34 +7,6 @@
 
 #define LEASE_EXCHANGE "autopkgtest.leases"
 
-// The queue of a worker that is gone for good goes by itself. No copy may be in it then: the broker
-// would drop it. The time counts from the last declaration or get, not from the last publication;
-// so whoever publishes into it has declared it less than a renewal ago, and all copies have left
-// long before.
-#define EXPIRES_TTLS 8
-
-static int declare_queue(struct worker *w, const char *queue, struct error *err)
-{
-    _cleanup_json_ json_t *arguments = json_object();
-    int64_t ttl_ms = (int64_t)w->settings.lease_ttl_s * 1000;
-
-    if (!arguments || json_put_int(arguments, "x-message-ttl", ttl_ms) < 0 ||
-        json_put_int(arguments, "x-expires", ttl_ms * EXPIRES_TTLS) < 0 ||
-        json_put_string(arguments, "x-dead-letter-exchange", "") < 0)
-        return error_oom(err);
-    return amqp_link_declare_queue(w->link, queue, AMQP_DURABLE, arguments, NULL, err);
-}
-
-char *lease_queue_name(const char *unit, const char *worker)
-{
-    char *name = str_format("autopkgtest.lease.%s.%s", unit, worker);
-
-    for (char *c = name; c && *c; c++)
-        if (*c == '/')
-            *c = '-';
-    return name;
-}
-
 static const char *header(const struct amqp_delivery *delivery, const char *name)
 {
     const char *value = json_string_value(json_object_get(delivery->headers, name));
@@ -81,8 +53,8 @@ static int republish(struct worker *w, const char *exchange, const struct amqp_d
     return headers ? amqp_link_publish_confirmed(w->link, &publication, err) : error_oom(err);
 }
 
-// Back into the queue it came from, which is made again when somebody removed it meanwhile.
-static int give_back(struct worker *w, const struct amqp_delivery *delivery, struct error *err)
+// The queue is made again when somebody removed it meanwhile.
+int lease_give_back(struct worker *w, const struct amqp_delivery *delivery, struct error *err)
 {
     int r = republish(w, "", delivery, header(delivery, "worker"), err);
 
@@ -93,42 +65,14 @@ static int give_back(struct worker *w, const struct amqp_delivery *delivery, str
     return r < 0 ? r : republish(w, "", delivery, header(delivery, "worker"), err);
 }
 
-// A lease queue made with another TTL cannot be changed: it is emptied and made anew.
-static int replace_queue(struct worker *w, struct error *err)
-{
-    bool empty = false;
-    int r;
-
-    log_info("lease queue %s has other properties: making it anew", w->lease_queue);
-    while (!empty) {
-        _cleanup_(amqp_delivery_release) struct amqp_delivery copy = {0};
-
-        r = amqp_link_get(w->link, w->lease_queue, &copy, &empty, err);
-        if (r == 0 && !empty)
-            r = give_back(w, &copy, err);
-        if (r == 0 && !empty)
-            r = amqp_link_ack(w->link, copy.tag, err);
-        if (r < 0)
-            return r;
-    }
-    r = amqp_link_delete_queue(w->link, w->lease_queue, err);
-    return r < 0 ? r : declare_queue(w, w->lease_queue, err);
-}
-
 int lease_declare(struct worker *w, struct error *err)
 {
     _cleanup_json_ json_t *arguments = json_object();
     int r;
 
-    r = amqp_link_declare_exchange(w->link, LEASE_EXCHANGE, "headers", AMQP_DURABLE, err);
-    if (r < 0)
-        return r;
-    r = declare_queue(w, w->lease_queue, err);
-    if (r == -EEXIST) {
-        error_clear(err);
-        r = replace_queue(w, err);
-    }
-    if (r < 0)
+    if ((r = amqp_link_declare_exchange(w->link, LEASE_EXCHANGE, "headers", AMQP_DURABLE, err)) <
+            0 ||
+        (r = lease_queue_open(w, err)) < 0)
         return r;
     if (!arguments || json_put_string(arguments, "x-match", "all") < 0 ||
         json_put_string(arguments, "worker", w->lease_key) < 0)
@@ -207,7 +151,7 @@ static int sweep_copy(struct worker *w, const struct amqp_delivery *copy, bool *
     if (decision == RENEW) {
         r = republish(w, LEASE_EXCHANGE, copy, w->lease_key, err);
     } else if (decision == RETURN) {
-        r = give_back(w, copy, err);
+        r = lease_give_back(w, copy, err);
         if (r == 0 && strv_add(&w->returned, run_id) < 0)
             r = error_oom(err);
         if (r == 0)
@@ -275,33 +219,40 @@ static int lease_again(struct worker *w, bool job_seen, struct error *err)
     return r;
 }
 
-int lease_sweep(struct worker *w, struct error *err)
+// Each copy that was there at the start is looked at once; what is renewed joins at the end.
+static int sweep_copies(struct worker *w, bool *job_seen, struct error *err)
 {
-    uint32_t messages = 0, consumers;
-    bool job_seen = false;
-    int r;
+    uint32_t left = 1;
+    int r = 0;
 
-    for (struct parcel *p = w->courier.first; p; p = p->next)
-        p->seen = false;
-    if ((r = declare_queue(w, w->lease_queue, err)) < 0) // we are here: its time begins anew
-        return r;
-    r = amqp_link_inspect_queue(w->link, w->lease_queue, &messages, &consumers, err);
-
-    for (uint32_t i = 0; r == 0 && i < messages; i++) {
+    for (bool first = true; r == 0 && left > 0; first = false, left--) {
         _cleanup_(amqp_delivery_release) struct amqp_delivery copy = {0};
         bool empty = false;
 
         r = amqp_link_get(w->link, w->lease_queue, &copy, &empty, err);
         if (r < 0 || empty)
-            break;
-        r = sweep_copy(w, &copy, &job_seen, err);
+            return r;
+        if (first)
+            left += copy.message_count;
+        r = sweep_copy(w, &copy, job_seen, err);
     }
-    if (r == 0)
-        r = lease_again(w, job_seen, err);
-    w->renew_at_us = clock_monotonic_us() + w->settings.lease_ttl_s * USEC_PER_SEC / 3;
-    if (r == 0)
-        w->recovered = true;
     return r;
+}
+
+int lease_sweep(struct worker *w, struct error *err)
+{
+    bool job_seen = false;
+    int r;
+
+    for (struct parcel *p = w->courier.first; p; p = p->next)
+        p->seen = false;
+    // We are here, and take a look: the time of the queue begins anew.
+    if ((r = lease_queue_declare(w, w->lease_queue, err)) < 0 ||
+        (r = sweep_copies(w, &job_seen, err)) < 0 || (r = lease_again(w, job_seen, err)) < 0)
+        return r;
+    w->renew_at_us = clock_monotonic_us() + w->settings.lease_ttl_s * USEC_PER_SEC / 3;
+    w->recovered = true;
+    return 0;
 }
 
 int lease_remove(struct worker *w, const char *run_id, struct error *err)
@@ -357,9 +308,6 @@ int lease_restore(struct worker *w, const char *worker, const struct amqp_delive
 
     if (!key || !queue)
         return error_oom(err);
-    r = declare_queue(w, queue, err);
-    if (r < 0 && r != -EEXIST)
-        return r;
-    error_clear(err);
-    return republish(w, LEASE_EXCHANGE, delivery, key, err);
+    r = lease_queue_touch(w, queue, err);
+    return r < 0 ? r : republish(w, LEASE_EXCHANGE, delivery, key, err);
 }

@@ -20,7 +20,13 @@ struct pick_queue {
     enum queue_context context;
     uint64_t last; // number of the pick that last took from it; 0: never
     bool usable;   // requests of it can be run now (image.h)
+    bool down;     // the broker that it lives on is away from its cluster (broker.c)
 };
+
+static inline bool pick_queue_is_open(const struct pick_queue *queue)
+{
+    return queue->usable && !queue->down;
+}
 
 struct pick {
     struct pick_queue *queues; // owned

@@ -153,6 +153,8 @@ static int link_work(struct worker *w, struct error *err)
         r = renew(w, err);
     if (r == 0)
         r = image_look(w, err);
+    if (r == 0)
+        r = broker_retry_queues(w, err);
     if (r == 0 && w->consuming && !worker_may_take(w))
         r = broker_stop_consuming(w, err);
     if (r == 0 && !w->consuming && worker_may_take(w))
@@ -206,7 +208,7 @@ static uint64_t deadline(const struct worker *w)
         at = earliest(at, w->watchdog_at_us);
     if (!w->link)
         return earliest(at, w->connect_at_us);
-    at = earliest(at, amqp_link_deadline(w->link));
+    at = earliest(earliest(at, amqp_link_deadline(w->link)), w->queues_at_us);
     if (!w->consuming && job_is_idle(&w->job) && w->look_at_us > clock_monotonic_us())
         at = earliest(at, w->look_at_us);
     if (!w->consuming && job_is_idle(&w->job) && w->pause_until_us > clock_monotonic_us())

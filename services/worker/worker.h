@@ -5,6 +5,7 @@
 //     worker.c   the poll loop, timers, control
 //     broker.c   the link: opening, losing, looking for work
 //     lease.c    copies of requests in this worker's lease queue
+//     lease_queue.c  those queues: their kind, their properties
 //     claim.c    two workers with the same request agree on one
 //     job.c      the request in hand: taken, tested, ended
 //     run.c      its processes: autopkgtest, and whatever that leaves running
@@ -86,6 +87,7 @@ struct worker {
     struct worker_settings settings;
     struct amqp_settings broker;
     char *lease_queue, *lease_key;
+    bool lease_quorum; // of which kind the lease queues are
     struct pick pick;
     struct amqp_link *link; // NULL: not connected
     size_t cursor;
@@ -102,7 +104,8 @@ struct worker {
     uint64_t look_at_us;               // no work is taken before
     unsigned testbed_failures, pauses; // in a row (pause.h)
     uint64_t pause_until_us;
-    uint64_t image_at_us; // next look for images that were not there
+    uint64_t image_at_us;  // next look for images that were not there
+    uint64_t queues_at_us; // next try of queues that are down
     struct job job;
     struct courier courier;
     unsigned stop_requests; // SIGTERMs
@@ -131,10 +134,20 @@ int broker_dispatch(struct worker *w, struct error *err);
 // Looks into the queues; waits in all of them when they are empty.
 int broker_look(struct worker *w, struct error *err);
 int broker_stop_consuming(struct worker *w, struct error *err);
+// Tries the queues that are down again, when that is due.
+int broker_retry_queues(struct worker *w, struct error *err);
 
-// ---- lease.c
+// ---- lease_queue.c
 // autopkgtest.lease.autopkgtest-cloud-0.local-amd64-1; the caller frees.
 char *lease_queue_name(const char *unit, const char *worker);
+// Makes our own, or makes it anew when it has other properties; sets w->lease_quorum.
+int lease_queue_open(struct worker *w, struct error *err);
+// Declares it (-EEXIST: it has other properties).
+int lease_queue_declare(struct worker *w, const char *queue, struct error *err);
+// Makes sure that the queue of some worker is there, and stays for as long as a copy needs.
+int lease_queue_touch(struct worker *w, const char *queue, struct error *err);
+
+// ---- lease.c
 int lease_declare(struct worker *w, struct error *err);
 // Publishes the copy of the job; its confirm arrives with *ret_tag.
 int lease_publish(struct worker *w, const struct job *job, uint64_t *ret_tag, struct error *err);
@@ -145,6 +158,8 @@ int lease_sweep(struct worker *w, struct error *err);
 int lease_remove(struct worker *w, const char *run_id, struct error *err);
 // Puts the job's request back into its queue, confirmed, and removes the copy.
 int lease_return(struct worker *w, const struct job *job, struct error *err);
+// Puts a copy into the queue it came from, confirmed.
+int lease_give_back(struct worker *w, const struct amqp_delivery *delivery, struct error *err);
 // Puts a copy of a run that waits in the spool back under the lease of its worker, confirmed.
 int lease_restore(struct worker *w, const char *worker, const struct amqp_delivery *delivery,
                   struct error *err);

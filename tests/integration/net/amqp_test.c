@@ -185,6 +185,7 @@ TEST(a_message_comes_back_as_it_was_published)
     uint32_t messages, consumers;
     bool empty;
 
+    ck_assert_uint_ge(amqp_link_version(link), AMQP_VERSION_OF(3, 8));
     declare(link, queue);
     ASSERT_OK(amqp_link_publish_confirmed(link, &p, &err), &err);
     put(link, queue, "second");

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Workers of a cluster of three real RabbitMQs, whose nodes are lost."""
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+from collections.abc import Iterator
+
+from bed import Bed, Broker
+from waiting import wait_for
+
+QUEUE = "debci-noble-amd64"
+HOLD = 'while [ ! -e "$FAKE_DIR/go" ]; do sleep 0.05; done\n'
+
+
+@contextlib.contextmanager
+def cluster(bed: Bed) -> Iterator[tuple[Bed, dict[str, Broker]]]:
+    """Three brokers by address, and a bed on the first."""
+    first = bed.dir / "a"
+    join = ("--join", str(first / "rabbitmq"))
+    with contextlib.ExitStack() as stack:
+        brokers = [stack.enter_context(Broker(first)),
+                   stack.enter_context(Broker(bed.dir / "b", *join)), stack.enter_context(Broker(bed.dir / "c", *join))]
+        inner = Bed(bed.dir / "bed", brokers[0])
+        try:
+            yield inner, {broker.settings["RABBIT_HOST"]: broker for broker in brokers}
+        finally:
+            for worker in inner.workers:
+                bed.workers.append(worker)
+                if worker.process.poll() is None:
+                    worker.kill()
+
+
+def use_hosts(bed: Bed, *hosts: str) -> None:
+    """The order in which workers that start from now on try the brokers."""
+    path = bed.dir / "conf/rabbitmq.cred"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("RABBIT_HOST")]
+    path.write_text("\n".join([*lines, f"RABBIT_HOST={hosts[0]}", f"RABBIT_HOSTS={' '.join(hosts)}", ""]))
+
+
+def home(bed: Bed, queue: str) -> str:
+    """The node on which a queue lives (a quorum queue: its leader)."""
+    return str(bed.broker.api("GET", f"/queues/%2F/{queue}")["node"])
+
+
+def test_in_a_cluster_a_request_outlives_its_unit_and_the_broker_with_its_lease(outer: Bed) -> None:
+    with cluster(outer) as (bed, brokers):
+        bed.broker.declare_queue(QUEUE)  # lives on the first
+        bed.configure(lease_ttl=6)
+        use_hosts(bed, "127.0.0.2", "127.0.0.3", "127.0.0.1")
+        bed.behave(HOLD)
+        worker = bed.ready_worker(1)
+        uuid = bed.request()
+        bed.wait_runs(1)
+        wait_for("the lease", lambda: len(bed.leases()) == 1)
+        lease = bed.broker.api("GET", "/queues/%2F/autopkgtest.lease.autopkgtest-cloud-0.local-amd64-1")
+        assert lease["type"] == "quorum" and lease["arguments"]["x-dead-letter-strategy"] == "at-least-once", lease
+        assert len(lease["members"]) == 3, lease
+        worker.signal(signal.SIGKILL)
+        brokers["127.0.0.2"].rig("kill")
+        shutil.rmtree(bed.dir / "work")
+        wait_for("the copy is back", lambda: any(uuid in text for text in bed.peek(QUEUE)), 60)
+        (bed.fake / "go").touch()
+        bed.configure(unit="autopkgtest-cloud/1", lease_ttl=6)
+        use_hosts(bed, "127.0.0.2", "127.0.0.3", "127.0.0.1")
+        bed.worker(2)
+        bed.completions(1, 60)
+        bed.no_more_completions()
+        assert len(bed.runs()) == 2
+
+
+def test_in_a_cluster_a_worker_goes_on_with_the_queues_that_are_left(outer: Bed) -> None:
+    with cluster(outer) as (bed, brokers):
+        bed.broker.declare_queue("debci-jammy-amd64")  # lives on the first; those of noble on the second
+        use_hosts(bed, "127.0.0.2", "127.0.0.3", "127.0.0.1")
+        bed.configure()
+        use_hosts(bed, "127.0.0.2", "127.0.0.3", "127.0.0.1")
+        worker = bed.ready_worker(1)
+        assert home(bed, QUEUE) != home(bed, "debci-jammy-amd64")
+        brokers["127.0.0.2"].rig("kill")
+        wait_for("connected to another", lambda: worker.text().count("connected to the broker") >= 2, 60)
+        bed.request(queue="debci-jammy-amd64")
+        bed.completions(1, 60)
+        wait_for("what is missing is said", lambda: QUEUE in worker.text())
+        brokers["127.0.0.2"].start()
+        wait_for("the queue is back", lambda: bed.broker.api("GET", f"/queues/%2F/{QUEUE}").get("state") == "running", 60)
+        bed.request()
+        bed.completions(1, 60)
+        assert len(bed.runs()) == 2
