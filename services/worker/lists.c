@@ -2,6 +2,7 @@
 #include "worker/lists.h"
 
 #include "base/file.h"
+#include "base/log.h"
 
 #include <fnmatch.h>
 
@@ -40,24 +41,85 @@ bool lists_line_matches(const char *line, const char *package, const char *arch,
            part_matches(line_arch, arch) && part_matches(line_release, release);
 }
 
-int lists_contain(const char *dir, const char *name, const char *package, const char *arch,
-                  const char *release, bool *ret, struct error *err)
+// What is wrong with a line; NULL: nothing.
+static const char *find_fault(const char *line)
 {
-    _cleanup_free_ char *path = path_join(dir, name);
-    _cleanup_buf_ struct buf text = BUF_INIT(LIST_MAX);
-    bool found = false;
-    char *line, *rest;
-    int r;
+    size_t slashes = 0;
 
-    if (!path)
-        return error_oom(err);
-    r = file_read(path, &text, err);
-    if (r == -ENOENT || r == -ENOTDIR)
-        error_clear(err);
-    else if (r < 0)
-        return r;
-    for (rest = text.data; rest && !found && (line = strsep(&rest, "\n"));)
-        found = lists_line_matches(line, package, arch, release);
-    *ret = found;
+    for (const char *c = line; *c; c++)
+        slashes += *c == '/';
+    if (slashes > 2 || line[strcspn(line, " \t")])
+        return "expected PACKAGE[/ARCH[/RELEASE]]";
+    if (line[0] == '/' || strstr(line, "//") || line[strlen(line) - 1] == '/')
+        return "a part of PACKAGE[/ARCH[/RELEASE]] is empty; \"all\" stands for any";
+    return NULL;
+}
+
+static int add_line(struct strv *to, char *line, const char *path, size_t number)
+{
+    const char *text, *fault;
+
+    line[strcspn(line, "#")] = '\0';
+    text = str_strip(line);
+    if (str_empty(text))
+        return 0;
+    fault = find_fault(text);
+    if (fault) {
+        log_warning("%s:%zu: \"%s\" does not count: %s", path, number, text, fault);
+        return 0;
+    }
+    return strv_add(to, text);
+}
+
+static int load_list(struct strv *lines, const char *path, struct error *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(LIST_MAX);
+    _cleanup_strv_ struct strv fresh = STRV_INIT;
+    char *line, *rest;
+    size_t number = 0;
+    int r = file_read(path, &text, err);
+
+    if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
+        if (r != -ENOMEM)
+            log_error("%s; what was known of it still counts", error_message(err));
+        return r == -ENOMEM ? r : 0;
+    }
+    for (rest = text.data; rest && (line = strsep(&rest, "\n"));)
+        if (add_line(&fresh, line, path, ++number) < 0)
+            return error_oom(err);
+    strv_release(lines);
+    *lines = fresh;
+    fresh = (struct strv)STRV_INIT;
     return 0;
+}
+
+int lists_load(struct lists *lists, const char *dir, struct error *err)
+{
+    static const char *const names[LIST_COUNT] = {"never_run", "big_packages", "long_tests",
+                                                  "vm_packages"};
+
+    for (int i = 0; i < LIST_COUNT; i++) {
+        _cleanup_free_ char *path = path_join(dir, names[i]);
+        int r = path ? load_list(&lists->lines[i], path, err) : error_oom(err);
+
+        if (r < 0)
+            return r;
+        error_clear(err);
+    }
+    return 0;
+}
+
+void lists_release(struct lists *lists)
+{
+    for (int i = 0; i < LIST_COUNT; i++)
+        strv_release(&lists->lines[i]);
+}
+
+bool lists_contain(const struct lists *lists, enum list list, const char *package, const char *arch,
+                   const char *release)
+{
+    STRV_FOREACH (line, &lists->lines[list])
+        if (lists_line_matches(line, package, arch, release))
+            return true;
+    return false;
 }

@@ -13,18 +13,15 @@
 
 #define STRAY_ROUNDS 64 // generations of processes, each orphaned by the end of the one before
 
-static int read_lists(const struct worker *w, struct command_context *c, bool *ret_never,
-                      struct error *err)
+// What the lists say of the package; whether it is not to be run at all.
+static bool ask_lists(const struct worker *w, struct command_context *c)
 {
-    const char *dir = w->settings.lists_dir, *package = c->request->package;
-    int r;
+    const char *package = c->request->package;
 
-    if ((r = lists_contain(dir, "never_run", package, c->arch, c->release, ret_never, err)) < 0 ||
-        (r = lists_contain(dir, "big_packages", package, c->arch, c->release, &c->big, err)) < 0 ||
-        (r = lists_contain(dir, "long_tests", package, c->arch, c->release, &c->long_tests, err)) <
-            0)
-        return r;
-    return lists_contain(dir, "vm_packages", package, c->arch, c->release, &c->vm, err);
+    c->big = lists_contain(&w->lists, LIST_BIG, package, c->arch, c->release);
+    c->long_tests = lists_contain(&w->lists, LIST_LONG, package, c->arch, c->release);
+    c->vm = lists_contain(&w->lists, LIST_VM, package, c->arch, c->release);
+    return lists_contain(&w->lists, LIST_NEVER_RUN, package, c->arch, c->release);
 }
 
 static int write_secrets(const struct job *job, const struct strv *secrets, struct error *err)
@@ -64,13 +61,9 @@ static int judge(const struct worker *w, struct job *job, struct command_context
                  struct strv *argv, struct strv *secrets, struct error *err)
 {
     _cleanup_error_ struct error reason = ERROR_INIT;
-    bool never = false;
     int r;
 
-    r = read_lists(w, c, &never, err);
-    if (r < 0)
-        return r;
-    if (never) {
+    if (ask_lists(w, c)) {
         job->verdict = str_format("%s is on the never_run list for %s on %s: the test was not run",
                                   c->request->package, c->release, c->arch);
         job->status = EXIT_NOT_RUN;

@@ -45,11 +45,24 @@ static int block_signals(struct worker *w, struct error *err)
     return w->signal_fd < 0 ? error_errno(err, -errno, "cannot watch signals") : 0;
 }
 
+// Before they are read, so that no change is missed.
+static int watch_files(struct worker *w, struct error *err)
+{
+    int r = watch_add(&w->watch, w->settings.lists_dir, err);
+
+    return r < 0 ? r : lists_load(&w->lists, w->settings.lists_dir, err);
+}
+
+static int read_changes(struct worker *w, struct error *err)
+{
+    return watch_changed(&w->watch) ? lists_load(&w->lists, w->settings.lists_dir, err) : 0;
+}
+
 int worker_init(struct worker *w, const char *name, struct error *err)
 {
     int r;
 
-    *w = (struct worker){.signal_fd = -1, .lock_fd = -1};
+    *w = (struct worker){.signal_fd = -1, .lock_fd = -1, .watch = WATCH_INIT};
     w->job.process = (struct process)PROCESS_INIT;
     w->courier.upload = (struct process)PROCESS_INIT;
     if ((r = settings_load_worker(settings_dir(), name, &w->settings, err)) < 0 ||
@@ -57,8 +70,8 @@ int worker_init(struct worker *w, const char *name, struct error *err)
         (r = name_lease(w, err)) < 0 ||
         (r = pick_init(&w->pick, &w->settings.releases, w->settings.arch,
                        w->settings.upstream_percentage, err)) < 0 ||
-        (r = block_signals(w, err)) < 0 || (r = folder_recover(w, err)) < 0 ||
-        (r = claim_load(w, err)) < 0)
+        (r = block_signals(w, err)) < 0 || (r = watch_files(w, err)) < 0 ||
+        (r = folder_recover(w, err)) < 0 || (r = claim_load(w, err)) < 0)
         return r;
     if (sd_watchdog_enabled(0, &w->watchdog_us) <= 0)
         w->watchdog_us = 0;
@@ -75,6 +88,8 @@ void worker_release(struct worker *w)
     job_clear(&w->job);
     courier_release(w);
     pick_release(&w->pick);
+    lists_release(&w->lists);
+    watch_release(&w->watch);
     strv_release(&w->unacked);
     strv_release(&w->returned);
     strv_release(&w->finished);
@@ -226,8 +241,10 @@ static int wait_for_events(struct worker *w, struct error *err)
         {.fd = w->job.process.pidfd, .events = POLLIN},
         {.fd = w->courier.upload.pidfd, .events = POLLIN},
         {.fd = w->link ? amqp_link_fd(w->link) : -1, .events = POLLIN},
+        {.fd = w->watch.fd, .events = POLLIN},
     };
     struct timespec left;
+    int r;
 
     if (ppoll(fds, ARRAY_SIZE(fds), clock_left(deadline(w), &left), NULL) < 0)
         return errno == EINTR ? 0 : error_errno(err, -errno, "poll");
@@ -239,6 +256,8 @@ static int wait_for_events(struct worker *w, struct error *err)
         read_signals(w);
         job_reap_strays(w);
     }
+    if (fds[4].revents && (r = read_changes(w, err)) < 0)
+        return r;
     return fds[3].revents && w->link ? broker_dispatch(w, err) : 0;
 }
 

@@ -23,7 +23,9 @@
 #include "adt/settings.h"
 #include "base/clock.h"
 #include "base/process.h"
+#include "base/watch.h"
 #include "worker/life.h"
+#include "worker/lists.h"
 #include "worker/pick.h"
 
 // The request in hand. Empty (state LIFE_QUEUED) while the worker is idle.
@@ -89,6 +91,8 @@ struct worker {
     char *lease_queue, *lease_key;
     bool lease_quorum; // of which kind the lease queues are
     struct pick pick;
+    struct lists lists;
+    struct watch watch;     // of the lists
     struct amqp_link *link; // NULL: not connected
     size_t cursor;
     unsigned connect_failures;

@@ -362,6 +362,23 @@ def test_never_run_packages_are_not_run(bed: Bed) -> None:
     assert len(bed.runs()) == 1
 
 
+def test_edited_lists_count_from_the_next_test_on_also_in_another_folder(bed: Bed) -> None:
+    """The folder as a checkout that is replaced as a whole, behind a symbolic link."""
+    lists = bed.dir / "lists"
+    lists.rmdir()
+    worker = bed.ready_worker()
+    for number, (line, exitcode) in enumerate((("gzip", 99), ("bash", 0), ("gzip/all/noble\nnot a line", 99))):
+        checkout = bed.dir / f"checkout-{number}"
+        checkout.mkdir()
+        (checkout / "never_run").write_text(line + "\n")
+        link = bed.dir / "next"
+        link.symlink_to(checkout)
+        link.rename(lists)
+        bed.request()
+        assert bed.completions(1)[0]["exitcode"] == exitcode, line
+    wait_for("the broken line named", lambda: 'never_run:2: "not a line" does not count' in worker.text())
+
+
 def test_an_unreadable_request_gets_a_result_that_says_why(bed: Bed) -> None:
     worker = bed.ready_worker()
     bed.publish('gzip\n{"triggers": 7}')
