@@ -89,6 +89,16 @@ static int add_folder(struct plan *plan, char *path, mode_t mode, const char *us
     return 0;
 }
 
+static int add_worker_folders(const char *scratch, struct plan *plan)
+{
+    int r;
+
+    if ((r = add_folder(plan, strdup(DATA_DIR "/drained"), 0755, "root", "root")) < 0 ||
+        (r = add_folder(plan, path_join(scratch, "work"), 0755, ACCOUNT, ACCOUNT)) < 0)
+        return r;
+    return add_folder(plan, path_join(scratch, "spool"), 0750, ACCOUNT, ACCOUNT);
+}
+
 static int add_folders(const struct plan_input *input, struct plan *plan)
 {
     const char *data = plan_data_dir(input), *scratch = plan_scratch_dir(input);
@@ -110,11 +120,7 @@ static int add_folders(const struct plan_input *input, struct plan *plan)
     if (plan->images.len > 0 &&
         (r = add_folder(plan, strdup(IMAGES_DIR), 0750, ACCOUNT, ACCOUNT)) < 0)
         return r;
-    if (input->settings->worker &&
-        ((r = add_folder(plan, path_join(scratch, "work"), 0755, ACCOUNT, ACCOUNT)) < 0 ||
-         (r = add_folder(plan, path_join(scratch, "spool"), 0750, ACCOUNT, ACCOUNT)) < 0))
-        return r;
-    return 0;
+    return input->settings->worker ? add_worker_folders(scratch, plan) : 0;
 }
 
 static int add_services(const struct plan_input *input, struct plan *plan)

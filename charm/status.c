@@ -75,30 +75,65 @@ static int add_trouble(struct status *status, const struct unit_states *states, 
                       service);
 }
 
-// By the status line that services/worker/report.c sends.
-static bool is_busy(const struct unit_state *state)
+// How many workers say what, by the status line that services/worker/report.c sends.
+struct workers {
+    size_t busy, offline, paused, drained;
+    const char *first_paused; // its service
+};
+
+static void count_worker(struct workers *workers, const char *service,
+                         const struct unit_state *state)
 {
-    static const char *const not_busy[] = {"idle", "no broker", "taking no work", "the store",
-                                           "paused"};
+    static const char *const not_busy[] = {"idle", "taking no work", "the store"};
 
     if (!state || !*state->text)
-        return false;
-    for (size_t i = 0; i < ARRAY_SIZE(not_busy); i++)
-        if (str_starts_with(state->text, not_busy[i]))
-            return false;
-    return true;
+        return;
+    if (str_starts_with(state->text, "no broker")) {
+        workers->offline++;
+    } else if (str_starts_with(state->text, "drained")) {
+        workers->drained++;
+    } else if (str_starts_with(state->text, "paused")) {
+        if (workers->paused++ == 0)
+            workers->first_paused = service;
+    } else {
+        for (size_t i = 0; i < ARRAY_SIZE(not_busy); i++)
+            if (str_starts_with(state->text, not_busy[i]))
+                return;
+        workers->busy++;
+    }
 }
 
-static int add_figures(struct status *status, const struct plan *plan, size_t busy)
+// What keeps workers from taking work.
+static int add_workers(struct status *status, const struct workers *workers, size_t all,
+                       const char *unit)
+{
+    int r = 0;
+
+    if (workers->offline > 0)
+        r = status_add(status, STATUS_WAITING,
+                       "waiting for rabbitmq: %zu of %zu workers cannot reach it", workers->offline,
+                       all);
+    if (r >= 0 && workers->paused > 0)
+        r = status_add(status, STATUS_MAINTENANCE,
+                       "%zu of %zu workers paused after testbed failures: juju ssh %s journalctl "
+                       "-u %s",
+                       workers->paused, all, unit, workers->first_paused);
+    return r;
+}
+
+static int add_figures(struct status *status, const struct plan *plan,
+                       const struct workers *workers)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(4096);
     int r = 0;
 
     if (plan->workers.len > 0)
-        r = buf_addf(&text, "%zu of %zu worker%s busy on 1 cloud", busy, plan->workers.len,
+        r = buf_addf(&text, "%zu of %zu worker%s busy on 1 cloud", workers->busy, plan->workers.len,
                      plan->workers.len == 1 ? "" : "s");
     else if (plan->can_work)
         r = buf_add_str(&text, "no workers: set local-workers");
+    if (r >= 0 && workers->drained > 0)
+        r = buf_addf(&text, ", %zu drained", workers->drained);
     if (r >= 0 && plan->web)
         r = buf_addf(&text, "%sweb ready", text.len ? "; " : "");
     return r < 0 ? r : status_add(status, STATUS_ACTIVE, "%s", buf_str(&text));
@@ -107,7 +142,7 @@ static int add_figures(struct status *status, const struct plan *plan, size_t bu
 int status_add_services(struct status *status, const struct plan *plan,
                         const struct unit_states *states, const char *unit)
 {
-    size_t busy = 0, offline = 0;
+    struct workers workers = {0};
     int r = 0;
 
     if (plan->web)
@@ -115,18 +150,14 @@ int status_add_services(struct status *status, const struct plan *plan,
     if (plan->indexer && r >= 0)
         r = add_trouble(status, states, unit, INDEXER_SERVICE);
     for (size_t i = 0; i < plan->workers.len && r >= 0; i++) {
-        const struct unit_state *state = unit_states_find(states, plan->workers.items[i]);
+        const char *service = plan->workers.items[i];
 
-        busy += is_busy(state);
-        offline += state && str_starts_with(state->text, "no broker");
-        r = add_trouble(status, states, unit, plan->workers.items[i]);
+        count_worker(&workers, service, unit_states_find(states, service));
+        r = add_trouble(status, states, unit, service);
     }
-    if (r >= 0 && offline > 0 && !states->unsettled)
-        r = status_add(status, STATUS_WAITING,
-                       "waiting for rabbitmq: %zu of %zu workers cannot "
-                       "reach it",
-                       offline, plan->workers.len);
-    return r < 0 ? r : add_figures(status, plan, busy);
+    if (r >= 0 && !states->unsettled)
+        r = add_workers(status, &workers, plan->workers.len, unit);
+    return r < 0 ? r : add_figures(status, plan, &workers);
 }
 
 int status_add_images(struct status *status, const struct plan *plan, const char *root,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/settings.h"
 
+#include "adt/drain.h"
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -146,6 +147,7 @@ static int read_worker_common(const struct ini *ini, struct worker_settings *s, 
         (r = copy_required(ini, "worker", "work-dir", &s->work_dir, err)) < 0 ||
         (r = copy_required(ini, "worker", "spool-dir", &s->spool_dir, err)) < 0 ||
         (r = copy_required(ini, "worker", "lists-dir", &s->lists_dir, err)) < 0 ||
+        (r = copy(ini, "worker", "drain-dir", DRAIN_DIR, &s->drain_dir, err)) < 0 ||
         (r = read_setup_commands(ini, &s->setup_commands, err)) < 0 ||
         (r = ini_get_uint(ini, "worker", "retry-delay", 0, 86400, 300, &s->retry_delay_s, err)) <
             0 ||
@@ -212,6 +214,7 @@ void worker_settings_release(struct worker_settings *s)
     free(s->mirror);
     free(s->autopkgtest);
     free(s->upload);
+    free(s->drain_dir);
     free(s->work_dir);
     free(s->spool_dir);
     free(s->lists_dir);

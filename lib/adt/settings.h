@@ -36,6 +36,7 @@ struct worker_settings {
     char *upload;      // program: autopkgtest-upload
     char *work_dir;    // folders of running tests
     char *spool_dir;   // results not uploaded yet
+    char *drain_dir;   // orders to take no more work (adt/drain.h)
     char *lists_dir;   // big_packages, long_tests, never_run, vm_packages
     uint64_t retry_delay_s;
     uint64_t upstream_percentage;

@@ -29,6 +29,7 @@ void amqp_delivery_release(struct amqp_delivery *delivery)
     json_decref(delivery->headers);
     free(delivery->message_id);
     free(delivery->correlation_id);
+    free(delivery->reply_to);
     *delivery = (struct amqp_delivery){0};
 }
 
@@ -234,7 +235,8 @@ int amqp_link_publish(struct amqp_link *link, const struct amqp_publication *p, 
         ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
         .delivery_mode = p->persistent ? AMQP_DELIVERY_PERSISTENT : AMQP_DELIVERY_NONPERSISTENT,
         .message_id = amqp_bytes_of(p->message_id),
-        .correlation_id = amqp_bytes_of(p->correlation_id)};
+        .correlation_id = amqp_bytes_of(p->correlation_id),
+        .reply_to = amqp_bytes_of(p->reply_to)};
     int status, r = amqp_check_usable(link, err);
 
     if (r < 0)
@@ -248,7 +250,8 @@ int amqp_link_publish(struct amqp_link *link, const struct amqp_publication *p, 
     }
     properties._flags |= (p->headers ? AMQP_BASIC_HEADERS_FLAG : 0U) |
                          (p->message_id ? AMQP_BASIC_MESSAGE_ID_FLAG : 0U) |
-                         (p->correlation_id ? AMQP_BASIC_CORRELATION_ID_FLAG : 0U);
+                         (p->correlation_id ? AMQP_BASIC_CORRELATION_ID_FLAG : 0U) |
+                         (p->reply_to ? AMQP_BASIC_REPLY_TO_FLAG : 0U);
     status = amqp_basic_publish(link->connection, AMQP_CHANNEL_MAIN, exchange, key, p->mandatory, 0,
                                 &properties, body);
     free(properties.headers.entries);

@@ -51,6 +51,7 @@ struct amqp_delivery {
     json_t *headers;  // object; tables and arrays as JSON, timestamps as integers
     char *message_id; // NULL when absent, as the following
     char *correlation_id;
+    char *reply_to;         // queue where an answer is awaited
     uint32_t message_count; // from amqp_link_get(): how many are left in the queue
 };
 
@@ -63,6 +64,7 @@ struct amqp_publication {
     size_t body_len;
     const json_t *headers;                   // NULL or an object of strings, integers and booleans
     const char *message_id, *correlation_id; // may be NULL
+    const char *reply_to;                    // queue for the answer; may be NULL
     bool persistent;
     bool mandatory; // the broker returns it when no queue takes it: the confirm comes as "returned"
 };

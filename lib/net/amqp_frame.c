@@ -172,21 +172,24 @@ static int incoming_end(struct amqp_link *link, struct error *err)
     return 0;
 }
 
+static int copy_text(bool there, amqp_bytes_t text, char **ret)
+{
+    if (there)
+        *ret = amqp_bytes_string(text);
+    return there && !*ret ? -ENOMEM : 0;
+}
+
 static int copy_properties(struct amqp_delivery *message, const amqp_basic_properties_t *p)
 {
     static const amqp_table_t no_headers;
+    amqp_flags_t flags = p->_flags;
 
-    if (p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) {
-        message->message_id = amqp_bytes_string(p->message_id);
-        if (!message->message_id)
-            return -ENOMEM;
-    }
-    if (p->_flags & AMQP_BASIC_CORRELATION_ID_FLAG) {
-        message->correlation_id = amqp_bytes_string(p->correlation_id);
-        if (!message->correlation_id)
-            return -ENOMEM;
-    }
-    return amqp_table_to_json(p->_flags & AMQP_BASIC_HEADERS_FLAG ? &p->headers : &no_headers,
+    if (copy_text(flags & AMQP_BASIC_MESSAGE_ID_FLAG, p->message_id, &message->message_id) < 0 ||
+        copy_text(flags & AMQP_BASIC_CORRELATION_ID_FLAG, p->correlation_id,
+                  &message->correlation_id) < 0 ||
+        copy_text(flags & AMQP_BASIC_REPLY_TO_FLAG, p->reply_to, &message->reply_to) < 0)
+        return -ENOMEM;
+    return amqp_table_to_json(flags & AMQP_BASIC_HEADERS_FLAG ? &p->headers : &no_headers,
                               &message->headers);
 }
 

@@ -21,6 +21,9 @@ int command_request(int argc, char **argv);
 int command_queue(int argc, char **argv);
 int command_running(int argc, char **argv);
 int command_result(int argc, char **argv);
+int command_kill(int argc, char **argv);
+int command_drain(int argc, char **argv);
+int command_resume(int argc, char **argv);
 
 // Prints `autopkgtest-cloud COMMAND: MESSAGE` and gives the exit code that fits the errno.
 int cli_fail(const char *command, int r, const struct error *err);

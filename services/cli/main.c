@@ -7,6 +7,9 @@ static const struct command commands[] = {
     {"request", "put a test request in the queue", command_request},
     {"queue", "how many requests wait, and which", command_queue},
     {"running", "the tests that run now", command_running},
+    {"kill", "end a running test, with or without putting its request back", command_kill},
+    {"drain", "workers of this unit take no more work", command_drain},
+    {"resume", "drained workers of this unit take work again", command_resume},
     {"result", "results of a package, newest first; can wait for the next one", command_result},
 };
 

@@ -93,6 +93,14 @@ static int collect(uint64_t seconds, json_t *tests, struct error *err)
     return listen_for(link, seconds, err);
 }
 
+// By which it can be killed; private tests do not show it.
+static const char *uuid_of(const json_t *test)
+{
+    const char *uuid = json_string_value(json_object_get(json_object_get(test, "params"), "uuid"));
+
+    return uuid ? uuid : "";
+}
+
 static void print_tests(const json_t *tests, bool with_log)
 {
     const json_t *test;
@@ -107,7 +115,8 @@ static void print_tests(const json_t *tests, bool with_log)
                           &package, "release", &release, "architecture", &arch, "duration",
                           &seconds, "logtail", &log);
         duration = clock_format_duration((uint64_t)seconds);
-        (void)printf("%-30s %-10s %-8s %s\n", package, release, arch, duration ? duration : "");
+        (void)printf("%-30s %-10s %-8s %-10s %s\n", package, release, arch,
+                     duration ? duration : "", uuid_of(test));
         if (with_log && !str_empty(log))
             (void)printf("%s\n", log);
     }

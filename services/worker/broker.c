@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/claim.h"
+#include "worker/control.h"
 #include "worker/image.h"
 
 #include "adt/message.h"
@@ -29,14 +30,22 @@ static int take(struct worker *w, size_t queue, struct amqp_delivery *delivery, 
     return amqp_link_nack(w->link, delivery->tag, true, err);
 }
 
+static void hear(struct worker *w, const struct amqp_delivery *delivery)
+{
+    if (str_equal(delivery->exchange, CLAIM_EXCHANGE))
+        claim_receive(w, delivery);
+    else
+        control_receive(w, delivery);
+}
+
 static void on_delivery(struct amqp_link *link _unused_, struct amqp_delivery *delivery,
                         void *userdata)
 {
     struct worker *w = userdata;
     _cleanup_error_ struct error err = ERROR_INIT;
 
-    if (str_equal(delivery->consumer, CLAIM_CONSUMER))
-        claim_receive(w, delivery);
+    if (str_equal(delivery->consumer, NEWS_CONSUMER))
+        hear(w, delivery);
     else if (w->link_error == 0) // consumers are named after their queues
         note(w, take(w, pick_find(&w->pick, delivery->consumer), delivery, &err), &err);
 }
@@ -117,6 +126,19 @@ int broker_retry_queues(struct worker *w, struct error *err)
     return clock_monotonic_us() < w->queues_at_us ? 0 : declare_queues(w, err);
 }
 
+// What goes to every worker, into a queue that is ours alone.
+static int listen_to_news(struct worker *w, struct error *err)
+{
+    _cleanup_free_ char *queue = NULL;
+    int r;
+
+    if ((r = amqp_link_declare_queue(w->link, "", AMQP_EXCLUSIVE | AMQP_AUTO_DELETE, NULL, &queue,
+                                     err)) < 0 ||
+        (r = claim_open(w, queue, err)) < 0 || (r = control_open(w, queue, err)) < 0)
+        return r;
+    return amqp_link_consume(w->link, queue, NEWS_CONSUMER, true, true, err);
+}
+
 // The first look into the lease queue of this life settles what the last one left.
 static int recover(struct worker *w, struct error *err)
 {
@@ -147,7 +169,7 @@ int broker_open(struct worker *w, struct error *err)
         return r;
     if ((r = lease_declare(w, err)) < 0 || (r = declare_exchanges(w, err)) < 0 ||
         (r = declare_queues(w, err)) < 0 || (r = amqp_link_prefetch(w->link, 1, err)) < 0 ||
-        (r = claim_open(w, err)) < 0 || (r = recover(w, err)) < 0)
+        (r = listen_to_news(w, err)) < 0 || (r = recover(w, err)) < 0)
         return r;
     error_clear(err);
     w->linked_at_us = clock_monotonic_us();

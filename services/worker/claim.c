@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <time.h>
 
-#define CLAIM_EXCHANGE "autopkgtest.claims"
 #define FINISHED_MAX 200          // remembered
 #define FINISHED_FILE ".finished" // in work/NAME: lines TIME UUID QUEUE
 // In memory a line has a mark before it: '?' when it may have been acknowledged in vain.
@@ -174,17 +173,11 @@ static bool is_same(const struct claim *a, const struct claim *b)
 
 // ---------------------------------------------------------------- telling others
 
-int claim_open(struct worker *w, struct error *err)
+int claim_open(struct worker *w, const char *queue, struct error *err)
 {
-    _cleanup_free_ char *queue = NULL;
-    int r;
+    int r = amqp_link_declare_exchange(w->link, CLAIM_EXCHANGE, "fanout", 0, err);
 
-    if ((r = amqp_link_declare_exchange(w->link, CLAIM_EXCHANGE, "fanout", 0, err)) < 0 ||
-        (r = amqp_link_declare_queue(w->link, "", AMQP_EXCLUSIVE | AMQP_AUTO_DELETE, NULL, &queue,
-                                     err)) < 0 ||
-        (r = amqp_link_bind(w->link, queue, CLAIM_EXCHANGE, "", NULL, err)) < 0)
-        return r;
-    return amqp_link_consume(w->link, queue, CLAIM_CONSUMER, true, true, err);
+    return r < 0 ? r : amqp_link_bind(w->link, queue, CLAIM_EXCHANGE, "", NULL, err);
 }
 
 static void publish(struct worker *w, const struct claim *claim)

@@ -15,6 +15,8 @@
 
 #include "worker/worker.h"
 
+#define CLAIM_EXCHANGE "autopkgtest.claims"
+
 // Better to the end of the list.
 enum claim_rank {
     CLAIM_ASKING,  // has not begun
@@ -41,8 +43,8 @@ bool claim_beats(const struct claim *a, const struct claim *b);
 // that it may have been acknowledged in vain.
 bool claim_is_of_finished(const struct claim *claim, const char *finished, bool suspect);
 
-// Starts to listen on the new link.
-int claim_open(struct worker *w, struct error *err);
+// Lets claims come into the queue.
+int claim_open(struct worker *w, const char *queue, struct error *err);
 // A message of the exchange.
 void claim_receive(struct worker *w, const struct amqp_delivery *delivery);
 // Claims what the job has; or yields at once to a finished run of this worker itself.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/job.h"
 #include "worker/claim.h"
+#include "worker/control.h"
 #include "worker/image.h"
 
 #include "adt/message.h"
@@ -20,6 +21,13 @@
 #define SETTLE_US (5 * USEC_PER_SEC)         // until all are back after a crash of the broker
 #define TROUBLE_PAUSE_US (30 * USEC_PER_SEC) // after a failure of this machine
 
+void job_kill_release(struct job_kill *kill)
+{
+    free(kill->reply_to);
+    free(kill->correlation_id);
+    *kill = (struct job_kill){0};
+}
+
 void job_clear(struct job *job)
 {
     process_release(&job->process);
@@ -28,6 +36,7 @@ void job_clear(struct job *job)
     free(job->run_id);
     free(job->dir);
     free(job->verdict);
+    job_kill_release(&job->kill);
     *job = (struct job){.state = job->state, .process = PROCESS_INIT};
 }
 
@@ -356,6 +365,7 @@ static void keep_result(struct worker *w, int exitcode)
     int r;
 
     report_test(w, false);
+    control_too_late(w);
     job->exitcode = exitcode;
     r = folder_spool(w, job, exitcode, &err);
     if (r == -EXDEV) {
@@ -450,15 +460,31 @@ void job_child_ended(struct worker *w)
 
 // ---------------------------------------------------------------- timers and control
 
+// Nothing is left of the request: another has it, or nobody shall.
+static int drop_now(struct worker *w, struct error *err)
+{
+    const struct job *job = &w->job;
+
+    if (!job->yielded) // should its original come once more, it is not run again
+        claim_finished(w, job->request.uuid, w->pick.queues[job->queue].name);
+    return lease_remove(w, job->run_id, err);
+}
+
+static bool is_dropped(const struct job *job)
+{
+    return job->yielded || (job->kill.asked && !job->kill.requeue);
+}
+
 static int return_now(struct worker *w, struct error *err)
 {
-    bool yielded = w->job.yielded;
-    int r = yielded ? lease_remove(w, w->job.run_id, err) : lease_return(w, &w->job, err);
+    bool dropped = is_dropped(&w->job);
+    int r = dropped ? drop_now(w, err) : lease_return(w, &w->job, err);
 
     if (r < 0)
         return r;
-    if (!yielded)
+    if (!dropped)
         log_info("the request went back to %s", w->pick.queues[w->job.queue].name);
+    control_done(w);
     let_go(w);
     return 0;
 }
@@ -483,12 +509,12 @@ void job_give_back(struct worker *w)
     }
 }
 
-// SIGTERM may have come in a state that could not heed it.
+// What ends the test may have come in a state that could not heed it.
 static void heed_stop(struct worker *w)
 {
     enum life state = w->job.state;
 
-    if (w->job.yielded || (w->stop_requests > 0 && state == LIFE_WAITING) ||
+    if (w->job.yielded || w->job.kill.asked || (w->stop_requests > 0 && state == LIFE_WAITING) ||
         (w->stop_requests > 1 && (state == LIFE_RUNNING || state == LIFE_CHECKING)))
         job_give_back(w);
 }

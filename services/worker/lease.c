@@ -111,19 +111,12 @@ int lease_publish(struct worker *w, const struct job *job, uint64_t *ret_tag, st
 
 enum decision { RENEW, RETURN, DROP };
 
-static enum decision decide_job(struct worker *w)
-{
-    if (w->job.yielded)
-        return DROP;
-    return w->job.state == LIFE_RETURNING && w->job.process.pid == 0 ? RETURN : RENEW;
-}
-
 static enum decision decide(struct worker *w, const char *run_id)
 {
     struct parcel *parcel = courier_find(w, run_id);
 
     if (!job_is_idle(&w->job) && str_equal(w->job.run_id, run_id))
-        return decide_job(w);
+        return w->job.yielded ? DROP : RENEW; // what goes back does so in job.c
     if (parcel) {
         if (parcel->seen || parcel->yielded || parcel->state == LIFE_ANNOUNCED)
             return DROP;

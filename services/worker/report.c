@@ -111,6 +111,8 @@ static char *describe(const struct worker *w)
 
     if (!job_is_idle(&w->job))
         return describe_job(w);
+    if (w->drained)
+        return strdup("drained: takes no work until autopkgtest-cloud resume");
     if (!w->link)
         return str_format("no broker, trying again");
     if (waiting >= PARCELS_MAX)

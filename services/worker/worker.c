@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/claim.h"
+#include "worker/control.h"
 #include "worker/image.h"
 #include "worker/job.h"
 
@@ -48,14 +49,21 @@ static int block_signals(struct worker *w, struct error *err)
 // Before they are read, so that no change is missed.
 static int watch_files(struct worker *w, struct error *err)
 {
-    int r = watch_add(&w->watch, w->settings.lists_dir, err);
+    int r;
 
-    return r < 0 ? r : lists_load(&w->lists, w->settings.lists_dir, err);
+    if ((r = watch_add(&w->watch, w->settings.lists_dir, err)) < 0 ||
+        (r = watch_add(&w->watch, w->settings.drain_dir, err)) < 0)
+        return r;
+    control_look(w);
+    return lists_load(&w->lists, w->settings.lists_dir, err);
 }
 
 static int read_changes(struct worker *w, struct error *err)
 {
-    return watch_changed(&w->watch) ? lists_load(&w->lists, w->settings.lists_dir, err) : 0;
+    if (!watch_changed(&w->watch))
+        return 0;
+    control_look(w);
+    return lists_load(&w->lists, w->settings.lists_dir, err);
 }
 
 int worker_init(struct worker *w, const char *name, struct error *err)
@@ -104,7 +112,7 @@ void worker_release(struct worker *w)
 
 bool worker_may_take(const struct worker *w)
 {
-    return job_is_idle(&w->job) && w->stop_requests == 0 && !w->reload &&
+    return job_is_idle(&w->job) && w->stop_requests == 0 && !w->reload && !w->drained &&
            clock_monotonic_us() >= w->look_at_us && clock_monotonic_us() >= w->pause_until_us &&
            courier_count(w) < PARCELS_MAX;
 }

@@ -9,6 +9,7 @@
 //     claim.c    two workers with the same request agree on one
 //     job.c      the request in hand: taken, tested, ended
 //     run.c      its processes: autopkgtest, and whatever that leaves running
+//     control.c  orders of operators: kill, drain
 //     pause.c    testbed failures in a row
 //     folder.c   its files: work folder, spool folder
 //     courier.c  finished results: uploaded, announced, removed
@@ -28,6 +29,13 @@
 #include "worker/lists.h"
 #include "worker/pick.h"
 
+// An operator wants the test ended (control.h).
+struct job_kill {
+    bool asked;
+    bool requeue;
+    char *reply_to, *correlation_id; // of the one who asked last; NULL: no answer is wanted
+};
+
 // The request in hand. Empty (state LIFE_QUEUED) while the worker is idle.
 struct job {
     enum life state;
@@ -36,17 +44,18 @@ struct job {
     size_t queue;        // where it came from, an index of the pick
     struct buf body;     // completed: what the lease copy and the spool have
     struct request request;
-    char *dir;                     // work/NAME/RUNID
-    uint64_t delivery_tag;         // unacknowledged original, while LIFE_TAKEN or LIFE_EARLY
-    uint64_t lease_tag;            // publication number of the copy
-    bool came_back;                // a copy that returned from a lost lease
-    bool doubtful;                 // delivered before: others may have it
-    bool redelivered;              // doubtful as an original, or came from such a one
-    bool probe;                    // taken to see whether testbeds work again
-    bool disk_full;                // no room in the work folder: a testbed failure
-    bool copied;                   // into the spool; still to be brought onto its disk
-    int exitcode;                  // that is recorded, while LIFE_KEEPING
-    bool yielded;                  // another has it: it goes, and not back into its queue
+    char *dir;             // work/NAME/RUNID
+    uint64_t delivery_tag; // unacknowledged original, while LIFE_TAKEN or LIFE_EARLY
+    uint64_t lease_tag;    // publication number of the copy
+    bool came_back;        // a copy that returned from a lost lease
+    bool doubtful;         // delivered before: others may have it
+    bool redelivered;      // doubtful as an original, or came from such a one
+    bool probe;            // taken to see whether testbeds work again
+    bool disk_full;        // no room in the work folder: a testbed failure
+    bool copied;           // into the spool; still to be brought onto its disk
+    int exitcode;          // that is recorded, while LIFE_KEEPING
+    bool yielded;          // another has it: it goes, and not back into its queue
+    struct job_kill kill;
     int64_t since_us;              // realtime, when it was taken
     uint64_t ask_at_us;            // next claim, and
     uint64_t ask_until_us;         // until when objections are waited for, while LIFE_CHECKING
@@ -81,7 +90,7 @@ struct courier {
     bool refused; // credentials or configuration: a person must act
 };
 
-#define CLAIM_CONSUMER "claims" // by the name of its consumer a claim is told from a request
+#define NEWS_CONSUMER "news" // claims and orders; by its name they are told from requests
 
 #define PARCELS_MAX 200 // results kept back; with more, no further work is taken
 
@@ -92,7 +101,8 @@ struct worker {
     bool lease_quorum; // of which kind the lease queues are
     struct pick pick;
     struct lists lists;
-    struct watch watch;     // of the lists
+    struct watch watch; // of the lists and of the orders to drain
+    bool drained;
     struct amqp_link *link; // NULL: not connected
     size_t cursor;
     unsigned connect_failures;
@@ -189,6 +199,7 @@ int job_advance(struct worker *w, struct error *err);
 uint64_t job_deadline(const struct worker *w);
 // Ends the test and gives the request back.
 void job_give_back(struct worker *w);
+void job_kill_release(struct job_kill *kill);
 
 // ---- folder.c
 // Makes and locks work/NAME; run ids of an earlier life that were not acknowledged go to `unacked`.

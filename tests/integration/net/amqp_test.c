@@ -178,6 +178,7 @@ TEST(a_message_comes_back_as_it_was_published)
                                  .headers = headers,
                                  .message_id = "m-1",
                                  .correlation_id = "c-1",
+                                 .reply_to = "r-1",
                                  .persistent = true,
                                  .mandatory = true};
     _cleanup_error_ struct error err = ERROR_INIT;
@@ -198,6 +199,7 @@ TEST(a_message_comes_back_as_it_was_published)
     ck_assert_mem_eq(d.body.data, "a\0b", 3);
     ck_assert_str_eq(d.message_id, "m-1");
     ck_assert_str_eq(d.correlation_id, "c-1");
+    ck_assert_str_eq(d.reply_to, "r-1");
     ck_assert_str_eq(d.exchange, "");
     ck_assert_str_eq(d.routing_key, queue);
     ck_assert_ptr_null(d.consumer);

@@ -71,6 +71,7 @@ class Bed:
         values = {
             "unit": unit, "releases": releases, "autopkgtest": HERE / "fake-autopkgtest", "upload": HERE / "fake-upload",
             "work-dir": self.dir / "work", "spool-dir": self.dir / "spool", "lists-dir": self.dir / "lists",
+            "drain-dir": self.dir / "drained",
             "retry-delay": 1, "lease-ttl": 60,
         } | {key.replace("_", "-"): value for key, value in settings.items()}
         lines = ["[worker]"] + [f"{key} = {value}" for key, value in values.items()]

@@ -327,6 +327,25 @@ TEST(a_worker_that_finishes_is_started_again_later)
     rig_assert_called(calls, "systemctl start --no-block -- " WORKER_1);
 }
 
+TEST(workers_that_take_no_work_are_told_of)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL);
+    _cleanup_free_ char *drained = NULL, *paused = NULL;
+
+    (void)first;
+    rig_unit(&rig, WORKER_1, "active", "running gzip (noble/amd64) for 3s");
+    rig_unit(&rig, WORKER_2, "active", "drained: takes no work until autopkgtest-cloud resume");
+    drained = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(drained,
+                      "status-set -- active 1 of 2 workers busy on 1 cloud, 1 drained; web ready");
+    rig_unit(&rig, WORKER_2, "active",
+             "paused after 3 testbed failures in a row (see the journal)");
+    paused = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(paused, "status-set -- maintenance 1 of 2 workers paused after testbed "
+                              "failures: juju ssh autopkgtest-cloud/0 journalctl -u " WORKER_2);
+}
+
 TEST(figures_come_from_the_workers_own_words)
 {
     _cleanup_rig_ struct rig rig = unit_new();

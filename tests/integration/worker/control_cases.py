@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""What operators tell workers: kill, drain, resume, by the command line."""
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+from bed import BUILD, STATUS, Bed
+from cases import HOLD, go, leased_test
+from waiting import wait_for
+
+QUEUE = "debci-noble-amd64"
+
+
+def cli(bed: Bed, *words: str, code: int = 0) -> str:
+    done = subprocess.run([BUILD / "bin/autopkgtest-cloud", *words], env=bed.env, text=True, timeout=90,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == code, (words, done.returncode, done.stdout)
+    return done.stdout
+
+
+def test_a_killed_test_leaves_nothing(bed: Bed) -> None:
+    worker, uuid = leased_test(bed)
+    said = cli(bed, "kill", uuid)
+    assert said == "gzip: ended on worker autopkgtest-cloud/0/local-amd64-1; the request is dropped\n", said
+    bed.assert_clean()
+    bed.no_more_completions()
+    assert json.loads(bed.get(STATUS)[-1])["running"] is False
+    bed.behave("")
+    bed.request()  # the worker takes the next
+    bed.completions(1)
+    assert len(bed.runs()) == 2 and len(bed.stored()) == 1
+    assert "an operator ends the test: the request is dropped" in worker.text()
+
+
+def test_a_killed_test_can_go_back_into_its_queue(bed: Bed) -> None:
+    worker, uuid = leased_test(bed)
+    cli(bed, "drain")
+    answer: dict[str, Any] = json.loads(cli(bed, "kill", "--requeue", "--format", "json", uuid))
+    assert answer == {"outcome": "returned", "package": "gzip", "uuid": uuid,
+                      "worker": "autopkgtest-cloud/0/local-amd64-1"}, answer
+    assert [json.loads(text.split("\n", 1)[1])["uuid"] for text in bed.peek(QUEUE)] == [uuid]
+    assert bed.leases() == []
+    go(bed)
+    cli(bed, "resume")
+    bed.completions(1)
+    assert len(bed.runs()) == 2
+    bed.assert_clean()
+
+
+def test_a_killed_retry_does_not_come_again(bed: Bed) -> None:
+    bed.configure(retry_delay=3600)
+    bed.behave("exit 16\n")
+    worker = bed.ready_worker()
+    uuid = bed.request()
+    wait_for("the failure", lambda: "testbed failure, attempt 2" in worker.text())
+    assert "the request is dropped" in cli(bed, "kill", uuid)
+    bed.assert_clean()
+    bed.no_more_completions()
+
+
+def test_a_killed_worker_does_not_bring_a_killed_test_back(bed: Bed) -> None:
+    worker, uuid = leased_test(bed)
+    cli(bed, "kill", uuid)
+    worker.kill()
+    bed.ready_worker()
+    bed.no_more_completions()
+    bed.assert_clean()
+    assert len(bed.runs()) == 1
+
+
+def test_kill_tells_what_it_cannot_do(bed: Bed) -> None:
+    uuid = "0b5a1dd2-0000-4000-8000-000000000000"
+    said = cli(bed, "kill", "--seconds", "1", uuid, code=69)
+    assert f"no worker has the request {uuid}" in said and f"queue filter QUEUE --uuid {uuid}" in said
+    bed.behave("exit 75\n", "upload")
+    bed.ready_worker()
+    done = bed.request()
+    wait_for("its result in the spool", bed.spooled)
+    assert "too late: the test has ended" in cli(bed, "kill", done, code=69)
+    assert 'expected one UUID, got 0' in cli(bed, "kill", code=64)
+    assert 'is no UUID' in cli(bed, "kill", "a b", code=64)
+    assert "--seconds" in cli(bed, "kill", "--seconds", "0", done, code=64)
+
+
+def test_kill_says_nothing_of_private_tests(bed: Bed) -> None:
+    bed.behave(HOLD)
+    bed.ready_worker()
+    uuid = bed.request(package="secretpackage", readable_by=["someone"], swiftuser="someone")
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    said = cli(bed, "kill", uuid)
+    assert said.startswith("private-test: ended") and "secretpackage" not in said
+
+
+def test_orders_that_are_none_do_no_harm(bed: Bed) -> None:
+    worker, uuid = leased_test(bed)
+    for order in ("", "{", "[]", '{"command":"dance"}', '{"command":"kill"}', '{"command":"kill","uuid":7}',
+                  '{"command":"kill","uuid":""}', '{"command":"kill","uuid":"%s","requeue":"yes"}' % uuid):
+        bed.broker.publish(order, exchange="autopkgtest.control")
+    wait_for("all of them ignored", lambda: worker.text().count("ignored on autopkgtest.control") == 8)
+    go(bed)
+    bed.completions(1)
+    assert len(bed.runs()) == 1
+
+
+def test_answers_go_only_to_queues_of_the_broker_s_naming(bed: Bed) -> None:
+    """An order cannot make a worker write into the queue of requests."""
+    worker, uuid = leased_test(bed)
+    bed.broker.api("POST", "/exchanges/%2F/autopkgtest.control/publish", {
+        "properties": {"reply_to": QUEUE, "correlation_id": "x"}, "routing_key": "",
+        "payload": json.dumps({"command": "kill", "uuid": uuid}), "payload_encoding": "string"})
+    wait_for("killed", lambda: "an operator ends the test" in worker.text())
+    bed.assert_clean()
+    assert bed.peek(QUEUE) == []
+
+
+def test_a_drained_worker_finishes_its_test_and_takes_no_more(bed: Bed) -> None:
+    worker, _ = leased_test(bed)
+    assert cli(bed, "drain") == "8 workers take no more work; tests that run go on\n"
+    assert cli(bed, "drain") == "8 workers take no more work, as before\n"
+    wait_for("drained", lambda: "drained: no more work" in worker.text())
+    go(bed)
+    bed.completions(1)
+    bed.request()
+    other = bed.ready_worker(2)  # holds for those that start later
+    assert "drained" in other.text()
+    bed.no_more_completions()
+    assert len(bed.peek(QUEUE)) == 1
+    assert cli(bed, "drain", "--list") == "all:all\n8 of 8 workers are drained\n"
+    assert cli(bed, "resume") == "8 workers take work again\n"
+    bed.completions(1)
+    assert cli(bed, "resume") == "8 workers take work, as before\n"
+
+
+def test_an_idle_worker_is_drained_at_once(bed: Bed) -> None:
+    worker = bed.ready_worker()
+    cli(bed, "drain", "--cloud", "local", "--architecture", "amd64")
+    wait_for("drained", lambda: "drained: no more work" in worker.text())
+    bed.request()
+    bed.no_more_completions()
+    assert "still drained" in cli(bed, "resume", "--cloud", "local")
+    assert cli(bed, "drain", "--list").startswith("local:amd64\n")
+    cli(bed, "resume", "--cloud", "local", "--architecture", "amd64")
+    bed.completions(1)
+
+
+def test_drains_of_other_workers_do_not_concern_this_one(bed: Bed) -> None:
+    bed.ready_worker()
+    assert "no worker of this unit is of any cloud, arm64" in cli(bed, "drain", "--architecture", "arm64", code=64)
+    assert "no worker of this unit is of a/b, any architecture" in cli(bed, "drain", "--cloud", "a/b", code=64)
+    (bed.dir / "drained").mkdir()
+    (bed.dir / "drained/all:arm64").touch()
+    bed.request()
+    bed.completions(1)
