@@ -174,7 +174,14 @@ static int read_worker_instance(const struct ini *ini, const char *instance,
         return r;
     if ((r = copy(ini, instance, "image", NULL, &s->image, err)) < 0)
         return r;
-    return split(ini, instance, "args", &s->backend_args, err);
+    r = split(ini, instance, "args", &s->backend_args, err);
+    if (r == 0 && str_equal(s->backend, "ssh") && s->backend_args.len == 0)
+        return error_set(
+            err, -EINVAL,
+            "worker.conf: [%s] args: the backend ssh needs to be told how to reach its "
+            "testbed, such as: args = -s SETUP-SCRIPT -- ARGUMENTS",
+            instance);
+    return r;
 }
 
 int settings_load_worker(const char *dir, const char *instance, struct worker_settings *ret,

@@ -22,14 +22,24 @@ static const char *const debian_releases[] = {"buster", "bullseye", "bookworm", 
                                               "forky",  "duke",     "stable",   "testing"};
 static const char *const without_pocket[] = {"sid", "unstable", "experimental"};
 
+static bool is_one_of(const char *release, const char *const *releases, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (str_equal(release, releases[i]))
+            return true;
+    return false;
+}
+
+static bool is_debian(const char *release)
+{
+    return is_one_of(release, debian_releases, ARRAY_SIZE(debian_releases)) ||
+           is_one_of(release, without_pocket, ARRAY_SIZE(without_pocket));
+}
+
 static bool is_foreign_i386(const struct command_context *c)
 {
-    if (!str_equal(c->arch, "i386"))
-        return false;
-    for (size_t i = 0; i < ARRAY_SIZE(i386_host_releases); i++)
-        if (str_equal(c->release, i386_host_releases[i]))
-            return false;
-    return true;
+    return str_equal(c->arch, "i386") &&
+           !is_one_of(c->release, i386_host_releases, ARRAY_SIZE(i386_host_releases));
 }
 
 static const char *host_arch(const struct command_context *c)
@@ -53,6 +63,7 @@ static const char *variable_value(const struct command_context *c, const char *n
         {"VMOPT", c->vm ? "--vm" : ""},
         {"VMFLAG", c->vm ? "/vm" : ""},
         {"LXD_REMOTE", c->remote},
+        {"DISTRIBUTION", is_debian(c->release) ? "debian" : "ubuntu"},
         {"MIRROR", c->mirror ? c->mirror : ""},
     };
 
@@ -80,6 +91,24 @@ char *command_expand(const struct command_context *context, const char *text)
         text += 1 + name;
     }
     return timestamp ? buf_take(&out) : NULL;
+}
+
+char *command_name(const char *instance, const char *run_id)
+{
+    char *name = str_format("%s-%s", instance, run_id);
+    size_t len = name ? strlen(name) : 0;
+
+    if (len > COMMAND_NAME_MAX) { // the run id is at the end
+        memmove(name, name + len - COMMAND_NAME_MAX, COMMAND_NAME_MAX + 1);
+        len = COMMAND_NAME_MAX;
+        name[0] = 'w';
+    }
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum((unsigned char)name[i]))
+            name[i] = '-';
+    while (len > 0 && name[len - 1] == '-')
+        name[--len] = '\0';
+    return name;
 }
 
 // An expanded argument behind `prefix`; one that is only a variable without value is left out.
@@ -133,13 +162,9 @@ static int add_ppas(const struct command_context *c, struct strv *argv, struct s
 // The archive's name for what waits to enter a release; NULL: it has none.
 static const char *pocket_of(const char *release)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(without_pocket); i++)
-        if (str_equal(release, without_pocket[i]))
-            return NULL;
-    for (size_t i = 0; i < ARRAY_SIZE(debian_releases); i++)
-        if (str_equal(release, debian_releases[i]))
-            return "proposed-updates";
-    return "proposed";
+    if (is_one_of(release, without_pocket, ARRAY_SIZE(without_pocket)))
+        return NULL;
+    return is_debian(release) ? "proposed-updates" : "proposed";
 }
 
 // `--apt-pocket=proposed=src:a,src:b`, of the triggers that are packages.
@@ -243,20 +268,44 @@ static int add_environment(const struct command_context *c, struct strv *argv)
     return r;
 }
 
-// What a backend needs when the settings give it no arguments of their own.
-static const char *const *backend_defaults(const char *backend)
+// What a backend needs when the settings give it no arguments of their own: testbeds that
+// autopkgtest-build-BACKEND makes, by the names that it gives them.
+static const char *const *backend_defaults(const struct command_context *c)
 {
     static const char *const none[] = {NULL};
     static const char *const unshare[] = {"--release", "$RELEASE", "--arch", "$HOSTARCH", NULL};
+    static const char *const schroot[] = {"$RELEASE-$HOSTARCH", NULL};
+    static const char *const lxc[] = {"--name", "$NAME", "autopkgtest-$RELEASE-$HOSTARCH", NULL};
+    static const char *const podman[] = {
+        "--init", "localhost/autopkgtest/systemd/$DISTRIBUTION:$RELEASE", NULL};
+#define LXD                                                                                        \
+    "--name", "$NAME", "$VMOPT", "-r", "$LXD_REMOTE",                                              \
+        "$LXD_REMOTE:autopkgtest/$DISTRIBUTION/$RELEASE/$HOSTARCH$VMFLAG", "-c"
+    static const char *const lxd[] = {LXD,  "limits.cpu=2",    "-c", "limits.memory=4GiB",
+                                      "-d", "root,size=20GiB", NULL};
+    static const char *const lxd_big[] = {LXD,  "limits.cpu=4",     "-c", "limits.memory=8GiB",
+                                          "-d", "root,size=100GiB", NULL};
+#undef LXD
+    static const char *const qemu[] = {"--cpus=2", "--ram-size=4096", COMMAND_QEMU_IMAGE, NULL};
+    static const char *const qemu_big[] = {"--cpus=4", "--ram-size=8192", COMMAND_QEMU_IMAGE, NULL};
+    static const struct {
+        const char *backend;
+        const char *const *usual, *const *big;
+    } defaults[] = {
+        {"unshare", unshare, unshare}, {"schroot", schroot, schroot}, {"lxc", lxc, lxc},
+        {"podman", podman, podman},    {"lxd", lxd, lxd_big},         {"qemu", qemu, qemu_big},
+    };
 
-    return str_equal(backend, "unshare") ? unshare : none;
+    for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
+        if (str_equal(c->backend, defaults[i].backend))
+            return c->big ? defaults[i].big : defaults[i].usual;
+    return none;
 }
 
 static int add_backend(const struct command_context *c, struct strv *argv)
 {
-    const char *const *arguments = c->backend_args->len
-                                       ? (const char *const *)c->backend_args->items
-                                       : backend_defaults(c->backend);
+    const char *const *arguments =
+        c->backend_args->len ? (const char *const *)c->backend_args->items : backend_defaults(c);
     int r = 0;
 
     if (strv_add(argv, "--") < 0 || strv_add(argv, c->backend) < 0)

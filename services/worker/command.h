@@ -23,7 +23,7 @@ struct command_context {
     const char *remote;                // $LXD_REMOTE; may be NULL
     const char *output_dir;            // absolute
     const char *secrets_file;          // where the caller will put the argument file
-    const char *name;                  // $NAME: worker instance and run
+    const char *name;                  // $NAME: command_name()
     int64_t timestamp;                 // $TIMESTAMP: seconds since 1970
     bool big, long_tests, vm;          // of the per-package lists
 };
@@ -33,7 +33,15 @@ struct command_context {
 int command_build(const struct command_context *context, struct strv *ret_argv,
                   struct strv *ret_secrets, struct error *err);
 
+// The name of the run's testbed, as containers and hosts may be called: letters, digits and dashes,
+// at most 63 (RFC 1123), e.g. local-amd64-1-20261126-181447-b9b95. The caller frees.
+#define COMMAND_NAME_MAX 63
+char *command_name(const char *instance, const char *run_id);
+
+// Where the qemu backend expects its image.
+#define COMMAND_QEMU_IMAGE "/var/lib/autopkgtest-cloud/images/$RELEASE-$HOSTARCH.qcow2"
+
 // Replaces $RELEASE, $ARCHITECTURE, $HOSTARCH, $PACKAGE, $NAME, $TIMESTAMP, $PACKAGESIZE, $VMOPT,
-// $VMFLAG, $LXD_REMOTE and $MIRROR; other uses of '$' stay. The caller frees; NULL for lack of
-// memory.
+// $VMFLAG, $LXD_REMOTE, $MIRROR and $DISTRIBUTION (debian or ubuntu); other uses of '$' stay. The
+// caller frees; NULL for lack of memory.
 char *command_expand(const struct command_context *context, const char *text);

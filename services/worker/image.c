@@ -6,6 +6,14 @@
 
 #include <unistd.h>
 
+// With variables; NULL: the backend's testbeds are not single files.
+static const char *image_of(const struct worker_settings *settings)
+{
+    if (settings->image || settings->backend_args.len || !str_equal(settings->backend, "qemu"))
+        return settings->image;
+    return COMMAND_QEMU_IMAGE;
+}
+
 bool image_is_there(const struct worker_settings *settings, const char *release)
 {
     const struct request request = {0};
@@ -13,9 +21,9 @@ bool image_is_there(const struct worker_settings *settings, const char *release)
         .request = &request, .release = release, .arch = settings->arch};
     _cleanup_free_ char *path = NULL;
 
-    if (!settings->image)
+    if (!image_of(settings))
         return true;
-    path = command_expand(&context, settings->image);
+    path = command_expand(&context, image_of(settings));
     return path && access(path, R_OK) == 0;
 }
 
@@ -23,7 +31,7 @@ size_t image_missing(const struct worker *w, const char **ret_first)
 {
     size_t n = 0;
 
-    if (!w->settings.image)
+    if (!image_of(&w->settings))
         return 0;
     STRV_FOREACH (release, &w->settings.releases) {
         if (image_is_there(&w->settings, release))

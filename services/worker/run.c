@@ -83,7 +83,7 @@ static int try_start(struct worker *w, struct error *err)
     struct job *job = &w->job;
     _cleanup_free_ char *output = path_join(job->dir, "output");
     _cleanup_free_ char *secrets_file = path_join(job->dir, "arguments");
-    _cleanup_free_ char *name = str_format("%s-%s", w->settings.name, job->run_id);
+    _cleanup_free_ char *name = command_name(w->settings.name, job->run_id);
     _cleanup_strv_ struct strv argv = STRV_INIT, secrets = STRV_INIT;
     struct command_context context = {
         .request = &job->request,

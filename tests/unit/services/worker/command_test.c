@@ -255,6 +255,73 @@ TEST(an_argument_that_is_only_an_empty_variable_is_left_out)
     expect(&l, "autopkgtest|--output-dir|/w/out|--apt-upgrade|gzip|" TIMEOUTS "|--|unshare|x");
 }
 
+TEST(each_backend_has_arguments_of_its_own)
+{
+#define LXD_LIMITS(cpu, memory, disk)                                                              \
+    "-c|limits.cpu=" cpu "|-c|limits.memory=" memory "|-d|root,size=" disk
+    static const struct {
+        const char *backend, *release;
+        bool big, vm;
+        const char *arguments;
+    } cases[] = {
+        {"schroot", "noble", false, false, "|noble-amd64"},
+        {"lxc", "noble", false, false, "|--name|local-amd64-1|autopkgtest-noble-amd64"},
+        {"podman", "noble", false, false, "|--init|localhost/autopkgtest/systemd/ubuntu:noble"},
+        {"podman", "sid", true, false, "|--init|localhost/autopkgtest/systemd/debian:sid"},
+        {"lxd", "noble", false, false,
+         "|--name|local-amd64-1|-r|far|far:autopkgtest/ubuntu/noble/amd64|" LXD_LIMITS("2", "4GiB",
+                                                                                       "20GiB")},
+        {"lxd", "trixie", true, true,
+         "|--name|local-amd64-1|--vm|-r|far|far:autopkgtest/debian/trixie/amd64/vm|" LXD_LIMITS(
+             "4", "8GiB", "100GiB")},
+        {"qemu", "noble", false, false,
+         "|--cpus=2|--ram-size=4096|/var/lib/autopkgtest-cloud/images/noble-amd64.qcow2"},
+        {"qemu", "noble", true, false,
+         "|--cpus=4|--ram-size=8192|/var/lib/autopkgtest-cloud/images/noble-amd64.qcow2"},
+        {"docker", "noble", false, false, ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *end = str_format("|--|%s%s", cases[i].backend, cases[i].arguments);
+        _cleanup_free_ char *line = NULL;
+        struct line l;
+
+        setup(&l, "gzip");
+        l.context.backend = cases[i].backend;
+        l.context.release = cases[i].release;
+        l.context.remote = "far";
+        l.context.big = cases[i].big;
+        l.context.vm = cases[i].vm;
+        ASSERT_OK(build(&l), &l.err);
+        line = strv_join(&l.argv, "|");
+        ck_assert_str_eq(line + strlen(line) - strlen(end), end);
+        teardown(&l);
+    }
+}
+
+TEST(a_testbed_s_name_is_a_host_name)
+{
+    static const struct {
+        const char *instance, *name;
+    } cases[] = {
+        {"local-amd64-1", "local-amd64-1-20261126-181447-b9b95"},
+        {"lcy_02.x-arm64-12", "lcy-02-x-arm64-12-20261126-181447-b9b95"},
+        {"a-cloud-with-a-name-that-is-longer-than-anybody-would-want-amd64-1",
+         "wme-that-is-longer-than-anybody-would-want-amd64-1-20261126-181447-b9b95"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *name = command_name(cases[i].instance, "20261126_181447_b9b95@");
+        size_t want = strlen(cases[i].name);
+
+        ck_assert_uint_le(strlen(name), COMMAND_NAME_MAX);
+        if (want <= COMMAND_NAME_MAX)
+            ck_assert_str_eq(name, cases[i].name);
+        else
+            ck_assert_str_eq(name + 1, cases[i].name + want - strlen(name) + 1);
+    }
+}
+
 TEST(what_autopkgtest_cannot_do_is_refused)
 {
     expect_refused("gzip\n{\"ppas\": [\"a:b\\n--shell@alice/one\"]}",
