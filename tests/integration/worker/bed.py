@@ -31,7 +31,7 @@ class Worker:
         self.bed, self.name = bed, name
         self.log = bed.dir / f"{name}.log"
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([bed.program, "--name", name], stdout=log, stderr=log, env=bed.env)
+            self.process = subprocess.Popen([*bed.prefix, bed.program, "--name", name], stdout=log, stderr=log, env=bed.env)
 
     def text(self) -> str:
         return self.log.read_text(errors="replace")
@@ -57,6 +57,7 @@ class Bed:
         self.dir, self.broker = directory, broker
         self.program = BUILD / "bin/autopkgtest-worker"
         self.fake = directory / "fake"
+        self.prefix: list[str] = []  # of the workers' command lines: a program that executes the rest in its place
         self.workers: list[Worker] = []
         for name in ("conf", "fake", "lists"):
             (directory / name).mkdir(parents=True)
@@ -67,7 +68,8 @@ class Bed:
             broker.declare_queue(queue)
             broker.api("POST", f"/bindings/%2F/e/{exchange}/q/{queue}", {})
 
-    def configure(self, unit: str = "autopkgtest-cloud/0", releases: str = "noble jammy", **settings: Any) -> None:
+    def configure(self, unit: str = "autopkgtest-cloud/0", releases: str = "noble jammy", cloud: str = "local",
+                  backend: str = "null", args: str = "", **settings: Any) -> None:
         values = {
             "unit": unit, "releases": releases, "autopkgtest": HERE / "fake-autopkgtest", "upload": HERE / "fake-upload",
             "work-dir": self.dir / "work", "spool-dir": self.dir / "spool", "lists-dir": self.dir / "lists",
@@ -76,7 +78,8 @@ class Bed:
         } | {key.replace("_", "-"): value for key, value in settings.items()}
         lines = ["[worker]"] + [f"{key} = {value}" for key, value in values.items()]
         for number in range(1, 9):
-            lines += [f"[local-amd64-{number}]", "cloud = local", "arch = amd64", "backend = null"]
+            lines += [f"[local-amd64-{number}]", f"cloud = {cloud}", "arch = amd64", f"backend = {backend}"]
+            lines += [f"args = {args}"] if args else []
         (self.dir / "conf/worker.conf").write_text("\n".join(lines) + "\n")
         self.broker.write_credentials(self.dir / "conf")
 

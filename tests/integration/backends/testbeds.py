@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Testbeds of every kind, all made from one root file system: the base of juju-local's machines."""
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tools"))
+from juju_local import machines  # noqa: E402
+from juju_local.machines import base  # noqa: E402
+
+# A release of our own, so that nothing of the host's has the same name.
+RELEASE, ARCH = "testbed", "amd64"
+NAME = f"{RELEASE}-{ARCH}"
+PACKAGES = ("dpkg-dev", "apt-utils", "openssh-server")
+
+
+def run(*argv: str | pathlib.Path, **options: object) -> None:
+    subprocess.run(argv, check=True, **options)  # type: ignore[call-overload]
+
+
+def root_folder() -> pathlib.Path:
+    """The root file system; nobody may write to it."""
+    made = base.Base(packages=tuple(sorted(PACKAGES)), deb_src=True)
+    return base.ensure(made, lambda line: print(f"        {line}", flush=True))
+
+
+@contextlib.contextmanager
+def schroot() -> Iterator[None]:
+    """A schroot called as the worker's default expects it."""
+    conf = pathlib.Path("/etc/schroot/chroot.d") / NAME
+    conf.write_text(f"[{NAME}]\ntype=directory\ndirectory={root_folder()}\nunion-type=overlay\nprofile=minimal\n"
+                    "root-users=root\nroot-groups=root\n")
+    try:
+        yield
+    finally:
+        conf.unlink()
+
+
+@contextlib.contextmanager
+def podman(folder: pathlib.Path, env: dict[str, str]) -> Iterator[str]:
+    """A storage of our own with the image in it; what the worker has to be told of it goes into `env`."""
+    (folder / "storage.conf").write_text(
+        f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n')
+    # what a host like this one allows
+    (folder / "containers.conf").write_text(
+        '[containers]\ndefault_ulimits = ["nofile=20000:20000", "nproc=30000:30000"]\npids_limit = 0\nnetns = "host"\n'
+        '[engine]\ncgroup_manager = "cgroupfs"\n')
+    env |= {"CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"), "CONTAINERS_CONF": str(folder / "containers.conf")}
+    image = f"localhost/autopkgtest/systemd/ubuntu:{RELEASE}"
+    with subprocess.Popen(["tar", "-C", root_folder(), "--one-file-system", "-c", "."], stdout=subprocess.PIPE) as tar:
+        run("podman", "import", "-q", "-", image, stdin=tar.stdout, stdout=subprocess.DEVNULL, env=env)
+    try:
+        yield image
+    finally:
+        run(ROOT / "tests/rigs/cgroup2", "podman", "rm", "--all", "--force", env=env, stdout=subprocess.DEVNULL)
+        run("podman", "rmi", "--all", "--force", env=env, stdout=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def lxc() -> Iterator[None]:
+    """A container that the worker's default copies for each test."""
+    folder = pathlib.Path("/var/lib/lxc") / f"autopkgtest-{NAME}"
+    folder.mkdir(parents=True)
+    try:
+        run("cp", "-a", root_folder(), folder / "rootfs")
+        shutil.copy("/etc/resolv.conf", folder / "rootfs/etc/resolv.conf")
+        (folder / "config").write_text(
+            "lxc.include = /usr/share/lxc/config/common.conf\nlxc.arch = linux64\nlxc.net.0.type = none\n"
+            f"lxc.apparmor.profile = unconfined\nlxc.rootfs.path = dir:{folder}/rootfs\nlxc.uts.name = {NAME}\n")
+        yield
+    finally:
+        shutil.rmtree(folder)
+        assert os.path.isdir(folder.parent)
+
+
+# ---------------------------------------------------------------- LXD
+
+REMOTE = "testremote"
+BRIDGE = "10.72.8"
+IN_MACHINE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root", "LANG": "C.UTF-8"}
+PRESEED = f"""config: {{core.https_address: ":8443", images.auto_update_interval: "0"}}
+networks: [{{name: lxdbr0, type: bridge, config: {{ipv4.address: {BRIDGE}.1/24, ipv4.nat: "true", ipv6.address: none}}}}]
+storage_pools: [{{name: default, driver: dir}}]
+profiles: [{{name: default, devices: {{root: {{path: /, pool: default, type: disk}},
+  eth0: {{name: eth0, network: lxdbr0, type: nic}}}}}}]
+"""
+
+
+def lxd_image(folder: pathlib.Path) -> pathlib.Path:
+    """A unified image: the root file system, with an address by DHCP."""
+    image, added = folder / "image.tar", folder / "added"
+    network = added / "rootfs/etc/systemd/network"
+    wants = added / "rootfs/etc/systemd/system/multi-user.target.wants"
+    for made in (network, wants):
+        made.mkdir(parents=True)
+    (added / "metadata.yaml").write_text("architecture: x86_64\ncreation_date: 1700000000\nproperties: {description: testbed}\n")
+    (network / "10-eth0.network").write_text("[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n")
+    (wants / "systemd-networkd.service").symlink_to("/lib/systemd/system/systemd-networkd.service")
+    (added / "rootfs/etc/resolv.conf").write_text(f"nameserver {BRIDGE}.1\n")
+    (added / "rootfs/etc/hosts").write_text("127.0.0.1 localhost\n")
+    run("tar", "-C", root_folder(), "--numeric-owner", "--one-file-system", "--exclude=./etc/systemd/system/systemd-networkd*",
+        "--exclude=./var/cache/apt/archives/*.deb", "--exclude=./etc/hosts", "--exclude=./dev/*",
+        "--transform=s,^\\.,rootfs,rSh", "-cf", image, ".")
+    run("tar", "-C", added, "--owner=0", "--group=0", "--numeric-owner", "-rf", image, "metadata.yaml", "rootfs")
+    return image
+
+
+@contextlib.contextmanager
+def lxd(folder: pathlib.Path, env: dict[str, str]) -> Iterator[None]:
+    """A real LXD in a machine, as the remote REMOTE of a client configuration of our own, with the image in it."""
+    env["LXD_CONF"] = str(folder / "client")
+    (folder / "client").mkdir()
+    machine = machines.create("system", "lxd", folder / "machines", {"packages": list(PACKAGES), "deb_src": True})
+
+    def inside(script: str, stdin: bytes | None = None) -> None:
+        said: list[str] = []
+        if machine.exec(["sh", "-ec", script], env=IN_MACHINE, cwd="/", stdin=stdin, on_line=lambda _, line: said.append(line.decode())):
+            raise AssertionError("\n".join([script, *said[-15:]]))
+
+    try:
+        machine.start(lambda line: None)
+        inside("apt-get -q -y install --no-install-recommends lxd lxd-client dnsmasq-base nftables xz-utils")
+        inside("systemctl start lxd.socket lxd.service; lxd waitready --timeout=60; lxd init --preseed", PRESEED.encode())
+        run("lxc", "remote", "list", env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=worker", "-keyout",
+            folder / "client/client.key", "-out", folder / "client/client.crt", stderr=subprocess.DEVNULL)
+        inside("cat >/root/client.crt; lxc config trust add /root/client.crt", (folder / "client/client.crt").read_bytes())
+        run("lxc", "-q", "remote", "add", REMOTE, f"https://{machine.address}:8443", "--accept-certificate", env=env)
+        run("lxc", "-q", "image", "import", lxd_image(folder), f"{REMOTE}:", f"--alias=autopkgtest/ubuntu/{RELEASE}/{ARCH}", env=env)
+        yield
+    finally:
+        machines.reap_all(folder / "machines")
