@@ -117,11 +117,21 @@ int amqp_link_publish_confirmed(struct amqp_link *link, const struct amqp_public
 // -ENOENT.
 int amqp_link_get(struct amqp_link *link, const char *queue, struct amqp_delivery *ret,
                   bool *ret_empty, struct error *err);
+// The same for up to `count` messages with one wait for all: `taken` gets each in order, and may
+// take its content; what is negative of it ends the handing out, and is returned (the messages
+// behind are unacknowledged all the same). *ret_got: how many there were. `taken` must not use
+// calls that wait.
+int amqp_link_get_many(struct amqp_link *link, const char *queue, unsigned count,
+                       int (*taken)(struct amqp_delivery *delivery, void *userdata,
+                                    struct error *err),
+                       void *userdata, unsigned *ret_got, struct error *err);
 int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err);
 // All deliveries up to this one at once.
 int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err);
 // Gives it back; with requeue at its old place in the queue where that is possible.
 int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err);
+// All deliveries up to this one at once.
+int amqp_link_nack_up_to(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err);
 
 // At most `count` messages unacknowledged on the whole channel (waits). RabbitMQ has no such
 // limit for quorum queues: consuming from one afterwards loses the connection. Getting works.

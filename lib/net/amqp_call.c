@@ -15,16 +15,13 @@ static int call_timed_out(struct amqp_link *link, struct error *err)
                      (double)link->timeout_us / (double)USEC_PER_SEC);
 }
 
-int amqp_call(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
-              void *decoded, const amqp_method_number_t expected[2], struct error *err)
+// Waits for one of the expected answers to what was sent.
+static int await(struct amqp_link *link, amqp_channel_t channel,
+                 const amqp_method_number_t expected[2], struct error *err)
 {
     uint64_t deadline = clock_monotonic_us() + link->timeout_us;
-    int r;
+    int r = 0;
 
-    link->exception = 0;
-    r = amqp_send(link, channel, method, decoded, err);
-    if (r < 0)
-        return r;
     link->waiting =
         (struct amqp_waiting){.channel = channel, .expected = {expected[0], expected[1]}};
     while (!call_ended(link, channel)) {
@@ -40,6 +37,16 @@ int amqp_call(struct amqp_link *link, amqp_channel_t channel, amqp_method_number
     if (r >= 0)
         r = error_set(err, link->exception, "broker %s: %s", link->host, link->exception_text);
     return r;
+}
+
+int amqp_call(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
+              void *decoded, const amqp_method_number_t expected[2], struct error *err)
+{
+    int r;
+
+    link->exception = 0;
+    r = amqp_send(link, channel, method, decoded, err);
+    return r < 0 ? r : await(link, channel, expected, err);
 }
 
 // A call whose answer says nothing more.
@@ -216,16 +223,19 @@ static int need_queue(struct amqp_link *link, const char *queue, struct error *e
     return 0;
 }
 
-int amqp_link_get(struct amqp_link *link, const char *queue, struct amqp_delivery *ret,
-                  bool *ret_empty, struct error *err)
+static int send_get(struct amqp_link *link, const char *queue, struct error *err)
 {
     amqp_basic_get_t m = {.queue = amqp_bytes_of(queue)};
-    int r = need_queue(link, queue, err);
 
-    if (r < 0)
-        return r;
-    r = amqp_call(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_GET_METHOD, &m,
-                  (const amqp_method_number_t[2]){AMQP_BASIC_GET_EMPTY_METHOD, NO_METHOD}, err);
+    return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_GET_METHOD, &m, err);
+}
+
+static int receive_got(struct amqp_link *link, const char *queue, struct amqp_delivery *ret,
+                       bool *ret_empty, struct error *err)
+{
+    const amqp_method_number_t expected[2] = {AMQP_BASIC_GET_EMPTY_METHOD, NO_METHOD};
+    int r = await(link, AMQP_CHANNEL_MAIN, expected, err);
+
     if (r < 0)
         return error_prefix(err, r, "cannot get from queue \"%s\"", queue);
     *ret_empty = link->waiting.method == AMQP_BASIC_GET_EMPTY_METHOD;
@@ -235,6 +245,45 @@ int amqp_link_get(struct amqp_link *link, const char *queue, struct amqp_deliver
     }
     amqp_reply_done(link);
     return 0;
+}
+
+int amqp_link_get(struct amqp_link *link, const char *queue, struct amqp_delivery *ret,
+                  bool *ret_empty, struct error *err)
+{
+    int r = need_queue(link, queue, err);
+
+    if (r < 0)
+        return r;
+    link->exception = 0;
+    r = send_get(link, queue, err);
+    return r < 0 ? error_prefix(err, r, "cannot get from queue \"%s\"", queue)
+                 : receive_got(link, queue, ret, ret_empty, err);
+}
+
+int amqp_link_get_many(struct amqp_link *link, const char *queue, unsigned count,
+                       int (*taken)(struct amqp_delivery *delivery, void *userdata,
+                                    struct error *err),
+                       void *userdata, unsigned *ret_got, struct error *err)
+{
+    int failed = 0, r = need_queue(link, queue, err);
+
+    *ret_got = 0;
+    link->exception = 0;
+    for (unsigned i = 0; r == 0 && i < count; i++)
+        r = send_get(link, queue, err);
+    // Every answer is fetched, whatever `taken` says of one: the link is in step afterwards.
+    for (unsigned i = 0; r == 0 && i < count; i++) {
+        _cleanup_(amqp_delivery_release) struct amqp_delivery delivery = {0};
+        bool empty = false;
+
+        r = receive_got(link, queue, &delivery, &empty, failed < 0 ? NULL : err);
+        if (r < 0 || empty)
+            continue;
+        ++*ret_got;
+        if (failed == 0)
+            failed = taken(&delivery, userdata, err);
+    }
+    return r < 0 ? r : failed;
 }
 
 int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err)
@@ -254,6 +303,13 @@ int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err)
 int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err)
 {
     amqp_basic_nack_t m = {.delivery_tag = tag, .requeue = requeue};
+
+    return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_NACK_METHOD, &m, err);
+}
+
+int amqp_link_nack_up_to(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err)
+{
+    amqp_basic_nack_t m = {.delivery_tag = tag, .multiple = 1, .requeue = requeue};
 
     return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_NACK_METHOD, &m, err);
 }

@@ -3,11 +3,18 @@
 #include "adt/request.h"
 #include "base/parse.h"
 #include "cli/cli.h"
+#include "cli/queue_edit.h"
 
 #include <getopt.h>
 
 static const char help[] =
     "autopkgtest-cloud queue [OPTION…]: how many requests wait, and which\n"
+    "autopkgtest-cloud queue list QUEUE: the requests of a queue\n"
+    "autopkgtest-cloud queue filter QUEUE: remove some of them\n"
+    "autopkgtest-cloud queue move FROM TO: move some of them to another queue\n"
+    "autopkgtest-cloud queue put FILE: put back what filter has saved\n"
+    "\n"
+    "Each explains itself with --help. Without a verb:\n"
     "\n"
     "  -s, --series, --release RELEASE  only this release; may be repeated\n"
     "  -a, --architecture ARCH          only this architecture; may be repeated\n"
@@ -181,7 +188,25 @@ static int parse_options(int argc, char **argv, struct listing *listing)
     return r < 0 ? EX_OSERR : r;
 }
 
-int command_queue(int argc, char **argv)
+static const struct verb {
+    const char *name, *help;
+} verbs[] = {
+    [QUEUE_LIST] = {"list", queue_list_help},
+    [QUEUE_FILTER] = {"filter", queue_filter_help},
+    [QUEUE_MOVE] = {"move", queue_move_help},
+    {"put", queue_put_help},
+};
+
+static int run_verb(size_t verb, int argc, char **argv)
+{
+    if (argc > 1 && str_equal(argv[1], "--help"))
+        return fputs(verbs[verb].help, stdout) < 0 ? EX_IOERR : EX_OK;
+    if (str_equal(verbs[verb].name, "put"))
+        return queue_put(argc, argv);
+    return queue_edit((enum queue_verb)verb, argc, argv);
+}
+
+static int count_requests(int argc, char **argv)
 {
     _cleanup_(listing_release) struct listing listing = {0};
     _cleanup_strv_ struct strv releases = STRV_INIT, archs = STRV_INIT;
@@ -189,8 +214,6 @@ int command_queue(int argc, char **argv)
     _cleanup_json_ json_t *queues = json_array();
     int r;
 
-    if (argc > 1 && str_equal(argv[1], "--help"))
-        return fputs(help, stdout) < 0 ? EX_IOERR : EX_OK;
     r = parse_options(argc, argv, &listing);
     if (r != 0)
         return r;
@@ -210,4 +233,14 @@ int command_queue(int argc, char **argv)
         return cli_print_json(queues);
     print_listing(queues);
     return EX_OK;
+}
+
+int command_queue(int argc, char **argv)
+{
+    if (argc > 1 && str_equal(argv[1], "--help"))
+        return fputs(help, stdout) < 0 ? EX_IOERR : EX_OK;
+    for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(verbs); i++)
+        if (str_equal(argv[1], verbs[i].name))
+            return run_verb(i, argc - 1, argv + 1);
+    return count_requests(argc, argv);
 }

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// `autopkgtest-cloud queue list`, `filter`, `move` and `put`.
+#pragma once
+
+#include "cli/cli.h"
+
+enum queue_verb { QUEUE_LIST, QUEUE_FILTER, QUEUE_MOVE };
+
+extern const char queue_list_help[], queue_filter_help[], queue_move_help[], queue_put_help[];
+
+// argv[0] is the verb; the exit code.
+int queue_edit(enum queue_verb verb, int argc, char **argv);
+int queue_put(int argc, char **argv);
