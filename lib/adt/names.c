@@ -13,6 +13,7 @@
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 #define HEX_DIGITS "0123456789abcdef"
+#define PACKAGE_NAME_MAX 100 // object stores take names of containers up to 256 bytes
 
 // How a context is written in a queue's name and in queues.json.
 static const struct {
@@ -39,10 +40,20 @@ static bool spans(const char *s, const char *allowed)
     return *s && s[strspn(s, allowed)] == '\0';
 }
 
-bool name_is_package(const char *s)
+bool name_is_package_len(const char *s, size_t len)
 {
     // Not '.': a name of dots alone would be another folder; not '-': it would be an option.
-    return isalnum((unsigned char)s[0]) && spans(s, LOWER UPPER DIGITS ".+-");
+    if (len == 0 || len > PACKAGE_NAME_MAX || !isalnum((unsigned char)s[0]))
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum((unsigned char)s[i]) && (!s[i] || !strchr(".+-", s[i])))
+            return false;
+    return true;
+}
+
+bool name_is_package(const char *s)
+{
+    return name_is_package_len(s, strlen(s));
 }
 
 bool name_is_release(const char *s)

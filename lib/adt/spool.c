@@ -6,6 +6,8 @@
 
 #define RUN_JSON_MAX ((size_t)64 * 1024)
 #define VERSION_MAX ((size_t)4096)
+#define SPOOLED_BODY_MAX                                                                           \
+    ((size_t)16 * 1024 * 1024) // also of those that are refused for their length
 
 int spool_run_write(const char *dir, const struct spool_run *run, struct error *err)
 {
@@ -123,7 +125,7 @@ int spool_list(const char *spool_dir, struct strv *ret, struct error *err)
 int spool_read_request(const char *dir, struct request *ret, struct error *err)
 {
     _cleanup_free_ char *path = path_join(dir, "request");
-    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    _cleanup_buf_ struct buf body = BUF_INIT(SPOOLED_BODY_MAX);
     int r;
 
     if (!path)
