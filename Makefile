@@ -144,6 +144,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/obj/tests/unit/test_
 		$(if $(findstring /unit/charm/,$@),$(call room,charm)) $(SERVICE_ROOMS) $(LIBS_all) $(LIBS_test)
 
 $(BUILD)/tests/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/obj/tests/fuzz/replay_main.o \
+		$(BUILD)/obj/tests/fuzz/answering.o \
 		$(foreach s,$(SERVICES),$(call room,$(s))) $(SERVICE_ROOMS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_all)

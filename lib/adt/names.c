@@ -56,6 +56,11 @@ bool name_is_package(const char *s)
     return name_is_package_len(s, strlen(s));
 }
 
+bool name_is_version(const char *s)
+{
+    return spans(s, LOWER UPPER DIGITS "_.+:~-");
+}
+
 bool name_is_release(const char *s)
 {
     return s[0] >= 'a' && s[0] <= 'z' && spans(s, LOWER DIGITS ".-");

@@ -9,7 +9,6 @@
 #include <sys/random.h>
 
 #define WORD_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
-#define VERSION_CHARS WORD_CHARS ".+:~-"
 #define HEX_DIGITS "0123456789abcdefABCDEF"
 
 #define PPA_FORM "[user:token@]lpuser/name[:fingerprint]"
@@ -89,8 +88,7 @@ static bool is_trigger(const char *s)
 {
     size_t source = strcspn(s, "/");
 
-    return name_is_package_len(s, source) && s[source] && s[source + 1] &&
-           s[source + 1 + strspn(s + source + 1, VERSION_CHARS)] == '\0';
+    return name_is_package_len(s, source) && s[source] && name_is_version(s + source + 1);
 }
 
 static bool is_assignment(const char *s)

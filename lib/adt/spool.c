@@ -47,6 +47,9 @@ static int read_members(const json_t *object, struct spool_run *run, struct erro
         (r = json_copy_string(object, "worker", &run->worker, err)) < 0 ||
         (r = json_copy_string(object, "origin-queue", &run->origin_queue, err)) < 0)
         return r;
+    if (!name_is_run_id(run->run_id) || !name_is_release(run->release) ||
+        !name_is_arch(run->arch) || str_empty(run->container) || strchr(run->container, '/'))
+        return error_set(err, -EBADMSG, "run-id, release, arch or container is none");
     if (exitcode < 0 || exitcode > 255)
         return error_set(err, -EBADMSG, "exitcode: expected 0 to 255");
     if (duration < 0)
@@ -144,8 +147,10 @@ int spool_read_request(const char *dir, struct request *ret, struct error *err)
 char *spool_version(char *text)
 {
     char *blank = strchr(str_strip(text), ' ');
+    char *version = blank ? str_strip(blank) : NULL;
 
-    return blank ? str_strip(blank) : NULL;
+    // What a source package says of itself may be anything.
+    return version && name_is_version(version) ? version : NULL;
 }
 
 // "unknown" when there is none.
