@@ -34,7 +34,7 @@ static int accept_token(struct swift *swift, const char *token, const char *stor
 {
     size_t len = strlen(storage_url);
 
-    if (!token || !*token)
+    if (str_empty(token) || str_has_control(token))
         return error_set(err, -EIO, "%s: the answer has no token", swift->settings.auth_url);
     if ((!str_starts_with(storage_url, "http://") && !str_starts_with(storage_url, "https://")) ||
         str_has_control(storage_url) || strchr(storage_url, ' '))
