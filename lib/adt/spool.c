@@ -47,15 +47,20 @@ static int read_members(const json_t *object, struct spool_run *run, struct erro
         (r = json_copy_string(object, "worker", &run->worker, err)) < 0 ||
         (r = json_copy_string(object, "origin-queue", &run->origin_queue, err)) < 0)
         return r;
-    if (!name_is_run_id(run->run_id) || !name_is_release(run->release) ||
-        !name_is_arch(run->arch) || str_empty(run->container) || strchr(run->container, '/'))
-        return error_set(err, -EBADMSG, "run-id, release, arch or container is none");
     if (exitcode < 0 || exitcode > 255)
         return error_set(err, -EBADMSG, "exitcode: expected 0 to 255");
     if (duration < 0)
         return error_set(err, -EBADMSG, "duration: expected seconds, from 0 on");
     run->exitcode = (int)exitcode;
     run->duration_s = (uint64_t)duration;
+    return 0;
+}
+
+static int check_names(const struct spool_run *run, struct error *err)
+{
+    if (!name_is_run_id(run->run_id) || !name_is_release(run->release) ||
+        !name_is_arch(run->arch) || str_empty(run->container) || strchr(run->container, '/'))
+        return error_set(err, -EBADMSG, "run-id, release, arch or container is none");
     return 0;
 }
 
@@ -72,6 +77,8 @@ int spool_run_read(const char *dir, struct spool_run *ret, struct error *err)
     if (r < 0)
         return r;
     r = read_members(object, &run, err);
+    if (r == 0)
+        r = check_names(&run, err);
     if (r < 0) {
         spool_run_release(&run);
         return error_prefix(err, r, "%s", path);

@@ -402,6 +402,17 @@ static int curl_errno(const struct transfer *t, CURLcode code)
     }
 }
 
+// libcurl lets answers pass whose first line has no status.
+static int read_status(struct http_client *client, struct transfer *t)
+{
+    (void)curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &t->response->status);
+    if (t->response->status >= 100 && t->response->status <= 999)
+        return 0;
+    t->response->status = 0;
+    (void)snprintf(t->message, sizeof(t->message), "the answer is no HTTP");
+    return -EPROTO;
+}
+
 static int perform_once(struct http_client *client, struct transfer *t)
 {
     CURLcode code;
@@ -417,7 +428,7 @@ static int perform_once(struct http_client *client, struct transfer *t)
     code = t->r < 0 ? CURLE_OUT_OF_MEMORY : run(client);
     r = curl_errno(t, code);
     if (r >= 0)
-        (void)curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &t->response->status);
+        r = read_status(client, t);
     else if (t->r == -E2BIG)
         (void)snprintf(t->message, sizeof(t->message), "the answer is too large");
     else if (code == CURLE_ABORTED_BY_CALLBACK && t->request->body_file)
