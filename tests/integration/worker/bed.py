@@ -24,6 +24,10 @@ COMPLETE = "test.complete"
 STATUS = "test.status"
 
 
+class Skip(Exception):
+    """This machine does not let the case be; the message says why."""
+
+
 class Worker:
     """One autopkgtest-worker process; its log is kept."""
 
@@ -56,11 +60,11 @@ class Worker:
 class Bed:
     def __init__(self, directory: pathlib.Path, broker: Broker, **settings: Any) -> None:
         self.dir, self.broker = directory, broker
-        self.program = BUILD / "bin/autopkgtest-worker"
+        self.program: pathlib.Path | str = BUILD / "bin/autopkgtest-worker"
         self.fake = directory / "fake"
         self.prefix: list[str] = []  # of the workers' command lines: a program that executes the rest in its place
         self.workers: list[Worker] = []
-        self.worker_options: tuple[str, ...] = ()
+        self.worker_options: list[str] = []
         for name in ("conf", "fake", "lists"):
             (directory / name).mkdir(parents=True)
         self.env = dict(os.environ, AUTOPKGTEST_CLOUD_CONFIG=str(directory / "conf"), FAKE_DIR=str(self.fake))

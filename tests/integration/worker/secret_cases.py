@@ -50,7 +50,7 @@ class Life:
             self.replace(name, "sesame", SECRETS["password of the store"])
         self.replace("web.conf", "authorization = open", f"authorization = api-key\napi-keys-file = {self.conf}/keys.json")
         (self.conf / "keys.json").write_text(json.dumps({"ann": SECRETS["API key"]}))
-        bed.worker_options = ("--verbose",)
+        bed.worker_options = ["--verbose"]
         self.said: list[str] = []  # what was printed, sent or shown
 
     def replace(self, name: str, old: str, new: str) -> None:
