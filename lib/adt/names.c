@@ -116,7 +116,7 @@ int run_path_parse(const char *path, char **ret_release, char **ret_arch, char *
 
     if (strv_split(&part, path, "/") < 0)
         return error_oom(err);
-    if (part.len < 5 || path[0] == '/' || !name_is_release(part.items[0]) ||
+    if (part.len < 5 || path[0] == '/' || strstr(path, "//") || !name_is_release(part.items[0]) ||
         !name_is_arch(part.items[1]) || !name_is_package(part.items[3]) ||
         !name_is_run_id(part.items[4]))
         return error_set(err, -EINVAL, "expected RELEASE/ARCH/PREFIX/PACKAGE/RUNID, got \"%.200s\"",
