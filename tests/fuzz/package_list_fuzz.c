@@ -4,7 +4,8 @@
 #include "worker/lists.h"
 
 #include "base/buf.h"
-#include "base/strv.h"
+#include "base/log.h"
+#include "scratch.h"
 
 #include <stdint.h>
 
@@ -49,11 +50,33 @@ static void check_line(const char *line, const char *package)
         abort();
 }
 
+// As a whole file: what counts of it is lines that match by themselves, and all of those.
+static void check_file(const char *text, const char *package)
+{
+    _cleanup_(lists_release) struct lists lists = {0};
+    bool some = false;
+
+    scratch_put("never_run", text, strlen(text));
+    if (lists_load(&lists, scratch_dir(), NULL) < 0)
+        abort();
+    STRV_FOREACH (line, &lists.lines[LIST_NEVER_RUN]) {
+        if (strpbrk(line, " \t#\n"))
+            abort();
+        some |= lists_line_matches(line, package, "amd64", "noble");
+    }
+    if (lists_contain(&lists, LIST_NEVER_RUN, package, "amd64", "noble") != some ||
+        lists_contain(&lists, LIST_BIG, package, "amd64", "noble"))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     _cleanup_free_ char *text = strndup(size ? (const char *)bytes : "", size);
     char *line;
 
+    log_open("fuzz", LOG_LEVEL_ERROR); // a line that does not count is a warning
+    if (text)
+        check_file(text, "gzip");
     for (char *rest = text; rest && (line = strsep(&rest, "\n"));) {
         check_line(line, "gzip");
         check_line(line, "libaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-perl");

@@ -49,7 +49,8 @@ static void check(const struct request *request, const struct strv *argv,
     while (end < argv->len && !str_equal(argv->items[end], "--"))
         end++;
     if (check_arguments(argv, 3, end) + check_arguments(secrets, 0, secrets->len) != 1 ||
-        end + 2 != argv->len || !str_equal(argv->items[end + 1], "podman"))
+        end + 3 != argv->len || !str_equal(argv->items[end + 1], "podman") ||
+        !str_equal(argv->items[end + 2], "image"))
         abort();
     if (strv_contains(argv, "@/secrets") != (secrets->len > 0) ||
         (secrets->len > 0 && !request_is_private(request)))
@@ -63,19 +64,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     _cleanup_request_ struct request request = REQUEST_INIT;
     _cleanup_strv_ struct strv argv = STRV_INIT, secrets = STRV_INIT, none = STRV_INIT;
+    _cleanup_strv_ struct strv image = STRV_INIT;
     struct command_context context = {
         .request = &request,
         .release = "noble",
         .arch = "amd64",
         .program = "autopkgtest",
         .backend = "podman",
-        .backend_args = &none,
+        .backend_args = &image,
         .setup_commands = &none,
         .output_dir = "/out",
         .secrets_file = "/secrets",
         .name = "name",
     };
 
+    if (strv_add(&image, "image") < 0)
+        return 0;
     if (request_parse((const char *)bytes, size, &request, NULL) == 0 &&
         command_build(&context, &argv, &secrets, NULL) == 0)
         check(&request, &argv, &secrets);
