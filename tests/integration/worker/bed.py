@@ -60,7 +60,7 @@ class Worker:
 class Bed:
     def __init__(self, directory: pathlib.Path, broker: Broker, **settings: Any) -> None:
         self.dir, self.broker = directory, broker
-        self.program: pathlib.Path | str = BUILD / "bin/autopkgtest-worker"
+        self.program = BUILD / "bin/autopkgtest-worker"
         self.fake = directory / "fake"
         self.prefix: list[str] = []  # of the workers' command lines: a program that executes the rest in its place
         self.workers: list[Worker] = []

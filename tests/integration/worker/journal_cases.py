@@ -15,7 +15,7 @@ HOLD = 'while [ ! -e "$FAKE_DIR/go" ]; do sleep 0.05; done\n'
 @contextlib.contextmanager
 def journal_of(bed: Bed) -> Iterator[Journald]:
     journal = Journald(bed.dir)
-    bed.program, *bed.worker_options = journal.wrap(bed.program, "worker")
+    bed.prefix = journal.prefix("worker")
     try:
         yield journal
     finally:

@@ -32,10 +32,10 @@ class Journald:
         socket = ["test", "-S", "/run/systemd/journal/stdout"]
         wait_for("the journal", lambda: subprocess.run([*self.enter, *socket], check=False).returncode == 0)
 
-    def wrap(self, program: pathlib.Path, name: str) -> list[str]:
-        """A command whose standard error is a stream to the journal, as systemd makes it for a service."""
+    def prefix(self, name: str) -> list[str]:
+        """Of a command whose standard error shall be a stream to the journal, as systemd makes it for a service."""
         named = 'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec "$@"'
-        return [*self.enter, "systemd-cat", "-t", name, "sh", "-c", named, "sh", str(program)]
+        return [*self.enter, "systemd-cat", "-t", name, "sh", "-c", named, "sh"]
 
     def entries(self) -> list[dict[str, Any]]:
         text = subprocess.run([*self.enter, "journalctl", "--directory=/run/log/journal", "-q", "--no-pager", "-a", "-o", "json",
