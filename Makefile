@@ -87,6 +87,7 @@ TOOLS := $(patsubst tools/%.c,$(BUILD)/tools/%,$(wildcard tools/*.c)) \
 UNIT_SRC := $(shell find tests/unit -name '*_test.c' 2>/dev/null)
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
+FUZZ_HELP := $(BUILD)/obj/tests/fuzz/answering.o $(BUILD)/obj/tests/fuzz/scratch.o
 FUZZ_REPLAYS := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/tests/fuzz/%_replay,$(FUZZ_SRC))
 BENCH_SRC := $(wildcard tests/bench/*_bench.c)
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
@@ -144,6 +145,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/obj/tests/unit/test_
 		$(if $(findstring /unit/charm/,$@),$(call room,charm)) $(SERVICE_ROOMS) $(LIBS_all) $(LIBS_test)
 
 $(BUILD)/tests/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/obj/tests/fuzz/replay_main.o \
+		$(FUZZ_HELP) \
 		$(foreach s,$(SERVICES),$(call room,$(s))) $(SERVICE_ROOMS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_all)

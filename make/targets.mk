@@ -60,7 +60,8 @@ fuzz: ## every parser under libFuzzer for FUZZ_SECONDS (60) each; ONLY=name runs
 	$(Q)tests/run-fuzz $(BUILD)/fuzz/fuzzers $(FUZZ_SECONDS) $(ONLY)
 
 fuzz-programs: $(FUZZERS)
-$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(foreach s,$(SERVICES),$(call room,$(s))) $(SERVICE_ROOMS)
+$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(FUZZ_HELP) \
+		$(foreach s,$(SERVICES),$(call room,$(s))) $(SERVICE_ROOMS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_all)
 

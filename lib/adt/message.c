@@ -29,12 +29,6 @@ int test_status_format(const struct test_status *status, struct buf *body, struc
     return r < 0 ? error_set(err, r, "status message: too long") : 0;
 }
 
-// A text that older senders leave out or set to null: "" then.
-static int copy_text(const json_t *object, const char *key, char **ret, struct error *err)
-{
-    return json_copy_optional_string(object, key, "", ret, err);
-}
-
 static int get_duration(const json_t *object, uint64_t *ret, struct error *err)
 {
     int64_t duration = 0;
@@ -64,7 +58,7 @@ int test_status_parse(const char *body, size_t len, struct test_status *ret, str
         (r = json_copy_string(message, "package", &status.package, err)) < 0 ||
         (r = json_get_optional_bool(message, "running", &status.running, err)) < 0 ||
         (r = get_duration(message, &status.duration_s, err)) < 0 ||
-        (r = copy_text(message, "logtail", &status.logtail, err)) < 0)
+        (r = json_copy_optional_string(message, "logtail", "", &status.logtail, err)) < 0)
         return error_prefix(err, r, "status message");
     status.params = json_incref(json_object_get(message, "params"));
     if (!json_is_object(status.params)) {
@@ -199,10 +193,11 @@ static int parse_complete_texts(const json_t *message, struct test_complete *don
         (r = json_copy_string(message, "container", &done->container, err)) < 0 ||
         (r = json_copy_string(message, "package", &done->package, err)) < 0 ||
         (r = json_copy_string(message, "swift_dir", &done->swift_dir, err)) < 0 ||
-        (r = copy_text(message, "testpkg_version", &done->testpkg_version, err)) < 0 ||
-        (r = copy_text(message, "requester", &done->requester, err)) < 0 ||
-        (r = copy_text(message, "triggers", &done->triggers, err)) < 0 ||
-        (r = copy_text(message, "env", &done->env, err)) < 0)
+        (r = json_copy_optional_string(message, "testpkg_version", "", &done->testpkg_version,
+                                       err)) < 0 ||
+        (r = json_copy_optional_string(message, "requester", "", &done->requester, err)) < 0 ||
+        (r = json_copy_optional_string(message, "triggers", "", &done->triggers, err)) < 0 ||
+        (r = json_copy_optional_string(message, "env", "", &done->env, err)) < 0)
         return r;
     return 0;
 }
@@ -243,9 +238,10 @@ int test_complete_env(const struct request *request, char **ret, struct error *e
         return error_oom(err);
     if (request->testname && strv_addf(&parts, "testname=%s", request->testname) < 0)
         return error_oom(err);
-    STRV_FOREACH (assignment, &request->env)
-        if (strv_add(&parts, assignment) < 0)
-            return error_oom(err);
+    if (!request_is_private(request))
+        STRV_FOREACH (assignment, &request->env)
+            if (strv_add(&parts, assignment) < 0)
+                return error_oom(err);
     env = strv_join(&parts, ",");
     if (!env)
         return error_oom(err);

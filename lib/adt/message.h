@@ -40,6 +40,6 @@ struct test_complete {
 int test_complete_format(const struct test_complete *done, struct buf *body, struct error *err);
 // Refuses what has no place in the database: bad names, a swift_dir that does not fit the rest.
 int test_complete_parse(const char *body, size_t len, struct test_complete *ret, struct error *err);
-// The `env` text of a request.
+// The `env` text of a request; of a private one without its variables.
 int test_complete_env(const struct request *request, char **ret, struct error *err);
 void test_complete_release(struct test_complete *done);

@@ -13,6 +13,7 @@
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 #define HEX_DIGITS "0123456789abcdef"
+#define PACKAGE_NAME_MAX 100 // object stores take names of containers up to 256 bytes
 
 // How a context is written in a queue's name and in queues.json.
 static const struct {
@@ -39,10 +40,25 @@ static bool spans(const char *s, const char *allowed)
     return *s && s[strspn(s, allowed)] == '\0';
 }
 
-bool name_is_package(const char *s)
+bool name_is_package_len(const char *s, size_t len)
 {
     // Not '.': a name of dots alone would be another folder; not '-': it would be an option.
-    return isalnum((unsigned char)s[0]) && spans(s, LOWER UPPER DIGITS ".+-");
+    if (len == 0 || len > PACKAGE_NAME_MAX || !isalnum((unsigned char)s[0]))
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum((unsigned char)s[i]) && (!s[i] || !strchr(".+-", s[i])))
+            return false;
+    return true;
+}
+
+bool name_is_package(const char *s)
+{
+    return name_is_package_len(s, strlen(s));
+}
+
+bool name_is_version(const char *s)
+{
+    return spans(s, LOWER UPPER DIGITS "_.+:~-");
 }
 
 bool name_is_release(const char *s)
@@ -100,7 +116,7 @@ int run_path_parse(const char *path, char **ret_release, char **ret_arch, char *
 
     if (strv_split(&part, path, "/") < 0)
         return error_oom(err);
-    if (part.len < 5 || path[0] == '/' || !name_is_release(part.items[0]) ||
+    if (part.len < 5 || path[0] == '/' || strstr(path, "//") || !name_is_release(part.items[0]) ||
         !name_is_arch(part.items[1]) || !name_is_package(part.items[3]) ||
         !name_is_run_id(part.items[4]))
         return error_set(err, -EINVAL, "expected RELEASE/ARCH/PREFIX/PACKAGE/RUNID, got \"%.200s\"",

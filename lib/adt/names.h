@@ -18,7 +18,9 @@ const char *queue_context_name(enum queue_context context);
 // `debci-RELEASE-ARCH`, `debci-huge-RELEASE-ARCH` …; the caller frees.
 char *queue_name(enum queue_context context, const char *release, const char *arch);
 
-bool name_is_package(const char *s); // [a-zA-Z0-9][a-zA-Z0-9.+-]*
+bool name_is_package(const char *s); // [a-zA-Z0-9][a-zA-Z0-9.+-]* of at most 100
+bool name_is_package_len(const char *s, size_t len);
+bool name_is_version(const char *s); // [a-zA-Z0-9_.+:~-]+
 bool name_is_release(const char *s); // [a-z][a-z0-9.-]*
 bool name_is_arch(const char *s);    // [a-z0-9]+ of at most 16
 bool name_is_run_id(const char *s);  // YYYYMMDD_HHMMSS_HHHHH@

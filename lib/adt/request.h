@@ -30,8 +30,9 @@ struct request {
     }
 
 // Reads a message body. -EBADMSG: unreadable; when it at least names a package, ret->package is set
-// even then (and must be released), so that a result can tell why. The message names the key:
-// `triggers: expected an array, got a string`.
+// even then (and must be released), so that a result can tell why, and so are all members that can
+// be read (not `params`), so that those who wait for it find it. The message names the key:
+// `triggers: expected an array, got a string`; it never has what may be a secret.
 int request_parse(const char *body, size_t len, struct request *ret, struct error *err);
 
 // Writes a body that request_parse() reads back as the same request: known members over `params`,
@@ -42,11 +43,18 @@ int request_format(const struct request *request, struct buf *body, struct error
 // UTC) when they are missing.
 int request_complete(struct request *request, struct error *err);
 
-// Whether nothing of it may be shown to everyone: a swiftuser, or credentials in a PPA.
+// The keys that are known, in no order; NULL behind the last.
+const char *request_key(size_t index);
+
+// Whether nothing of it may be shown to everyone: a swiftuser, or credentials in a PPA or a URL.
 bool request_is_private(const struct request *request);
 
-// The PPA without `user:token@` and `:fingerprint`, as "lpuser/name"; the caller frees.
+// The PPA's `lpuser` and `name`, without `user:token@` and `:fingerprint`; the caller frees.
 int request_ppa_name(const char *ppa, char **ret_user, char **ret_name, struct error *err);
+
+// `URL`, `URL#branch` or `URL branch` as autopkgtest takes it, `URL#branch`; the caller frees.
+// -EBADMSG: it is something else.
+int request_tree_url(const char *text, char **ret, struct error *err);
 
 // The container its results go to: `autopkgtest-RELEASE[-LPUSER-PPA]`, by the last PPA, with
 // `private-` before it for private runs; the caller frees.

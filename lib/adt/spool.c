@@ -6,6 +6,8 @@
 
 #define RUN_JSON_MAX ((size_t)64 * 1024)
 #define VERSION_MAX ((size_t)4096)
+#define SPOOLED_BODY_MAX                                                                           \
+    ((size_t)16 * 1024 * 1024) // also of those that are refused for their length
 
 int spool_run_write(const char *dir, const struct spool_run *run, struct error *err)
 {
@@ -54,6 +56,14 @@ static int read_members(const json_t *object, struct spool_run *run, struct erro
     return 0;
 }
 
+static int check_names(const struct spool_run *run, struct error *err)
+{
+    if (!name_is_run_id(run->run_id) || !name_is_release(run->release) ||
+        !name_is_arch(run->arch) || str_empty(run->container) || strchr(run->container, '/'))
+        return error_set(err, -EBADMSG, "run-id, release, arch or container is none");
+    return 0;
+}
+
 int spool_run_read(const char *dir, struct spool_run *ret, struct error *err)
 {
     _cleanup_free_ char *path = path_join(dir, "run.json");
@@ -67,6 +77,8 @@ int spool_run_read(const char *dir, struct spool_run *ret, struct error *err)
     if (r < 0)
         return r;
     r = read_members(object, &run, err);
+    if (r == 0)
+        r = check_names(&run, err);
     if (r < 0) {
         spool_run_release(&run);
         return error_prefix(err, r, "%s", path);
@@ -123,7 +135,7 @@ int spool_list(const char *spool_dir, struct strv *ret, struct error *err)
 int spool_read_request(const char *dir, struct request *ret, struct error *err)
 {
     _cleanup_free_ char *path = path_join(dir, "request");
-    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    _cleanup_buf_ struct buf body = BUF_INIT(SPOOLED_BODY_MAX);
     int r;
 
     if (!path)
@@ -142,8 +154,10 @@ int spool_read_request(const char *dir, struct request *ret, struct error *err)
 char *spool_version(char *text)
 {
     char *blank = strchr(str_strip(text), ' ');
+    char *version = blank ? str_strip(blank) : NULL;
 
-    return blank ? str_strip(blank) : NULL;
+    // What a source package says of itself may be anything.
+    return version && name_is_version(version) ? version : NULL;
 }
 
 // "unknown" when there is none.

@@ -35,10 +35,10 @@ int spool_mark_stored(const char *dir, struct error *err);
 int spool_list(const char *spool_dir, struct strv *ret, struct error *err);
 
 // The request of a spooled run. An unreadable one has a result as well, which says why it could not
-// be read: of such a one *ret has the package only.
+// be read: of such a one *ret has what request_parse() could read.
 int spool_read_request(const char *dir, struct request *ret, struct error *err);
 // The version in the text of a testpkg-version file, `PACKAGE VERSION`, cut out of it in place;
-// NULL when autopkgtest did not get so far as to write one.
+// NULL when autopkgtest did not get so far as to write one, and when it is none.
 char *spool_version(char *text);
 // The completion message for a spooled run: request, run.json and output/testpkg-version together.
 int spool_complete_message(const char *dir, struct test_complete *ret, struct error *err);

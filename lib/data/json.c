@@ -119,6 +119,13 @@ int json_get_optional_string(const json_t *object, const char *key, const char *
     return member(object, key) ? json_get_string(object, key, ret, err) : 0;
 }
 
+const char *json_text(const json_t *object, const char *key)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+
+    return value ? value : "";
+}
+
 int json_copy_string(const json_t *object, const char *key, char **ret, struct error *err)
 {
     const char *value = NULL;

@@ -32,6 +32,9 @@ int json_copy_optional_string(const json_t *object, const char *key, const char 
                               char **ret, struct error *err);
 int json_get_optional_int(const json_t *object, const char *key, int64_t *ret, struct error *err);
 int json_get_optional_bool(const json_t *object, const char *key, bool *ret, struct error *err);
+// The text of a member that says nothing of consequence when it is absent or no string: "" then.
+// Borrowed.
+const char *json_text(const json_t *object, const char *key);
 // An array of strings, appended to `v`.
 int json_get_optional_strv(const json_t *object, const char *key, struct strv *v,
                            struct error *err);

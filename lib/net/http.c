@@ -20,7 +20,7 @@
 
 struct http_client {
     CURLM *multi; // keeps the connections
-    CURL *easy;
+    CURL *easy;   // of the last transfer
     char *user_agent;
 };
 
@@ -317,7 +317,6 @@ static void set_options(struct http_client *client, struct transfer *t)
 {
     CURL *easy = client->easy;
 
-    curl_easy_reset(easy);
     t->message[0] = '\0';
     (void)curl_easy_setopt(easy, CURLOPT_URL, t->request->url);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -336,6 +335,19 @@ static void set_options(struct http_client *client, struct transfer *t)
 }
 
 // ---------------------------------------------------------------- the transfer
+
+// A handle that was used before keeps a pointer into headers that it has freed, and follows it when
+// an answer begins with a folded header (libcurl before 8.1.1): each transfer gets one of its own.
+static int renew_handle(struct http_client *client)
+{
+    CURL *easy = curl_easy_init();
+
+    if (!easy)
+        return -ENOMEM;
+    curl_easy_cleanup(client->easy);
+    client->easy = easy;
+    return 0;
+}
 
 static CURLcode multi_error(CURLMcode code)
 {
@@ -390,6 +402,17 @@ static int curl_errno(const struct transfer *t, CURLcode code)
     }
 }
 
+// libcurl lets answers pass whose first line has no status.
+static int read_status(struct http_client *client, struct transfer *t)
+{
+    (void)curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &t->response->status);
+    if (t->response->status >= 100 && t->response->status <= 999)
+        return 0;
+    t->response->status = 0;
+    (void)snprintf(t->message, sizeof(t->message), "the answer is no HTTP");
+    return -EPROTO;
+}
+
 static int perform_once(struct http_client *client, struct transfer *t)
 {
     CURLcode code;
@@ -400,12 +423,12 @@ static int perform_once(struct http_client *client, struct transfer *t)
     t->response->status = 0;
     t->headers_len = 0;
     t->body_at = 0;
-    t->r = 0;
+    t->r = renew_handle(client);
     set_options(client, t);
-    code = run(client);
+    code = t->r < 0 ? CURLE_OUT_OF_MEMORY : run(client);
     r = curl_errno(t, code);
     if (r >= 0)
-        (void)curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &t->response->status);
+        r = read_status(client, t);
     else if (t->r == -E2BIG)
         (void)snprintf(t->message, sizeof(t->message), "the answer is too large");
     else if (code == CURLE_ABORTED_BY_CALLBACK && t->request->body_file)

@@ -34,7 +34,10 @@ static int accept_token(struct swift *swift, const char *token, const char *stor
 {
     size_t len = strlen(storage_url);
 
-    if (!str_starts_with(storage_url, "http://") && !str_starts_with(storage_url, "https://"))
+    if (str_empty(token) || str_has_control(token))
+        return error_set(err, -EIO, "%s: the answer has no token", swift->settings.auth_url);
+    if ((!str_starts_with(storage_url, "http://") && !str_starts_with(storage_url, "https://")) ||
+        str_has_control(storage_url) || strchr(storage_url, ' '))
         return error_set(err, -EIO, "%s: the storage URL it gives is none: %s",
                          swift->settings.auth_url, storage_url);
     while (len > 0 && storage_url[len - 1] == '/')
@@ -188,8 +191,6 @@ static int keystone(struct swift *swift, struct error *err)
     if (r < 0)
         return r;
     token = http_response_header(&answer, "x-subject-token");
-    if (!token)
-        return error_set(err, -EIO, "%s: the answer has no token", s->auth_url);
     r = swift_catalog_find(buf_str(&answer.body), answer.body.len, s->region, &storage_url, err);
     if (r < 0)
         return error_prefix(err, r == -ENOENT ? -ENXIO : r, "%s", s->auth_url);

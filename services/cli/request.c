@@ -10,23 +10,39 @@ static const char help[] =
     "autopkgtest-cloud request [OPTION…] PACKAGE…: put test requests in the queue\n"
     "(also as run-autopkgtest, with the same options)\n"
     "\n"
-    "  -s, --series, --release RELEASE  the release to test on (default: the only one of this "
-    "unit)\n"
+    "Where it runs, and when:\n"
+    "  -s, --series, --release RELEASE  may be repeated (default: the only one of this unit)\n"
     "  -a, --architecture ARCH          may be repeated (default: all that this unit knows)\n"
-    "      --trigger SOURCE/VERSION     why; may be repeated\n"
-    "      --ppa USER/NAME              add this PPA; may be repeated; goes to the ppa queue\n"
-    "      --env VAR=VALUE              may be repeated\n"
-    "      --test-git 'URL [BRANCH]'    tests from that tree, binaries from the archive\n"
-    "      --build-git 'URL [BRANCH]'   the same, with packages built from it\n"
-    "      --testname NAME              only this test\n"
-    "      --all-proposed               take everything from the proposed pocket\n"
     "      --bulk                       into the queue for floods, which others overtake\n"
-    "      --swiftuser NAME             private run, readable by this Swift user\n"
-    "      --readable-by NAME           who may read the result on the web; may be repeated\n"
-    "      --requester NAME             on whose behalf (default: the user who calls)\n"
+    "\n"
+    "Parameters of the request, with the key of each:\n"
+    "      --trigger SOURCE/VERSION     triggers: why; may be repeated\n"
+    "      --ppa USER/NAME              ppas: add this PPA; may be repeated; goes to the ppa "
+    "queue\n"
+    "                                   ([USER:TOKEN@]LPUSER/NAME[:FINGERPRINT])\n"
+    "      --env VAR=VALUE              env: one line; may be repeated\n"
+    "      --test-git 'URL [BRANCH]'    test-git: tests from that tree, binaries from the "
+    "archive;\n"
+    "                                   goes to the upstream queue\n"
+    "      --build-git 'URL [BRANCH]'   build-git: the same, with packages built from it\n"
+    "      --testname NAME              testname: only this test\n"
+    "      --all-proposed               all-proposed: take everything from the proposed pocket\n"
+    "      --swiftuser NAME             swiftuser: private run, readable by this Swift user\n"
+    "      --readable-by NAME           readable-by: who may read a private result on the web;\n"
+    "                                   may be repeated\n"
+    "      --requester NAME             requester: on whose behalf (default: who calls)\n"
+    "      --params FILE                any of these keys from a JSON object ('-': standard\n"
+    "                                   input): what has a secret in it does not belong on a\n"
+    "                                   command line. Options win\n"
+    "  uuid and submit-time are filled in where --params has none; test-bzr is refused by the\n"
+    "  workers.\n"
+    "\n"
     "      --format text|json           how to print what was queued\n"
     "      --help\n"
     "\n"
+    "A secret in a PPA or a URL makes the run private, as swiftuser does. Nothing is queued when "
+    "a\n"
+    "value is not as docs/reference/requests.md says.\n"
     "Succeeds once the broker has every request on disk.\n";
 
 enum {
@@ -41,6 +57,7 @@ enum {
     OPT_SWIFTUSER,
     OPT_READABLE_BY,
     OPT_REQUESTER,
+    OPT_PARAMS,
     OPT_FORMAT,
     OPT_HELP
 };
@@ -60,13 +77,15 @@ static const struct option options[] = {
     {"swiftuser", required_argument, NULL, OPT_SWIFTUSER},
     {"readable-by", required_argument, NULL, OPT_READABLE_BY},
     {"requester", required_argument, NULL, OPT_REQUESTER},
+    {"params", required_argument, NULL, OPT_PARAMS},
     {"format", required_argument, NULL, OPT_FORMAT},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
 
 struct order {
-    struct request request; // all but the package
+    struct request request; // what options say
+    const char *params;     // FILE of --params
     struct strv releases, archs;
     bool bulk, json;
 };
@@ -119,6 +138,9 @@ static int take_option(struct order *order, int option, const char *value)
         return strv_add(&q->readable_by, value);
     case OPT_REQUESTER:
         return set_text(&q->requester, value);
+    case OPT_PARAMS:
+        order->params = value;
+        return 0;
     case OPT_FORMAT:
         return cli_parse_format("request", value, &order->json) ? 0 : EX_USAGE;
     default:
@@ -126,13 +148,46 @@ static int take_option(struct order *order, int option, const char *value)
     }
 }
 
-static enum queue_context context_of(const struct order *order)
+static enum queue_context context_of(const struct request *request, bool bulk)
 {
-    if (order->request.test_git || order->request.build_git)
+    if (request->test_git || request->build_git)
         return CONTEXT_UPSTREAM;
-    if (order->request.ppas.len > 0)
+    if (request->ppas.len > 0)
         return CONTEXT_PPA;
-    return order->bulk ? CONTEXT_HUGE : CONTEXT_NORMAL;
+    return bulk ? CONTEXT_HUGE : CONTEXT_NORMAL;
+}
+
+static bool is_key(const char *name)
+{
+    const char *key;
+
+    for (size_t i = 0; (key = request_key(i)); i++)
+        if (str_equal(key, name))
+            return true;
+    return false;
+}
+
+static int read_params(struct order *order, struct error *err)
+{
+    bool is_stdin = str_equal(order->params, "-");
+    json_t *params = NULL;
+    const char *key;
+    json_t *value;
+    int r;
+
+    if (!order->params)
+        return 0;
+    r = json_parse_file(is_stdin ? "/dev/stdin" : order->params, REQUEST_BODY_MAX, &params, err);
+    if (r < 0)
+        return error_prefix(err, -EBADMSG, "--params");
+    order->request.params = params;
+    if (!json_is_object(params))
+        return error_set(err, -EBADMSG, "--params: expected an object, got %s",
+                         json_type_name(params));
+    json_object_foreach (params, key, value)
+        if (!is_key(key))
+            return error_set(err, -EBADMSG, "--params: there is no parameter \"%.100s\"", key);
+    return 0;
 }
 
 static int fill_defaults(struct order *order, struct error *err)
@@ -141,8 +196,8 @@ static int fill_defaults(struct order *order, struct error *err)
     const struct passwd *user;
     int r;
 
-    if (!order->request.requester && (user = getpwuid(getuid())) &&
-        set_text(&order->request.requester, user->pw_name) < 0)
+    if (!order->request.requester && !json_object_get(order->request.params, "requester") &&
+        (user = getpwuid(getuid())) && set_text(&order->request.requester, user->pw_name) < 0)
         return error_oom(err);
     if (order->releases.len > 0 && order->archs.len > 0)
         return 0;
@@ -176,39 +231,60 @@ static int check_names(const struct order *order, struct error *err)
 }
 
 // The request of one package, checked by the same parser that the worker uses.
-static int make_body(const struct order *order, const char *package, struct buf *body,
-                     char **ret_uuid, struct error *err)
+static int make_request(const struct order *order, const char *package, struct request *ret,
+                        struct error *err)
 {
-    _cleanup_request_ struct request checked = REQUEST_INIT;
+    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     struct request q = order->request; // borrows the lists
     int r;
 
     q.package = (char *)(uintptr_t)package;
-    q.params = NULL;
-    r = request_format(&q, body, err);
+    r = request_format(&q, &body, err);
     if (r == 0)
-        r = request_parse(buf_str(body), body->len, &checked, err);
-    if (r == 0)
-        r = request_complete(&checked, err);
-    if (r < 0)
-        return r;
-    buf_truncate(body, 0);
-    *ret_uuid = checked.uuid ? strdup(checked.uuid) : NULL;
-    return *ret_uuid ? request_format(&checked, body, err) : error_oom(err);
+        r = request_parse(buf_str(&body), body.len, ret, err);
+    return r;
 }
 
-static int submit(struct amqp_link *link, const struct order *order, const char *queue,
-                  const char *package, json_t *done, struct error *err)
+static int check_packages(const struct order *order, char *const *packages, struct error *err)
 {
-    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
-    _cleanup_free_ char *uuid = NULL;
-    struct amqp_publication publication = {
-        .exchange = "", .routing_key = queue, .persistent = true, .mandatory = true};
-    json_t *entry;
-    int r = make_body(order, package, &body, &uuid, err);
+    for (; *packages; packages++) {
+        _cleanup_request_ struct request request = REQUEST_INIT;
+        int r = make_request(order, *packages, &request, err);
 
-    if (r < 0)
+        if (r < 0)
+            return error_prefix(err, r, "%s", *packages);
+    }
+    return 0;
+}
+
+// Completes the order and checks all of it, before anything is queued.
+static int prepare(struct order *order, char *const *packages, struct error *err)
+{
+    int r;
+
+    if ((r = check_names(order, err)) < 0 || (r = read_params(order, err)) < 0 ||
+        (r = fill_defaults(order, err)) < 0)
+        return r;
+    return check_packages(order, packages, err);
+}
+
+static int submit(struct amqp_link *link, const struct order *order, const char *release,
+                  const char *arch, const char *package, json_t *done, struct error *err)
+{
+    _cleanup_request_ struct request request = REQUEST_INIT;
+    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    _cleanup_free_ char *queue = NULL;
+    struct amqp_publication publication = {.exchange = "", .persistent = true, .mandatory = true};
+    json_t *entry;
+    int r;
+
+    if ((r = make_request(order, package, &request, err)) < 0 ||
+        (r = request_complete(&request, err)) < 0 || (r = request_format(&request, &body, err)) < 0)
         return error_prefix(err, r, "%s", package);
+    queue = queue_name(context_of(&request, order->bulk), release, arch);
+    if (!queue)
+        return error_oom(err);
+    publication.routing_key = queue;
     publication.body = buf_str(&body);
     publication.body_len = body.len;
     r = amqp_link_publish_confirmed(link, &publication, err);
@@ -221,7 +297,7 @@ static int submit(struct amqp_link *link, const struct order *order, const char 
             package, queue);
     if (r < 0)
         return error_prefix(err, r, "%s: not queued", package);
-    entry = json_pack("{s:s, s:s, s:s}", "package", package, "queue", queue, "uuid", uuid);
+    entry = json_pack("{s:s, s:s, s:s}", "package", package, "queue", queue, "uuid", request.uuid);
     return json_array_append_new(done, entry) < 0 ? error_oom(err) : 0;
 }
 
@@ -229,7 +305,6 @@ static int submit_all(const struct order *order, char *const *packages, json_t *
                       struct error *err)
 {
     _cleanup_(amqp_link_freep) struct amqp_link *link = NULL;
-    enum queue_context context = context_of(order);
     int r = cli_connect(NULL, &link, err);
 
     if (r < 0)
@@ -237,9 +312,7 @@ static int submit_all(const struct order *order, char *const *packages, json_t *
     for (; *packages; packages++)
         STRV_FOREACH (release, &order->releases)
             STRV_FOREACH (arch, &order->archs) {
-                _cleanup_free_ char *queue = queue_name(context, release, arch);
-
-                r = queue ? submit(link, order, queue, *packages, done, err) : error_oom(err);
+                r = submit(link, order, release, arch, *packages, done, err);
                 if (r < 0)
                     return r;
             }
@@ -276,7 +349,7 @@ int command_request(int argc, char **argv)
     }
     if (optind == argc)
         return cli_usage("request", "name at least one package");
-    if ((r = check_names(&order, &err)) < 0 || (r = fill_defaults(&order, &err)) < 0 ||
+    if ((r = prepare(&order, argv + optind, &err)) < 0 ||
         (r = submit_all(&order, argv + optind, done, &err)) < 0) {
         // What was queued before the failure stays queued: say so.
         if (json_array_size(done) > 0)

@@ -13,7 +13,7 @@
 struct parcel {
     const char *dir; // spool folder, borrowed
     struct spool_run run;
-    struct request request; // of an unreadable one only the package
+    struct request request; // of an unreadable one what could be read
     char *prefix;           // of its objects: RELEASE/ARCH/PREFIX/PACKAGE/RUNID
     char *packed;           // folder for the packed files
 };

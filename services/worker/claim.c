@@ -268,23 +268,16 @@ void claim_all(struct worker *w)
 
 // ---------------------------------------------------------------- hearing others
 
-static const char *text(const json_t *headers, const char *name)
-{
-    const char *value = json_string_value(json_object_get(headers, name));
-
-    return value ? value : "";
-}
-
 static bool read_claim(const struct amqp_delivery *delivery, struct claim *ret)
 {
     const json_t *headers = delivery->headers;
     json_int_t rank = json_integer_value(json_object_get(headers, "rank"));
 
     *ret = (struct claim){
-        .uuid = text(headers, "uuid"),
-        .queue = text(headers, "queue"),
-        .run_id = text(headers, "run_id"),
-        .worker = text(headers, "worker"),
+        .uuid = json_text(headers, "uuid"),
+        .queue = json_text(headers, "queue"),
+        .run_id = json_text(headers, "run_id"),
+        .worker = json_text(headers, "worker"),
         .since_us = json_integer_value(json_object_get(headers, "since")),
         .rank = (enum claim_rank)rank,
         .finished = json_integer_value(json_object_get(headers, "finished")) != 0,

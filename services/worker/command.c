@@ -129,33 +129,26 @@ static bool is_null(const struct command_context *c)
     return str_equal(c->backend, "null");
 }
 
-// A line break in credentials would be a further argument in the argument file.
-static int check_ppas(const struct request *request, struct error *err)
+// An argument that tells of the request. Of a private one it goes into the argument file, which
+// `@FILE` on the command line stands for; where autopkgtest reads these does not matter to it.
+static int add_told(const struct command_context *c, struct strv *argv, struct strv *secrets,
+                    const char *prefix, const char *value)
 {
-    STRV_FOREACH (ppa, &request->ppas)
-        if (str_has_control(ppa))
-            return error_set(err, -EINVAL, "ppas: a PPA contains a control character");
-    return 0;
-}
-
-// user:token@… of a PPA is for autopkgtest only.
-static int add_ppas(const struct command_context *c, struct strv *argv, struct strv *secrets)
-{
-    bool referred = false;
+    bool private = request_is_private(c->request);
     int r = 0;
 
-    STRV_FOREACH (ppa, &c->request->ppas) {
-        if (r < 0)
-            break;
-        if (!strchr(ppa, '@')) {
-            r = strv_addf(argv, "--add-apt-source=ppa:%s", ppa);
-            continue;
-        }
-        r = strv_addf(secrets, "--add-apt-source=ppa:%s", ppa);
-        if (r == 0 && !referred)
-            r = strv_addf(argv, "@%s", c->secrets_file);
-        referred = true;
-    }
+    if (private && secrets->len == 0)
+        r = strv_addf(argv, "@%s", c->secrets_file);
+    return r < 0 ? r : strv_addf(private ? secrets : argv, "%s%s", prefix, value);
+}
+
+static int add_ppas(const struct command_context *c, struct strv *argv, struct strv *secrets)
+{
+    int r = 0;
+
+    STRV_FOREACH (ppa, &c->request->ppas)
+        if (r == 0)
+            r = add_told(c, argv, secrets, "--add-apt-source=ppa:", ppa);
     return r;
 }
 
@@ -198,21 +191,8 @@ static int add_pocket(const struct command_context *c, struct strv *argv)
     return add_trigger_pocket(c, pocket, argv);
 }
 
-// `URL`, `URL#branch` or `URL branch` into what autopkgtest takes: `URL#branch`.
-static int tree_url(const char *key, const char *text, char **ret, struct error *err)
-{
-    size_t url = strcspn(text, " ");
-    const char *branch = text + url + strspn(text + url, " ");
-
-    if (!isalpha((unsigned char)text[0]) || !memmem(text, url, "://", 3) ||
-        strpbrk(text, "\n\r\t") || strchr(branch, ' '))
-        return error_set(err, -EINVAL, "%s: expected \"URL\", \"URL branch\" or \"URL#branch\"",
-                         key);
-    *ret = *branch ? str_format("%.*s#%s", (int)url, text, branch) : strndup(text, url);
-    return *ret ? 0 : error_oom(err);
-}
-
-static int add_test(const struct command_context *c, struct strv *argv, struct error *err)
+static int add_test(const struct command_context *c, struct strv *argv, struct strv *secrets,
+                    struct error *err)
 {
     const struct request *q = c->request;
     _cleanup_free_ char *url = NULL;
@@ -223,13 +203,11 @@ static int add_test(const struct command_context *c, struct strv *argv, struct e
                          "test-bzr: this worker fetches no Bazaar branches: use test-git");
     if (!q->test_git && !q->build_git)
         return strv_add(argv, q->package) < 0 ? error_oom(err) : 0;
-    if (q->test_git && q->build_git)
-        return error_set(err, -EINVAL, "test-git and build-git exclude each other");
-    r = q->test_git ? tree_url("test-git", q->test_git, &url, err)
-                    : tree_url("build-git", q->build_git, &url, err);
+    r = request_tree_url(q->test_git ? q->test_git : q->build_git, &url, err);
     if (r < 0)
         return r;
-    if ((q->test_git && strv_add(argv, "--no-built-binaries") < 0) || strv_add(argv, url) < 0)
+    if ((q->test_git && strv_add(argv, "--no-built-binaries") < 0) ||
+        add_told(c, argv, secrets, "", url) < 0)
         return error_oom(err);
     return 0;
 }
@@ -253,18 +231,18 @@ static int add_timeouts(const struct command_context *c, struct strv *argv)
     return 0;
 }
 
-static int add_environment(const struct command_context *c, struct strv *argv)
+static int add_environment(const struct command_context *c, struct strv *argv, struct strv *secrets)
 {
     _cleanup_free_ char *triggers = strv_join(&c->request->triggers, " ");
     int r = triggers ? 0 : -ENOMEM;
 
     if (r == 0 && c->request->triggers.len)
-        r = strv_addf(argv, "--env=ADT_TEST_TRIGGERS=%s", triggers);
+        r = add_told(c, argv, secrets, "--env=ADT_TEST_TRIGGERS=", triggers);
     STRV_FOREACH (variable, &c->request->env)
         if (r == 0)
-            r = strv_addf(argv, "--env=%s", variable);
+            r = add_told(c, argv, secrets, "--env=", variable);
     if (r == 0 && c->request->testname)
-        r = strv_addf(argv, "--testname=%s", c->request->testname);
+        r = add_told(c, argv, secrets, "--testname=", c->request->testname);
     return r;
 }
 
@@ -341,16 +319,13 @@ int command_build(const struct command_context *context, struct strv *ret_argv,
     // An option must not come out of a name, wherever the request was made.
     if (!name_is_package(context->request->package))
         return error_set(err, -EINVAL, "package: a name begins with a letter or a digit");
-    r = check_ppas(context->request, err);
-    if (r < 0)
-        return r;
     if (add_testbed_options(context, ret_argv, ret_secrets) < 0)
         return error_oom(err);
-    r = add_test(context, ret_argv, err);
+    r = add_test(context, ret_argv, ret_secrets, err);
     if (r < 0)
         return r;
-    if (add_timeouts(context, ret_argv) < 0 || add_environment(context, ret_argv) < 0 ||
-        add_backend(context, ret_argv) < 0)
+    if (add_timeouts(context, ret_argv) < 0 ||
+        add_environment(context, ret_argv, ret_secrets) < 0 || add_backend(context, ret_argv) < 0)
         return error_oom(err);
     return 0;
 }

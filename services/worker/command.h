@@ -2,9 +2,9 @@
 // The command line of autopkgtest for a request (docs/reference/worker.md has the rules). Pure: a
 // list of arguments comes out, nothing is started and no shell ever sees it.
 //
-// What nobody else may read (a PPA with credentials) does not go on the command line, which every
-// user of the machine can see, but into a list of lines for an argument file; `@FILE` stands in its
-// place.
+// What a private request tells (PPAs, trees, environment) does not go on the command line, which
+// every user of the machine can see, but into a list of lines for an argument file; `@FILE` stands
+// in the place of the first.
 #pragma once
 
 #include "adt/request.h"

@@ -165,17 +165,22 @@ int folder_reset_output(const struct job *job, struct error *err)
     return r;
 }
 
-// An unreadable request has no container of its own; it may have been a private one.
+// An unreadable request may have been a private one, though what could be read of it does not say
+// so.
 static int fill_container(const struct job *job, struct spool_run *run, struct error *err)
 {
-    bool private = job_is_private(job);
+    bool hide = job_is_private(job) && !request_is_private(&job->request);
+    int r = request_container(&job->request, job->release, &run->container, err);
 
-    if (job->unreadable ||
-        request_container(&job->request, job->release, &run->container, err) < 0) {
-        error_clear(err);
-        run->container = str_format("%sautopkgtest-%s", private ? "private-" : "", job->release);
+    if (r < 0)
+        return r;
+    if (hide) {
+        char *open = run->container;
+
+        run->container = str_format("private-%s", open);
+        free(open);
     }
-    if (private && !job->request.swiftuser)
+    if (hide)
         run->read_acl = strdup("");
     else
         run->read_acl = request_read_acl(&job->request);

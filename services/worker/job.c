@@ -58,8 +58,10 @@ bool job_is_private(const struct job *job)
 {
     if (!job->unreadable)
         return request_is_private(&job->request);
+    // Or one that hides these in an escape of JSON.
     return memmem(buf_str(&job->body), job->body.len, "swiftuser", 9) ||
-           memchr(buf_str(&job->body), '@', job->body.len);
+           memchr(buf_str(&job->body), '@', job->body.len) ||
+           memchr(buf_str(&job->body), '\\', job->body.len);
 }
 
 // ---------------------------------------------------------------- taking

@@ -9,9 +9,7 @@
 
 static const char *header(const struct amqp_delivery *delivery, const char *name)
 {
-    const char *value = json_string_value(json_object_get(delivery->headers, name));
-
-    return value ? value : "";
+    return json_text(delivery->headers, name);
 }
 
 // What every copy carries; NULL for lack of memory.
@@ -159,7 +157,7 @@ static int lease_parcel(struct worker *w, const struct parcel *parcel, struct er
 {
     _cleanup_json_ json_t *headers = make_headers(w->lease_key, parcel->uuid, parcel->run_id, 0, 0);
     _cleanup_free_ char *path = str_format("%s/%s/request", w->settings.spool_dir, parcel->run_id);
-    _cleanup_buf_ struct buf body = BUF_INIT(2 * REQUEST_BODY_MAX);
+    _cleanup_buf_ struct buf body = BUF_INIT(AMQP_BODY_MAX);
     struct amqp_publication copy = {
         .exchange = LEASE_EXCHANGE,
         .routing_key = parcel->queue,

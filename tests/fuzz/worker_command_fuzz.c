@@ -25,23 +25,38 @@ static bool is_known(const char *argument)
     return false;
 }
 
-static void check(const struct strv *argv, const struct strv *secrets)
+// Arguments of the request that are no options: the test itself.
+static size_t check_arguments(const struct strv *arguments, size_t from, size_t to)
 {
-    size_t positional = 0, i = 3; // behind the program and its --output-dir
+    size_t positional = 0;
 
-    for (; i < argv->len && !str_equal(argv->items[i], "--"); i++)
-        if (argv->items[i][0] == '-') {
-            if (!is_known(argv->items[i]))
-                abort();
-        } else if (argv->items[i][0] != '@') {
-            positional++;
-        } else if (!str_equal(argv->items[i], "@/secrets")) {
+    for (size_t i = from; i < to; i++) {
+        const char *argument = arguments->items[i];
+
+        if (argument[0] == '-' ? !is_known(argument)
+                               : argument[0] == '@' && !str_equal(argument, "@/secrets"))
             abort();
-        }
-    if (positional != 1 || i + 2 != argv->len || !str_equal(argv->items[i + 1], "podman"))
+        positional += argument[0] != '-' && argument[0] != '@';
+    }
+    return positional;
+}
+
+static void check(const struct request *request, const struct strv *argv,
+                  const struct strv *secrets)
+{
+    size_t end = 3; // behind the program and its --output-dir
+
+    while (end < argv->len && !str_equal(argv->items[end], "--"))
+        end++;
+    if (check_arguments(argv, 3, end) + check_arguments(secrets, 0, secrets->len) != 1 ||
+        end + 3 != argv->len || !str_equal(argv->items[end + 1], "podman") ||
+        !str_equal(argv->items[end + 2], "image"))
+        abort();
+    if (strv_contains(argv, "@/secrets") != (secrets->len > 0) ||
+        (secrets->len > 0 && !request_is_private(request)))
         abort();
     STRV_FOREACH (line, secrets)
-        if (strpbrk(line, "\r\n") || !str_starts_with(line, "--add-apt-source=ppa:"))
+        if (strpbrk(line, "\r\n"))
             abort();
 }
 
@@ -49,21 +64,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     _cleanup_request_ struct request request = REQUEST_INIT;
     _cleanup_strv_ struct strv argv = STRV_INIT, secrets = STRV_INIT, none = STRV_INIT;
+    _cleanup_strv_ struct strv image = STRV_INIT;
     struct command_context context = {
         .request = &request,
         .release = "noble",
         .arch = "amd64",
         .program = "autopkgtest",
         .backend = "podman",
-        .backend_args = &none,
+        .backend_args = &image,
         .setup_commands = &none,
         .output_dir = "/out",
         .secrets_file = "/secrets",
         .name = "name",
     };
 
+    if (strv_add(&image, "image") < 0)
+        return 0;
     if (request_parse((const char *)bytes, size, &request, NULL) == 0 &&
         command_build(&context, &argv, &secrets, NULL) == 0)
-        check(&argv, &secrets);
+        check(&request, &argv, &secrets);
     return 0;
 }

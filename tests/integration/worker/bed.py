@@ -24,6 +24,10 @@ COMPLETE = "test.complete"
 STATUS = "test.status"
 
 
+class Skip(Exception):
+    """This machine does not let the case be; the message says why."""
+
+
 class Worker:
     """One autopkgtest-worker process; its log is kept."""
 
@@ -31,7 +35,8 @@ class Worker:
         self.bed, self.name = bed, name
         self.log = bed.dir / f"{name}.log"
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([*bed.prefix, bed.program, "--name", name], stdout=log, stderr=log, env=bed.env)
+            command = [*bed.prefix, bed.program, *bed.worker_options, "--name", name]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=bed.env)
 
     def text(self) -> str:
         return self.log.read_text(errors="replace")
@@ -59,6 +64,7 @@ class Bed:
         self.fake = directory / "fake"
         self.prefix: list[str] = []  # of the workers' command lines: a program that executes the rest in its place
         self.workers: list[Worker] = []
+        self.worker_options: list[str] = []
         for name in ("conf", "fake", "lists"):
             (directory / name).mkdir(parents=True)
         self.env = dict(os.environ, AUTOPKGTEST_CLOUD_CONFIG=str(directory / "conf"), FAKE_DIR=str(self.fake))

@@ -56,17 +56,26 @@ TEST(a_completion_needs_its_names_to_fit)
     }
 }
 
-TEST(the_env_of_a_completion_tells_what_was_special)
+static void env_is(const char *body, const char *expected)
 {
-    static const char body[] =
-        "gzip\n{\"all-proposed\":\"1\",\"testname\":\"x\",\"env\":[\"A=1\"]}";
     _cleanup_request_ struct request q = REQUEST_INIT;
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_free_ char *env = NULL;
 
     ASSERT_OK(request_parse(body, strlen(body), &q, &err), &err);
     ASSERT_OK(test_complete_env(&q, &env, &err), &err);
-    ck_assert_str_eq(env, "all-proposed=1,testname=x,A=1");
+    ck_assert_str_eq(env, expected);
+}
+
+TEST(the_env_of_a_completion_tells_what_was_special)
+{
+    env_is("gzip\n{\"all-proposed\":\"1\",\"testname\":\"x\",\"env\":[\"A=1\"]}",
+           "all-proposed=1,testname=x,A=1");
+}
+
+TEST(the_env_of_a_private_run_has_no_variables)
+{
+    env_is("gzip\n{\"testname\":\"x\",\"env\":[\"A=1\"],\"swiftuser\":\"joe\"}", "testname=x");
 }
 
 TEST(a_status_is_read_back)

@@ -25,6 +25,10 @@ TEST(names_are_checked)
     ck_assert(name_is_package("libc++1-14.0") && !name_is_package("") && !name_is_package("a b"));
     ck_assert(!name_is_package("..") && !name_is_package("-x") && !name_is_package("a/b"));
     ck_assert(name_is_package("0ad") && !name_is_package("+x"));
+    ck_assert(name_is_package_len("gzip/x", 4) && !name_is_package_len("gzip", 0));
+    ck_assert(!name_is_package_len("gz\0ip", 5));
+    ck_assert(name_is_version("1:2.3+b~rc1-4_x") && !name_is_version("") &&
+              !name_is_version("1 2") && !name_is_version("1\xff"));
     ck_assert(name_is_release("bookworm") && !name_is_release("Noble") && !name_is_release("9"));
     ck_assert(name_is_arch("ppc64el") && !name_is_arch("x86_64") && !name_is_arch(""));
     ck_assert(name_is_run_id("20261123_041500_abc12@"));

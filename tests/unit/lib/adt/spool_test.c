@@ -48,6 +48,33 @@ TEST(a_damaged_run_is_refused)
     ck_assert_int_lt(spool_run_read(dir, &back, NULL), 0);
 }
 
+// Names become parts of paths and of addresses.
+TEST(a_run_with_names_that_are_none_is_refused)
+{
+    const struct spool_run wrong[] = {
+        {.run_id = (char[]){"../20261123_041500_abc12@"}},
+        {.release = (char[]){"../x"}},
+        {.arch = (char[]){"amd64/x"}},
+        {.container = (char[]){"a/b"}},
+        {.container = (char[]){""}},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        const char *dir = test_dir();
+        struct spool_run bad = run;
+        _cleanup_(spool_run_release) struct spool_run back = {0};
+        _cleanup_error_ struct error err = ERROR_INIT;
+
+        bad.run_id = wrong[i].run_id ? wrong[i].run_id : bad.run_id;
+        bad.release = wrong[i].release ? wrong[i].release : bad.release;
+        bad.arch = wrong[i].arch ? wrong[i].arch : bad.arch;
+        bad.container = wrong[i].container ? wrong[i].container : bad.container;
+        ASSERT_OK(spool_run_write(dir, &bad, &err), &err);
+        ck_assert_int_eq(spool_run_read(dir, &back, &err), -EBADMSG);
+        ck_assert(str_ends_with(error_message(&err), "run-id, release, arch or container is none"));
+    }
+}
+
 TEST(stored_is_a_mark)
 {
     const char *dir = test_dir();
@@ -115,9 +142,12 @@ TEST(an_unknown_version_is_told_so)
     completes("gzip", NULL, "unknown", "");
     completes("gzip", "", "unknown", "");
     completes("gzip", "blacklisted\n", "unknown", "");
+    completes("gzip", "gzip 1.\xff\n", "unknown", "");
+    completes("gzip", "gzip 1 2\n", "unknown", "");
 }
 
 TEST(an_unreadable_request_that_names_its_package_completes_too)
 {
     completes("gzip\n{", NULL, "unknown", "");
+    completes("gzip\n{\"triggers\":[\"a/1\"],\"env\":7}", NULL, "unknown", "a/1");
 }

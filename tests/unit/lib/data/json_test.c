@@ -120,6 +120,17 @@ TEST(members_have_the_type_that_is_asked_for)
     ck_assert_str_eq(list.items[1], "y");
 }
 
+TEST(a_text_of_no_consequence_is_empty_when_it_is_none)
+{
+    _cleanup_json_ json_t *object = json_pack("{s:s, s:i, s:n}", "a", "x", "b", 1, "c");
+
+    ck_assert_str_eq(json_text(object, "a"), "x");
+    ck_assert_str_eq(json_text(object, "b"), "");
+    ck_assert_str_eq(json_text(object, "c"), "");
+    ck_assert_str_eq(json_text(object, "d"), "");
+    ck_assert_str_eq(json_text(NULL, "a"), "");
+}
+
 TEST(absent_and_null_members_leave_the_default)
 {
     _cleanup_error_ struct error err = ERROR_INIT;

@@ -95,6 +95,59 @@ TEST(upstream_has_its_share_of_the_picks)
     pick_release(&pick);
 }
 
+// Numerical Recipes' generator: the same rolls at every run.
+static unsigned next_roll(uint32_t *state)
+{
+    *state = *state * 1664525U + 1013904223U;
+    return (*state >> 16) % 100;
+}
+
+#define DRAWS 20000
+
+// Takes DRAWS times from full queues of three releases; how often each queue came.
+static void draw(struct pick *pick, const char *full, unsigned counts[static 64])
+{
+    uint32_t state = 1;
+
+    memset(counts, 0, 64 * sizeof(counts[0]));
+    for (int i = 0; i < DRAWS; i++)
+        counts[pick_find(pick, take(pick, next_roll(&state), full))]++;
+}
+
+TEST(the_shares_of_full_queues_are_those_of_the_settings)
+{
+    static const char full[] =
+        "debci-noble-amd64 debci-jammy-amd64 debci-focal-amd64 debci-ppa-noble-amd64 "
+        "debci-ppa-jammy-amd64 debci-upstream-noble-amd64 debci-upstream-focal-amd64 "
+        "debci-huge-noble-amd64";
+    static const unsigned percentages[] = {0, 1, 20, 50, 99, 100};
+
+    for (size_t p = 0; p < ARRAY_SIZE(percentages); p++) {
+        struct pick pick = make("noble jammy focal");
+        unsigned counts[64], upstream = 0, others = 0, wanted;
+
+        pick.upstream_percentage = percentages[p];
+        draw(&pick, full, counts);
+        for (size_t i = 0; i < pick.len; i++) {
+            if (pick.queues[i].context == CONTEXT_UPSTREAM)
+                upstream += counts[i];
+            else if (pick.queues[i].context != CONTEXT_HUGE)
+                others += counts[i];
+        }
+        wanted = DRAWS * percentages[p] / 100;
+        // 200: one percent of all draws. The rolls are fixed, so that it holds always or never.
+        ck_assert_int_le(abs((int)upstream - (int)wanted), percentages[p] % 100 ? 200 : 0);
+        ck_assert_uint_eq(upstream + others, DRAWS); // none of huge
+        for (size_t i = 0; i < pick.len; i++) {
+            unsigned all = pick.queues[i].context == CONTEXT_UPSTREAM ? upstream / 2 : others / 5;
+
+            // Each of those in its rank that hold something comes in turn: to within one.
+            ck_assert(counts[i] == 0 || counts[i] == all || counts[i] == all + 1);
+        }
+        pick_release(&pick);
+    }
+}
+
 TEST(a_queue_that_was_empty_for_long_is_not_owed_more_than_its_turn)
 {
     struct pick pick = make("noble jammy");
