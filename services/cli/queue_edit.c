@@ -283,7 +283,9 @@ static int open_save(struct edit *edit, struct error *err)
     if (edit->verb != QUEUE_FILTER || edit->dry_run || edit->forget)
         return 0;
     edit->save_fd = open(edit->save, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return edit->save_fd < 0 ? error_errno(err, -errno, "cannot open %s", edit->save) : 0;
+    return edit->save_fd < 0
+               ? error_set(err, -EBADMSG, "cannot open %s: %s", edit->save, strerror(errno))
+               : 0;
 }
 
 static int check_target(const struct edit *edit, struct error *err)
