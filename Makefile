@@ -25,7 +25,7 @@ OPT ?= -O2
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wwrite-strings -Wformat=2 -Werror
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
-CPPFLAGS += -D_GNU_SOURCE -Ilib -Iservices -I. -Itests/unit -include lib/banned.h -DVERSION='"$(VERSION)"'
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib -Iservices -I. -Itests/unit -include lib/banned.h -DVERSION='"$(VERSION)"'
 CFLAGS += -std=gnu17 -g $(OPT) $(WARNINGS) $(HARDEN) -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=.
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections -Wl,--build-id=sha1

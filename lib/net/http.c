@@ -29,10 +29,10 @@ struct transfer {
     const struct http_request *request;
     struct http_response *response;
     struct curl_slist *headers;
-    size_t headers_len; // bytes of the answer's headers
-    int body_fd;        // -1: the body is in memory
-    curl_off_t body_len, body_at;
-    int r; // why a callback ended the transfer
+    size_t headers_len;                       // bytes of the answer's headers
+    int body_fd;                              // -1: the body is in memory
+    curl_off_t body_start, body_len, body_at; // body_at counts from body_start
+    int r;                                    // why a callback ended the transfer
     char message[CURL_ERROR_SIZE];
 };
 
@@ -84,8 +84,7 @@ void http_response_release(struct http_response *response)
     buf_release(&response->body);
 }
 
-// The URL as it may stand in a message. The caller frees.
-static char *printable_url(const char *url)
+char *http_printable_url(const char *url)
 {
     CURLU *parts = curl_url();
     char *text = NULL, *copy = NULL;
@@ -164,7 +163,7 @@ static size_t give_body(char *bytes, size_t size, size_t n, void *userdata)
     if (t->body_fd < 0) {
         memcpy(bytes, (const char *)t->request->body + t->body_at, len);
     } else {
-        got = pread(t->body_fd, bytes, len, t->body_at);
+        got = pread(t->body_fd, bytes, len, t->body_start + t->body_at);
         if (got <= 0) { // 0: the file has become shorter
             t->r = got < 0 ? -errno : -EIO;
             return CURL_READFUNC_ABORT;
@@ -217,8 +216,10 @@ static int add_header(struct transfer *t, const char *line)
     return 0;
 }
 
-static int open_body_file(struct transfer *t, const char *path, struct error *err)
+static int open_body_file(struct transfer *t, const struct http_request *request, struct error *err)
 {
+    const char *path = request->body_file;
+    uint64_t offset = request->body_offset, left;
     struct stat st;
 
     t->body_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -226,7 +227,11 @@ static int open_body_file(struct transfer *t, const char *path, struct error *er
         return error_errno(err, -errno, "cannot read %s", path);
     if (!S_ISREG(st.st_mode))
         return error_set(err, -EINVAL, "cannot send %s: not a regular file", path);
-    t->body_len = st.st_size;
+    left = offset < (uint64_t)st.st_size ? (uint64_t)st.st_size - offset : 0;
+    if (request->body_size > left)
+        return error_set(err, -EIO, "cannot send %s: it has become shorter", path);
+    t->body_start = (curl_off_t)offset;
+    t->body_len = (curl_off_t)(request->body_size ? request->body_size : left);
     return 0;
 }
 
@@ -245,7 +250,7 @@ static int transfer_init(struct transfer *t, const struct http_request *request,
                 return error_set(err, r, "not a header: \"%.*s\"", (int)strcspn(line, ":"), line);
         }
     }
-    return request->body_file ? open_body_file(t, request->body_file, err) : 0;
+    return request->body_file ? open_body_file(t, request, err) : 0;
 }
 
 // libcurl asks the server before it sends a body and waits a second for servers that do not
@@ -439,19 +444,19 @@ static int perform_once(struct http_client *client, struct transfer *t)
     return r;
 }
 
-static bool is_idempotent(const struct http_request *request)
+static bool is_repeatable(const struct http_request *request)
 {
     const char *method = method_of(request);
 
-    return str_equal(method, "GET") || str_equal(method, "HEAD") || str_equal(method, "PUT") ||
-           str_equal(method, "DELETE");
+    return request->repeatable || str_equal(method, "GET") || str_equal(method, "HEAD") ||
+           str_equal(method, "PUT") || str_equal(method, "DELETE");
 }
 
 static bool is_worth_a_retry(int r, long status)
 {
     if (r < 0)
         return r == -ETIMEDOUT || r == -ECONNREFUSED || r == -ECONNRESET || r == -EHOSTUNREACH;
-    return status == 429 || status >= 500;
+    return status == 408 || status == 429 || status == 498 || status >= 500;
 }
 
 // How long to wait before the next try; false: longer than we are ready to.
@@ -476,9 +481,9 @@ static bool retry_wait(CURL *easy, unsigned attempt, uint64_t *ret_us)
 int http_perform(struct http_client *client, const struct http_request *request,
                  struct http_response *response, struct error *err)
 {
-    unsigned retries = is_idempotent(request) ? request->retries : 0;
+    unsigned retries = is_repeatable(request) ? request->retries : 0;
     _cleanup_(transfer_release) struct transfer t = {.body_fd = -1};
-    _cleanup_free_ char *url = printable_url(request->url);
+    _cleanup_free_ char *url = http_printable_url(request->url);
     uint64_t wait;
     int r;
 

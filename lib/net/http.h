@@ -17,12 +17,16 @@ struct http_request {
     const void *body;           // from memory …
     size_t body_len;
     const char *body_file;       // … or streamed from this file (rewound for a retry); NULL: none
+    uint64_t body_offset;        // of body_file: what is before it is not sent
+    uint64_t body_size;          // and how much of it is; 0: to its end
     const char *ca_file;         // NULL: the system's
     uint64_t connect_timeout_us; // 0: 10 s
     uint64_t idle_timeout_us;    // no byte for this long; 0: 60 s
-    // Of connection failures, 429 and 5xx, after a growing random time or what Retry-After says
-    // (longer than a minute: not at all); only for idempotent methods.
+    // Of connection failures, 408, 429, 498 and 5xx, after a growing random time or what
+    // Retry-After says (longer than a minute: not at all); only for idempotent methods, or when the
+    // request is `repeatable`.
     unsigned retries;
+    bool repeatable;
     unsigned redirects; // how many may be followed
 };
 
@@ -49,6 +53,10 @@ void http_client_free(struct http_client *client);
 // Messages name method and URL without user, password or query.
 int http_perform(struct http_client *client, const struct http_request *request,
                  struct http_response *response, struct error *err);
+
+// The URL without user, password and query, for messages. The caller frees; NULL for lack of
+// memory.
+char *http_printable_url(const char *url);
 
 // The value of a header (name in lower case), NULL when absent. Borrowed.
 const char *http_response_header(const struct http_response *response, const char *name);

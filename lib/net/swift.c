@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "net/swift_internal.h"
 
-#include "base/parse.h"
 #include "data/json.h"
 
-#include <fcntl.h>
-#include <openssl/evp.h>
-#include <strings.h>
-
-#define ANSWER_MAX ((size_t)64 * 1024)
 #define LISTING_MAX ((size_t)32 * 1024 * 1024)
-#define MD5_HEX (2 * 16 + 1)
 
 static int copy_string(const char *from, char **to)
 {
@@ -63,14 +56,6 @@ void swift_free(struct swift *swift)
 
 // ---------------------------------------------------------------- one request
 
-struct swift_call {
-    const char *method, *container, *object, *query; // object and query may be NULL
-    const struct strv *headers;
-    const void *body;
-    size_t body_len;
-    const char *body_file;
-};
-
 static int call_url(const struct swift *swift, const struct swift_call *call, char **ret)
 {
     _cleanup_free_ char *container = http_escape(call->container, false);
@@ -93,6 +78,8 @@ static int call_once(struct swift *swift, const struct swift_call *call,
                                    .body = call->body,
                                    .body_len = call->body_len,
                                    .body_file = call->body_file,
+                                   .body_offset = call->body_offset,
+                                   .body_size = call->body_size,
                                    .retries = SWIFT_RETRIES};
 
     if (call_url(swift, call, &url) < 0 ||
@@ -116,6 +103,11 @@ static int status_error(const struct swift_call *call, long status, struct error
                          call->method, call->container, slash, object, status);
     if (status == 404)
         return error_set(err, -ENOENT, "store: there is no %s%s%s", call->container, slash, object);
+    if (status == 413)
+        return error_set(err, -EFBIG,
+                         "store: %s %s%s%s: too large for the store, or for a quota on it (HTTP "
+                         "status 413)",
+                         call->method, call->container, slash, object);
     // 422: what arrived does not have the MD5 sum announced; 498 to 507: see again later.
     if (status == 408 || status == 422 || status == 429 || status == 498 || status >= 500)
         r = -EAGAIN;
@@ -123,9 +115,8 @@ static int status_error(const struct swift_call *call, long status, struct error
                      slash, object, status);
 }
 
-// Does the call with a valid token: one that is refused is renewed once.
-static int swift_call(struct swift *swift, const struct swift_call *call,
-                      struct http_response *answer, struct error *err)
+int swift_call(struct swift *swift, const struct swift_call *call, struct http_response *answer,
+               struct error *err)
 {
     bool fresh = false;
     int r;
@@ -151,7 +142,8 @@ static int swift_call(struct swift *swift, const struct swift_call *call,
 int swift_ensure_container(struct swift *swift, const char *container, const char *read_acl,
                            struct error *err)
 {
-    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(ANSWER_MAX);
+    _cleanup_(http_response_release) struct http_response answer =
+        HTTP_RESPONSE_INIT(SWIFT_ANSWER_MAX);
     _cleanup_strv_ struct strv headers = STRV_INIT;
     struct swift_call call = {.method = "PUT", .container = container, .headers = &headers};
 
@@ -160,109 +152,11 @@ int swift_ensure_container(struct swift *swift, const char *container, const cha
     return swift_call(swift, &call, &answer, err);
 }
 
-static void md5_finish(EVP_MD_CTX *md, char hex[static MD5_HEX])
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-
-    (void)EVP_DigestFinal_ex(md, digest, &len);
-    hex_encode(digest, 16, hex);
-}
-
-static int md5_update_fd(EVP_MD_CTX *md, int fd)
-{
-    char bytes[16384];
-    ssize_t n;
-
-    while ((n = read(fd, bytes, sizeof(bytes))) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (EVP_DigestUpdate(md, bytes, (size_t)n) != 1)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
-
-// MD5 of the file at `path`, or of `content` when that is NULL.
-static int md5_of(const char *path, const void *content, size_t len, char hex[static MD5_HEX],
-                  struct error *err)
-{
-    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
-    _cleanup_close_ int fd = -1;
-    int r;
-
-    if (!md || EVP_DigestInit_ex(md, EVP_md5(), NULL) != 1)
-        return error_set(err, -ENOMEM, "no MD5 sum can be made");
-    if (path) {
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        r = fd < 0 ? -errno : md5_update_fd(md, fd);
-        if (r < 0)
-            return error_errno(err, r, "cannot read %s", path);
-    } else if (EVP_DigestUpdate(md, content, len) != 1) {
-        return error_oom(err);
-    }
-    md5_finish(md, hex);
-    return 0;
-}
-
-static bool etag_matches(const char *etag, const char *md5)
-{
-    return etag && (strcasecmp(etag, md5) == 0 ||
-                    (etag[0] == '"' && strncasecmp(etag + 1, md5, MD5_HEX - 1) == 0 &&
-                     str_equal(etag + MD5_HEX, "\"")));
-}
-
-// `object` is the call but for its headers, of which `extra` are the caller's.
-static int put(struct swift *swift, const struct swift_call *object, const struct strv *extra,
-               struct error *err)
-{
-    struct swift_call call = *object;
-    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(ANSWER_MAX);
-    _cleanup_strv_ struct strv headers = STRV_INIT;
-    char md5[MD5_HEX];
-    int r = md5_of(call.body_file, call.body, call.body_len, md5, err);
-
-    if (r < 0)
-        return r;
-    // The store checks what arrived against it before it says 201.
-    if (strv_addf(&headers, "ETag: %s", md5) < 0 || (extra && strv_add_list(&headers, extra) < 0))
-        return error_oom(err);
-    call.method = "PUT";
-    call.headers = &headers;
-    r = swift_call(swift, &call, &answer, err);
-    if (r < 0)
-        return r;
-    if (!etag_matches(http_response_header(&answer, "etag"), md5))
-        return error_set(err, -EIO, "store: %s/%s: it stored something else than was sent",
-                         call.container, call.object);
-    return 0;
-}
-
-int swift_put_file(struct swift *swift, const char *container, const char *object, const char *path,
-                   const struct strv *headers, struct error *err)
-{
-    const struct swift_call call = {.container = container, .object = object, .body_file = path};
-
-    return put(swift, &call, headers, err);
-}
-
-int swift_put(struct swift *swift, const char *container, const char *object, const void *content,
-              size_t len, const struct strv *headers, struct error *err)
-{
-    const struct swift_call call = {
-        .container = container, .object = object, .body = content, .body_len = len};
-
-    return put(swift, &call, headers, err);
-}
-
 int swift_head(struct swift *swift, const char *container, const char *object, bool *ret_exists,
                struct error *err)
 {
-    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(ANSWER_MAX);
+    _cleanup_(http_response_release) struct http_response answer =
+        HTTP_RESPONSE_INIT(SWIFT_ANSWER_MAX);
     struct swift_call call = {.method = "HEAD", .container = container, .object = object};
     int r = swift_call(swift, &call, &answer, err);
 
@@ -278,7 +172,7 @@ int swift_get(struct swift *swift, const char *container, const char *object, st
               struct error *err)
 {
     _cleanup_(http_response_release) struct http_response answer =
-        HTTP_RESPONSE_INIT(b->max - b->len > ANSWER_MAX ? b->max - b->len : ANSWER_MAX);
+        HTTP_RESPONSE_INIT(b->max - b->len > SWIFT_ANSWER_MAX ? b->max - b->len : SWIFT_ANSWER_MAX);
     struct swift_call call = {.method = "GET", .container = container, .object = object};
     int r = swift_call(swift, &call, &answer, err);
 
@@ -346,7 +240,8 @@ int swift_list(struct swift *swift, const char *container, const char *prefix,
 
 int swift_delete(struct swift *swift, const char *container, const char *object, struct error *err)
 {
-    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(ANSWER_MAX);
+    _cleanup_(http_response_release) struct http_response answer =
+        HTTP_RESPONSE_INIT(SWIFT_ANSWER_MAX);
     struct swift_call call = {.method = "DELETE", .container = container, .object = object};
 
     return swift_call(swift, &call, &answer, err);

@@ -22,14 +22,18 @@ void swift_free(struct swift *swift);
 
 // Errors of all calls: -EACCES (credentials refused, also after a renewed token), -ENOENT, -EAGAIN
 // (the store is down, overloaded or out of reach: try later), -ENXIO (Keystone's catalog has no
-// object store in the region of the settings), -EIO (an answer that makes no sense).
+// object store in the region of the settings), -EFBIG (larger than the store, or a quota on it,
+// takes), -EIO (an answer that makes no sense). Messages hold no password and no token.
 
 // Creates the container when missing and sets who may read it (`X-Container-Read`, NULL: only the
 // account).
 int swift_ensure_container(struct swift *swift, const char *container, const char *read_acl,
                            struct error *err);
-// Uploads a file under the object's name, with the headers given ("Content-Type: …"); the ETag of
-// the answer is held against the MD5 of the file.
+// Uploads a file under the object's name, with the headers given ("Content-Type: …"). The store
+// holds what comes against the file's MD5, and its answer is held against it too. A file larger
+// than what the store takes at once becomes a Static Large Object: segments in the container
+// CONTAINER_segments, which the same may read, then the object, all of it at once. Segments of what
+// the name stood for before are removed.
 int swift_put_file(struct swift *swift, const char *container, const char *object, const char *path,
                    const struct strv *headers, struct error *err);
 int swift_put(struct swift *swift, const char *container, const char *object, const void *content,

@@ -35,11 +35,10 @@ static int accept_token(struct swift *swift, const char *token, const char *stor
     size_t len = strlen(storage_url);
 
     if (str_empty(token) || str_has_control(token))
-        return error_set(err, -EIO, "%s: the answer has no token", swift->settings.auth_url);
+        return error_set(err, -EIO, "the answer has no token");
     if ((!str_starts_with(storage_url, "http://") && !str_starts_with(storage_url, "https://")) ||
         str_has_control(storage_url) || strchr(storage_url, ' '))
-        return error_set(err, -EIO, "%s: the storage URL it gives is none: %s",
-                         swift->settings.auth_url, storage_url);
+        return error_set(err, -EIO, "the storage URL it gives is none: %s", storage_url);
     while (len > 0 && storage_url[len - 1] == '/')
         len--;
     swift_forget_token(swift);
@@ -54,17 +53,14 @@ static int accept_token(struct swift *swift, const char *token, const char *stor
 
 static int auth_status(const struct swift *swift, long status, struct error *err)
 {
-    const char *url = swift->settings.auth_url;
-
     if (status >= 200 && status < 300)
         return 0;
     if (status == 401 || status == 403)
-        return error_set(err, -EACCES, "%s: user %s or the password is refused", url,
-                         swift->settings.username);
-    if (status == 429 || status >= 500)
-        return error_set(err, -EAGAIN, "%s: HTTP status %ld", url, status);
-    return error_set(err, -EIO, "%s: HTTP status %ld, is this the authentication URL?", url,
-                     status);
+        return error_set(err, -EACCES, "user %s or the password is refused (HTTP status %ld)",
+                         swift->settings.username, status);
+    if (status == 408 || status == 429 || status >= 498)
+        return error_set(err, -EAGAIN, "HTTP status %ld", status);
+    return error_set(err, -EIO, "HTTP status %ld, is this the authentication URL?", status);
 }
 
 static void wipe(struct strv *secret)
@@ -96,8 +92,7 @@ static int tempauth(struct swift *swift, struct error *err)
     token = http_response_header(&answer, "x-auth-token");
     storage_url = http_response_header(&answer, "x-storage-url");
     if (!token || !storage_url)
-        return error_set(err, -EIO, "%s: the answer has no token or storage URL",
-                         swift->settings.auth_url);
+        return error_set(err, -EIO, "the answer has no token or storage URL");
     return accept_token(swift, token, storage_url, err);
 }
 
@@ -125,23 +120,61 @@ static int keystone_request(const struct swift_settings *s, struct buf *body, st
     return json_write(document, body) < 0 ? error_oom(err) : 0;
 }
 
-static bool is_public_in_region(const json_t *endpoint, const char *region)
+// NULL when it is not for everybody.
+static const char *public_region(const json_t *endpoint)
 {
-    const char *interface = json_string_value(json_object_get(endpoint, "interface"));
     const char *name = json_string_value(json_object_get(endpoint, "region_id"));
 
+    if (!str_equal(json_string_value(json_object_get(endpoint, "interface")), "public"))
+        return NULL;
     if (!name)
         name = json_string_value(json_object_get(endpoint, "region"));
-    return str_equal(interface, "public") && (str_empty(region) || str_equal(name, region));
+    return name ? name : "";
+}
+
+// The address in `region` (empty: in the first), NULL when there is none; all regions by the way.
+static const char *find_endpoint(const json_t *endpoints, const char *region, struct strv *regions,
+                                 int *ret_r)
+{
+    const char *url = NULL;
+    const json_t *endpoint;
+    size_t i;
+
+    json_array_foreach (endpoints, i, endpoint) {
+        const char *name = public_region(endpoint);
+
+        if (!name)
+            continue;
+        if (!url && (str_empty(region) || str_equal(name, region)))
+            url = json_string_value(json_object_get(endpoint, "url"));
+        if (!strv_contains(regions, name) && strv_add(regions, name) < 0)
+            *ret_r = -ENOMEM;
+    }
+    return url;
+}
+
+static int no_endpoint(const char *region, const struct strv *regions, struct error *err)
+{
+    _cleanup_free_ char *joined = strv_join(regions, ", ");
+
+    if (!joined)
+        return error_oom(err);
+    if (regions->len == 0 || str_empty(region))
+        return error_set(err, -ENOENT, "the catalog has no public object store");
+    return error_set(err, -ENOENT,
+                     "the catalog has no public object store in region %s, only in %s", region,
+                     joined);
 }
 
 int swift_catalog_find(const char *text, size_t len, const char *region, char **ret,
                        struct error *err)
 {
     _cleanup_json_ json_t *document = NULL;
-    const json_t *catalog, *service, *endpoint;
+    _cleanup_strv_ struct strv regions = STRV_INIT;
+    const json_t *catalog, *service;
     const char *url = NULL;
-    size_t i, j;
+    int r = 0;
+    size_t i;
 
     if (json_parse(text, len, "token", &document, err) < 0)
         return -EIO;
@@ -149,16 +182,14 @@ int swift_catalog_find(const char *text, size_t len, const char *region, char **
     if (!json_is_array(catalog))
         return error_set(err, -EIO, "the token has no catalog of services");
     json_array_foreach (catalog, i, service) {
-        if (!str_equal(json_string_value(json_object_get(service, "type")), "object-store"))
+        if (url || !str_equal(json_string_value(json_object_get(service, "type")), "object-store"))
             continue;
-        json_array_foreach (json_object_get(service, "endpoints"), j, endpoint) {
-            if (!url && is_public_in_region(endpoint, region))
-                url = json_string_value(json_object_get(endpoint, "url"));
-        }
+        url = find_endpoint(json_object_get(service, "endpoints"), region, &regions, &r);
     }
+    if (r < 0)
+        return error_oom(err);
     if (!url)
-        return error_set(err, -ENOENT, "the catalog has no public object store%s%s",
-                         str_empty(region) ? "" : " in region ", str_empty(region) ? "" : region);
+        return no_endpoint(region, &regions, err);
     *ret = strdup(url);
     return *ret ? 0 : error_oom(err);
 }
@@ -170,7 +201,8 @@ static int keystone(struct swift *swift, struct error *err)
     _cleanup_strv_ struct strv headers = STRV_INIT;
     _cleanup_buf_ struct buf body = BUF_INIT(BUF_OWN_MAX);
     _cleanup_free_ char *url = NULL, *storage_url = NULL;
-    struct http_request request = {.method = "POST", .headers = &headers};
+    struct http_request request = {
+        .method = "POST", .headers = &headers, .retries = SWIFT_RETRIES, .repeatable = true};
     const char *token;
     int r;
 
@@ -193,7 +225,7 @@ static int keystone(struct swift *swift, struct error *err)
     token = http_response_header(&answer, "x-subject-token");
     r = swift_catalog_find(buf_str(&answer.body), answer.body.len, s->region, &storage_url, err);
     if (r < 0)
-        return error_prefix(err, r == -ENOENT ? -ENXIO : r, "%s", s->auth_url);
+        return r == -ENOENT ? -ENXIO : r;
     return accept_token(swift, token, storage_url, err);
 }
 
@@ -204,7 +236,9 @@ static bool is_keystone(const char *auth_url)
 
 int swift_authenticate(struct swift *swift, struct error *err)
 {
+    _cleanup_free_ char *url = http_printable_url(swift->settings.auth_url);
     int r = is_keystone(swift->settings.auth_url) ? keystone(swift, err) : tempauth(swift, err);
 
-    return r < 0 ? error_prefix(err, r, "no access to the store") : 0;
+    return r < 0 ? error_prefix(err, r, "no access to the store by %s", url ? url : "its address")
+                 : 0;
 }

@@ -1,34 +1,99 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // What the parts of the Swift client share; nobody else includes this.
 //
-//     swift_auth.c  getting a token and the address of the storage: TempAuth, Keystone v3
-//     swift.c       the calls
+//     swift_auth.c   getting a token and the address of the storage: TempAuth, Keystone v3
+//     swift.c        the calls
+//     swift_put.c    uploads that are checked by their MD5 sum
+//     swift_large.c  what is larger than the store takes at once
 #pragma once
 
 #include "net/swift.h"
+
+#include <sys/types.h>
+
+// What the store says of itself at /info.
+struct swift_limits {
+    uint64_t object_max;   // bytes of one object, and of one segment of a larger one
+    uint64_t segments_max; // of one object; 0: the store knows no large objects
+};
 
 struct swift {
     struct swift_settings settings; // copies
     struct http_client *http;
     char *token;       // NULL: to be asked for
     char *storage_url; // without a slash at its end
+    struct swift_limits limits;
+    bool limits_known; // they are asked for once
 };
 
 #define SWIFT_RETRIES 3
+#define SWIFT_ANSWER_MAX ((size_t)64 * 1024)
+#define SWIFT_MD5_HEX (2 * 16 + 1)
+
+// ---- swift_auth.c
 
 // Asks for a token. Errors as in swift.h.
 int swift_authenticate(struct swift *swift, struct error *err);
 void swift_forget_token(struct swift *swift);
 
 // The storage URL of `region` (NULL: the only or first one) in a Keystone catalog; -ENOENT when it
-// has none, -EIO when the answer is not what the Identity API v3 says.
+// has none, with the regions that have one in the message; -EIO when the answer is not what the
+// Identity API v3 says.
 int swift_catalog_find(const char *text, size_t len, const char *region, char **ret,
                        struct error *err);
+
+// What a failed transfer means for a caller of this client.
+int swift_transfer_error(int r);
+
+// ---- swift.c
+
+struct swift_call {
+    const char *method, *container, *object, *query; // object and query may be NULL
+    const struct strv *headers;
+    const void *body;
+    size_t body_len;
+    const char *body_file;
+    uint64_t body_offset, body_size; // as in struct http_request
+};
+
+// Does the call with a valid token: one that is refused is renewed once. Errors as in swift.h.
+int swift_call(struct swift *swift, const struct swift_call *call, struct http_response *answer,
+               struct error *err);
 
 // Adds the names of a listing in JSON, as `format=json` gives it; empty text is an empty listing.
 // -EIO when it is something else.
 int swift_listing_parse(const char *text, size_t len, const char *container, struct strv *ret,
                         struct error *err);
 
-// What a failed transfer means for a caller of this client.
-int swift_transfer_error(int r);
+// ---- swift_put.c
+
+// Uploads with the ETag that the store has to hold what comes against, and holds its answer against
+// it. `object` is the call but for method and headers, of which `extra` (may be NULL) are the
+// caller's.
+int swift_put_checked(struct swift *swift, const struct swift_call *object, const char *etag,
+                      const struct strv *extra, struct http_response *answer, struct error *err);
+
+// MD5 sums of a file, in hexadecimal: of the whole, and, unless `parts` is NULL, of each part of
+// `part_size` bytes, appended in order.
+int swift_file_md5(const char *path, uint64_t part_size, char whole[static SWIFT_MD5_HEX],
+                   struct strv *parts, struct error *err);
+int swift_text_md5(const void *text, size_t len, char hex[static SWIFT_MD5_HEX], struct error *err);
+
+// ---- swift_large.c
+
+// What the store takes, asked for the first time that somebody wants to know. A store that does not
+// tell has Swift's defaults.
+int swift_limits(struct swift *swift, struct swift_limits *ret, struct error *err);
+// Reads the answer of /info; what it does not say stays as it is. -EIO: it is no such answer.
+int swift_limits_parse(const char *text, size_t len, struct swift_limits *limits,
+                       struct error *err);
+// Bytes of each segment but the last; 0: the store cannot hold so much.
+uint64_t swift_segment_size(uint64_t size, const struct swift_limits *limits);
+
+// Uploads a file of `size` bytes in segments.
+int swift_put_large(struct swift *swift, const char *container, const char *object,
+                    const char *path, uint64_t size, const struct strv *headers, struct error *err);
+// Removes the segments of an object but those whose names begin with `keep` (NULL: all), as far as
+// the store lets us: the object does not need them.
+void swift_sweep_segments(struct swift *swift, const char *container, const char *object,
+                          const char *keep);

@@ -283,9 +283,10 @@ static int open_save(struct edit *edit, struct error *err)
     if (edit->verb != QUEUE_FILTER || edit->dry_run || edit->forget)
         return 0;
     edit->save_fd = open(edit->save, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return edit->save_fd < 0
-               ? error_set(err, -EBADMSG, "cannot open %s: %s", edit->save, strerror(errno))
-               : 0;
+    if (edit->save_fd >= 0)
+        return 0;
+    (void)error_errno(err, -errno, "cannot open %s", edit->save);
+    return -EBADMSG; // the operator's file, not the broker's trouble
 }
 
 static int check_target(const struct edit *edit, struct error *err)

@@ -7,6 +7,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 
 static const char usage[] =
@@ -40,6 +41,20 @@ static int exit_code(int r)
         return EX_DATAERR;
     default: // everything else may be better the next time
         return EX_TEMPFAIL;
+    }
+}
+
+// Which options of the charm mend it.
+static const char *way_out(int r)
+{
+    switch (r) {
+    case -EACCES:
+        return "; see the options swift-username, swift-password or swift-secret, and "
+               "swift-project-name";
+    case -ENXIO:
+        return "; see the option swift-region";
+    default:
+        return "";
     }
 }
 
@@ -94,7 +109,7 @@ static int run(const char *dir, bool only_find)
     if (only_find && r == -ENOENT)
         return EXIT_NOT_FOUND;
     if (r < 0)
-        log_error("%s", error_message(&err));
+        log_error("%s%s", error_message(&err), way_out(r));
     return exit_code(r);
 }
 
@@ -106,6 +121,7 @@ int main(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
+    const struct rlimit no_core = {0, 0}; // one would hold the password
     bool only_find = false;
     int c;
 
@@ -129,5 +145,6 @@ int main(int argc, char **argv)
         return EX_USAGE;
     }
     log_open("autopkgtest-upload", LOG_LEVEL_INFO);
+    (void)setrlimit(RLIMIT_CORE, &no_core);
     return run(argv[optind], only_find);
 }

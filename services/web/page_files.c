@@ -59,7 +59,7 @@ static int list_folder(struct exchange *x, const char *container, const char *pr
     struct folder folder = {.entries = json_array(), .prefix_len = strlen(prefix)};
     const struct store_query query = {.prefix = prefix,
                                       .marker = params_get(&x->query, "marker"),
-                                      .delimiter = '/',
+                                      .delimiter = "/",
                                       .limit = LISTED_MAX};
     _cleanup_free_ char *title = str_format("%s/%s", container, prefix);
     int r;
@@ -81,7 +81,7 @@ static int send_or_redirect(struct exchange *x, const char *container, const cha
                             struct error *err)
 {
     _cleanup_free_ char *folder = NULL;
-    const struct store_query query = {.limit = 1, .delimiter = '/'};
+    const struct store_query query = {.limit = 1, .delimiter = "/"};
     struct store_query inside = query;
     struct folder found = {.entries = json_array()};
     int r = store_send_object(x, container, object, err);

@@ -35,6 +35,7 @@ const struct route web_routes[] = {
 
     // the built-in store: Swift v1
     {METHODS_READ, "/auth/v1.0", ROUTE_RAW, NULL, store_auth, 0, NULL, NULL},
+    {METHODS_READ, "/swift/info", ROUTE_RAW, NULL, store_info, 0, NULL, NULL},
     {METHODS_READ | METHOD_POST, "/swift/v1", ROUTE_RAW, NULL, store_account, 0, NULL, NULL},
     {METHODS_READ, "/swift/v1/{container}", ROUTE_RAW, NULL, store_container, 0, NULL, NULL},
     {METHOD_PUT | METHOD_POST | METHOD_DELETE, "/swift/v1/{container}", ROUTE_RAW, NULL,

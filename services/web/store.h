@@ -27,7 +27,8 @@
 #define STORE_CONTAINER_MAX 200
 #define STORE_METADATA_MAX 3500 // bytes of JSON: ext4 keeps all attributes of a file in one block
 #define STORE_LIST_MAX 10000
-#define STORE_OBJECT_MAX ((uint64_t)5 * 1024 * 1024 * 1024)
+// Ends counting that went wrong; what really limits an object is the disk.
+#define STORE_OBJECT_MAX ((uint64_t)1024 * 1024 * 1024 * 1024)
 
 struct store;
 
@@ -100,7 +101,7 @@ void store_upload_free(struct store_upload *upload);
 // ---- listings (store_list.c)
 struct store_query {
     const char *prefix, *marker, *end_marker; // NULL or "": none
-    char delimiter;                           // 0: none
+    const char *delimiter;                    // the same; of any length
     size_t limit;                             // at most STORE_LIST_MAX
 };
 

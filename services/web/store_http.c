@@ -167,27 +167,48 @@ static bool listing_is_json(const struct exchange *x)
     return accept && str_starts_with(accept, "application/json");
 }
 
+// As Swift reads it: a list in the other order must not be given in this one.
+static bool asks_for_reverse(const struct exchange *x)
+{
+    const char *reverse = params_get(&x->query, "reverse");
+    bool value = false;
+
+    return reverse && parse_bool(reverse, &value, NULL) == 0 && value;
+}
+
 static int read_query(struct exchange *x, struct store_query *ret, struct error *err)
 {
     const char *limit = params_get_filled(&x->query, "limit");
-    const char *delimiter = params_get_filled(&x->query, "delimiter");
-    const char *path = params_get(&x->query, "path");
     uint64_t number = STORE_LIST_MAX;
 
     if (limit && parse_uint(limit, 0, STORE_LIST_MAX, &number, err) < 0)
         return exchange_fail(x, 412, err, "limit: expected a whole number up to %d",
                              STORE_LIST_MAX);
-    if ((delimiter && delimiter[1]) || path)
-        return exchange_fail(x, 412, err, "delimiter: expected one character; path is not known");
+    if (params_get(&x->query, "path") || asks_for_reverse(x))
+        return exchange_fail(x, 412, err, "path and reverse are not known here");
     *ret = (struct store_query){.prefix = params_get(&x->query, "prefix"),
                                 .marker = params_get(&x->query, "marker"),
                                 .end_marker = params_get(&x->query, "end_marker"),
-                                .delimiter = delimiter ? *delimiter : '\0',
+                                .delimiter = params_get(&x->query, "delimiter"),
                                 .limit = number};
     return 0;
 }
 
 // ---- account
+
+// What a client asks to know what it can send, and how.
+int store_info(struct exchange *x, struct error *err)
+{
+    _cleanup_json_ json_t *info = NULL;
+
+    if (!x->web->store)
+        return exchange_fail(x, 404, err, "results are not kept here: there is no built-in store");
+    info = json_pack("{s:{s:I, s:i, s:i, s:i}}", "swift", "max_file_size",
+                     (json_int_t)STORE_OBJECT_MAX, "container_listing_limit", STORE_LIST_MAX,
+                     "max_object_name_length", STORE_NAME_MAX, "max_container_name_length",
+                     STORE_CONTAINER_MAX);
+    return info ? exchange_answer_json(x, MHD_HTTP_OK, info) : error_oom(err);
+}
 
 static int list_container(struct listing *l, const char *name)
 {

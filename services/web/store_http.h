@@ -3,6 +3,7 @@
 // service of TempAuth. Format: the OpenStack Object Storage API reference.
 //
 //     GET /auth/v1.0                       X-Auth-User, X-Auth-Key -> X-Auth-Token, X-Storage-Url
+//     GET /swift/info                      the largest object and listing, as JSON
 //     GET HEAD POST /swift/v1              the account: its containers
 //     GET HEAD PUT POST DELETE /swift/v1/CONTAINER
 //     GET HEAD PUT POST DELETE /swift/v1/CONTAINER/OBJECT
@@ -14,6 +15,7 @@
 #include "web/exchange.h"
 
 int store_auth(struct exchange *x, struct error *err);
+int store_info(struct exchange *x, struct error *err);
 int store_account(struct exchange *x, struct error *err);
 int store_container(struct exchange *x, struct error *err);
 int store_container_change(struct exchange *x, struct error *err);

@@ -135,17 +135,18 @@ static int visit_object(struct walk *w, const char *name)
 {
     const struct store_query *q = w->query;
     size_t prefix_len = q->prefix ? strlen(q->prefix) : 0;
+    size_t delimiter_len = q->delimiter ? strlen(q->delimiter) : 0;
     const char *cut;
 
     if (prefix_len && !str_starts_with(name, q->prefix))
         return WALK_MORE;
     if ((!str_empty(q->marker) && strcmp(name, q->marker) <= 0) || is_done(w, name))
         return WALK_MORE;
-    cut = q->delimiter ? strchr(name + prefix_len, q->delimiter) : NULL;
+    cut = delimiter_len ? strstr(name + prefix_len, q->delimiter) : NULL;
     if (!cut)
         return give(w, name, false);
     buf_truncate(&w->skip, 0);
-    if (buf_add(&w->skip, name, (size_t)(cut - name) + 1) < 0)
+    if (buf_add(&w->skip, name, (size_t)(cut - name) + delimiter_len) < 0)
         return -ENOMEM;
     // The prefix itself was the last of the page before. A marker inside of it does not hide it
     // while more follows, as in Swift.

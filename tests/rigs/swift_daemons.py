@@ -106,7 +106,7 @@ def keystone(directory: Path) -> None:
 
 
 def swift(kind: str, directory: Path) -> None:
-    from swift.common import utils, wsgi
+    from swift.common import constraints, utils, wsgi
 
     class NoSyslog(logging.NullHandler):
         """Where there is no /dev/log, Swift would send its log over the network."""
@@ -116,6 +116,7 @@ def swift(kind: str, directory: Path) -> None:
 
     utils.ThreadSafeSysLogHandler = NoSyslog
     utils.set_swift_dir(str(directory / "etc"))
+    constraints.reload_constraints()  # it read those of the system when it was imported
     extra = {}
     if kind == "object":
         from swift.obj import server

@@ -257,7 +257,9 @@ class StoreTest(unittest.TestCase):
         self.assertEqual(listed("limit=2&marker=a"), ["b-1", "b/1"])
         self.assertEqual(listed("limit=0"), [])
         self.assertEqual(self.ask("GET", f"{path}?prefix=none")[0], 204)
-        self.assertEqual(self.ask("GET", f"{path}?limit=10001")[0], 412)
+        self.assertEqual(listed("delimiter=/2/"), ["a", "b-1", "b/1", "b/2/", "b0", "c/d"])
+        for query in ("limit=10001", "reverse=true", "path=b"):
+            self.assertEqual(self.ask("GET", f"{path}?{query}")[0], 412, query)
         rows = json.loads(self.ask("GET", f"{path}?format=json&delimiter=/")[2])
         self.assertEqual([r.get("name") or r["subdir"] for r in rows],
                          ["a", "b-1", "b/", "b0", "c/"])
@@ -338,6 +340,16 @@ class StoreTest(unittest.TestCase):
         self.assertEqual(done.stdout, "201")
         self.assertLess(peak_kb() - before, 4096)
         self.assertEqual(self.ask("HEAD", f"{path}/large")[1]["content-length"], str(size))
+
+    def test_objects_may_be_larger_than_those_of_swift(self) -> None:
+        info = json.loads(self.ask("GET", "/swift/info", signed=False)[2])["swift"]
+        self.assertEqual(info["max_file_size"], 1 << 40)
+        path = self.container()
+        for length, answer in ((6 << 30, b" 100 "), (1 << 40, b" 100 "), ((1 << 40) + 1, b" 413 ")):
+            with socket.create_connection(("127.0.0.1", self.server.port), 10) as s:
+                s.sendall(f"PUT {path}/o HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {self.token}\r\n"
+                          f"Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n".encode())
+                self.assertIn(answer, s.recv(4096).split(b"\r\n")[0], length)
 
     def test_chunked_upload(self) -> None:
         path = self.container()

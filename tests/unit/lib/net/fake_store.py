@@ -5,7 +5,8 @@
 It prints its port and serves odd answers (see Handler.odd), TempAuth at /auth/v1.0, Keystone at
 /v3, and an object store in memory at /v1/. Containers named "down", "lies" and "odd" misbehave.
 User "u" with password "secret" may enter; a token is good for as many requests as the argument
-says (default: any).
+says (default: any). The users of INFO get the same store at an address that tells something else
+at /info than /v1/ does.
 """
 
 from __future__ import annotations
@@ -18,6 +19,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN_LIFE = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1] else 1 << 30
+
+INFO: dict[str, tuple[int, str]] = {
+    "u": (200, '{"swift": {"max_file_size": 1048576}, "slo": {"max_manifest_segments": 4}}'),
+    "silent": (404, ""),
+    "garbled": (200, '{"swift": ['),
+    "small": (200, '{"swift": {"max_file_size": 1048576}}'),
+    "blind": (200, '{"swift": {"max_file_size": 1048576}, "slo": {}}'),  # but it knows no manifests
+    "busy": (503, ""),
+}
 
 containers: dict[str, dict[str, bytes]] = {}
 acls: dict[str, str] = {}
@@ -50,8 +60,11 @@ class Handler(BaseHTTPRequestHandler):
             self.tempauth()
         elif path == "/v3/auth/tokens":
             self.keystone()
-        elif path.startswith("/v1/"):
-            self.store(path[len("/v1/"):])
+        elif path.endswith("/info"):
+            status, body = INFO[path.split("/")[1] if path != "/info" else "u"]
+            self.answer(status, body.encode(), Retry_After="3600")
+        elif "/v1/" in path:
+            self.store(path.partition("/v1/")[2])
         else:
             self.odd(path.strip("/").split("/"))
 
@@ -110,9 +123,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, X_Auth_Token="t", X_Storage_Url="ftp://elsewhere")
         if user == "broken":
             return self.answer(500 if key == "secret" else 404)
-        if (user, key) != ("u", "secret"):
+        if user not in INFO or key != "secret":
             return self.answer(401)
-        self.answer(200, X_Auth_Token=self.new_token(), X_Storage_Url=self.base() + "/v1/")
+        place = "/v1/" if user == "u" else f"/{user}/v1/"
+        self.answer(200, X_Auth_Token=self.new_token(), X_Storage_Url=self.base() + place)
 
     def keystone(self) -> None:
         auth = json.loads(self.body)["auth"]
@@ -164,6 +178,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, b"[{}]")
         if container not in containers:
             return self.answer(404)
+        if self.command == "HEAD":
+            return self.answer(204, X_Container_Read=acls[container])
         if self.url.query == "acl":
             return self.answer(200, acls[container].encode())
         query = {key: values[0] for key, values in parse_qs(self.url.query).items()}
@@ -179,16 +195,33 @@ class Handler(BaseHTTPRequestHandler):
         names = names[: int(query["limit"])]
         self.answer(200 if names else 204, json.dumps(names).encode() if names else b"")
 
+    def joined(self, manifest: list[dict[str, str | int]]) -> tuple[str, bytes]:
+        """ETag and content of a Static Large Object; nothing when a segment is not as it says."""
+        etags, body = "", b""
+        for segment in manifest:
+            container, _, name = str(segment["path"]).lstrip("/").partition("/")
+            part = containers[container].get(name, b"")
+            etag = hashlib.md5(part).hexdigest()
+            if (etag, len(part)) != (segment["etag"], segment["size_bytes"]):
+                return "", b""
+            etags, body = etags + etag, body + part
+        return hashlib.md5(etags.encode()).hexdigest(), body
+
     def object(self, container: str, name: str) -> None:
         if container not in containers:
             return self.answer(404)
         objects = containers[container]
         if self.command == "PUT":
             etag = hashlib.md5(self.body).hexdigest()
+            if self.url.query == "multipart-manifest=put" and not self.path.startswith("/blind"):
+                etag, self.body = self.joined(json.loads(self.body))
+                if not etag:
+                    return self.answer(400)
             if self.headers.get("ETag") != etag or name == "changed":
                 return self.answer(422)
             objects[name] = self.body
-            objects[name + ".type"] = self.headers.get("Content-Type", "").encode()
+            if "Content-Type" in self.headers:
+                objects[name + ".type"] = self.headers["Content-Type"].encode()
             return self.answer(201, ETag="0" * 32 if container == "lies" else f'"{etag}"')
         if name not in objects:
             return self.answer(404)

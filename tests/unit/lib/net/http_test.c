@@ -148,6 +148,27 @@ TEST(a_file_is_streamed_and_sent_again_on_a_retry)
     ck_assert_str_eq(buf_str(&f.response.body), "2");
 }
 
+TEST(a_part_of_a_file_is_sent)
+{
+    FIXTURE(f);
+    _cleanup_free_ char *path = write_file(100);
+    struct http_request request = {.method = "PUT",
+                                   .url = url(&f, "/echo"),
+                                   .body_file = path,
+                                   .body_offset = 26,
+                                   .body_size = 3};
+    _cleanup_json_ json_t *part = echo(&f, &request), *end = NULL;
+
+    ck_assert_str_eq(member(part, "body"), "abc");
+    request.body_offset = 98;
+    request.body_size = 0;
+    end = echo(&f, &request);
+    ck_assert_str_eq(member(end, "body"), "uv");
+    request.body_size = 3;
+    ck_assert_int_eq(http_perform(f.client, &request, &f.response, &f.err), -EIO);
+    ck_assert_ptr_nonnull(strstr(error_message(&f.err), "it has become shorter"));
+}
+
 TEST(a_file_that_is_none_is_refused)
 {
     FIXTURE(f);
@@ -189,6 +210,20 @@ TEST(an_overloaded_server_is_asked_again)
     ck_assert_int_eq(f.response.status, 200);
     ck_assert_str_eq(buf_str(&f.response.body), "3");
     ck_assert_uint_ge(clock_monotonic_us() - begin, 700 * USEC_PER_MSEC); // 0.25 + 0.5 s at least
+}
+
+TEST(a_post_is_repeated_when_it_may_be)
+{
+    FIXTURE(f);
+    struct http_request request = {.method = "POST",
+                                   .url = url(&f, "/flaky/1"),
+                                   .body = "x",
+                                   .body_len = 1,
+                                   .retries = 1,
+                                   .repeatable = true};
+
+    ASSERT_OK(http_perform(f.client, &request, &f.response, &f.err), &f.err);
+    ck_assert_int_eq(f.response.status, 200);
 }
 
 TEST(a_post_is_not_repeated)

@@ -118,7 +118,7 @@ TEST(a_listing_has_prefix_delimiter_marker_and_limit)
     ck_assert_uint_eq(all.len, 2);
     ck_assert_str_eq(all.items[0], "r/a/");
     ck_assert_str_eq(all.items[1], "r/b/");
-    ASSERT_OK(swift_list(f.swift, "c", NULL, NULL, "r/b/1.type", 1, &some, &f.err), &f.err);
+    ASSERT_OK(swift_list(f.swift, "c", NULL, NULL, "r/b/1", 1, &some, &f.err), &f.err);
     ck_assert_uint_eq(some.len, 1);
     ck_assert_str_eq(some.items[0], "s & t");
     ASSERT_OK(swift_list(f.swift, "c", "zzz", NULL, NULL, 1, &none, &f.err), &f.err);
@@ -242,8 +242,177 @@ TEST(a_catalog_is_read_by_interface_and_region)
     ASSERT_OK(swift_catalog_find(catalog, strlen(catalog), "new", &new, &err), &err);
     ck_assert_str_eq(new, "http://new");
     ASSERT_FAILS(swift_catalog_find(catalog, strlen(catalog), "x", &none, &err), -ENOENT, &err,
-                 "the catalog has no public object store in region x");
+                 "the catalog has no public object store in region x, only in old, new");
     ck_assert_int_eq(swift_catalog_find("[", 1, NULL, &none, &err), -EIO);
+}
+
+// ---- large files
+
+#define MIB ((size_t)1024 * 1024)
+#define BIG "noble/amd64/g/g++/20260101_000000_abcde@/artifacts.tar.gz"
+
+static char *big_file(size_t size, char first)
+{
+    char *path = str_format("%s/big", test_dir());
+    FILE *file = fopen(path, "we");
+
+    ck_assert_ptr_nonnull(file);
+    for (size_t i = 0; i < size; i++)
+        (void)putc(i == 0 ? first : (char)('a' + i / 1000 % 26), file);
+    ck_assert_int_eq(fclose(file), 0);
+    return path;
+}
+
+static void put_big(struct fixture *f, size_t size, char first)
+{
+    _cleanup_free_ char *path = big_file(size, first);
+    _cleanup_strv_ struct strv headers = STRV_INIT;
+
+    ASSERT_OK(strv_add(&headers, "Content-Type: application/gzip"), NULL);
+    ASSERT_OK(swift_put_file(f->swift, "c", BIG, path, &headers, &f->err), &f->err);
+}
+
+static void expect_big(struct fixture *f, size_t size, char first)
+{
+    _cleanup_buf_ struct buf b = BUF_INIT(8 * MIB);
+
+    ASSERT_OK(swift_get(f->swift, "c", BIG, &b, &f->err), &f->err);
+    ck_assert_uint_eq(b.len, size);
+    for (size_t i = 0; i < size; i++)
+        ck_assert_int_eq(b.data[i], i == 0 ? first : (char)('a' + i / 1000 % 26));
+}
+
+static size_t segments(struct fixture *f)
+{
+    _cleanup_strv_ struct strv names = STRV_INIT;
+
+    ASSERT_OK(swift_list(f->swift, "c_segments", BIG "/", NULL, NULL, 100, &names, &f->err),
+              &f->err);
+    for (size_t i = 0; i < names.len; i++)
+        ck_assert_ptr_nonnull(strstr(names.items[i], "/1048576/0000000"));
+    return names.len;
+}
+
+// Borrowed until the next call.
+static const char *read_acl(struct fixture *f, const char *container)
+{
+    static char acl[100];
+    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(1000);
+    const struct swift_call call = {.method = "HEAD", .container = container};
+
+    ASSERT_OK(swift_call(f->swift, &call, &answer, &f->err), &f->err);
+    (void)snprintf(acl, sizeof(acl), "%s", http_response_header(&answer, "x-container-read"));
+    return acl;
+}
+
+TEST(a_large_file_is_stored_in_segments_that_the_same_may_read)
+{
+    FIXTURE(f, "", "u", "secret");
+
+    ASSERT_OK(swift_ensure_container(f.swift, "c", "*:reader", &f.err), &f.err);
+    put_big(&f, 2 * MIB + 5, 'x');
+    expect_big(&f, 2 * MIB + 5, 'x');
+    ck_assert_uint_eq(segments(&f), 3);
+    expect(&f, BIG ".type", "application/gzip");
+    ck_assert_str_eq(read_acl(&f, "c_segments"), "*:reader");
+}
+
+TEST(what_takes_the_place_of_a_large_file_leaves_no_segment_of_it)
+{
+    FIXTURE(f, "", "u", "secret");
+
+    ASSERT_OK(swift_ensure_container(f.swift, "c", NULL, &f.err), &f.err);
+    put_big(&f, 4 * MIB, 'x');
+    ck_assert_uint_eq(segments(&f), 4);
+    put_big(&f, 2 * MIB, 'y');
+    ck_assert_uint_eq(segments(&f), 2);
+    expect_big(&f, 2 * MIB, 'y');
+    put_big(&f, MIB, 'z');
+    ck_assert_uint_eq(segments(&f), 0);
+    expect_big(&f, MIB, 'z');
+}
+
+static int put_as(const char *user, size_t size, struct error *err)
+{
+    FIXTURE(f, "", user, "secret");
+    _cleanup_free_ char *path = big_file(size, 'x');
+
+    ASSERT_OK(swift_ensure_container(f.swift, "c", NULL, &f.err), &f.err);
+    return swift_put_file(f.swift, "c", "o", path, NULL, err);
+}
+
+TEST(a_file_that_the_store_cannot_hold_is_refused)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_FAILS(put_as("u", 4 * MIB + 1, &err), -EFBIG, &err,
+                 "store: c/o: it has 4194305 bytes, more than the store takes (1048576 at once, 4 "
+                 "segments)");
+    ASSERT_FAILS(put_as("small", MIB + 1, &err), -EFBIG, &err,
+                 "store: c/o: it has 1048577 bytes, more than the store takes (1048576 at once, 0 "
+                 "segments)");
+    ASSERT_OK(put_as("small", MIB, &err), &err);
+}
+
+TEST(a_store_that_takes_a_manifest_for_an_object_is_noticed)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_FAILS(put_as("blind", 2 * MIB, &err), -EAGAIN, &err, "store: PUT c/o: HTTP status 422");
+}
+
+TEST(a_store_that_does_not_tell_its_limits_has_those_of_swift)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(put_as("silent", 3 * MIB, &err), &err);
+    ASSERT_OK(put_as("garbled", 3 * MIB, &err), &err);
+    ASSERT_FAILS(put_as("busy", 3 * MIB, &err), -EAGAIN, &err, "store: GET /info: HTTP status 503");
+}
+
+TEST(segments_are_as_large_as_size_and_store_want_it)
+{
+    const uint64_t gib = 1024 * MIB;
+    const struct swift_limits usual = {5 * gib, 1000}, small = {4 * MIB, 1000}, none = {gib, 0};
+
+    ck_assert_uint_eq(swift_segment_size(5 * gib + 1, &usual), gib);
+    ck_assert_uint_eq(swift_segment_size(1000 * gib, &usual), gib);
+    ck_assert_uint_eq(swift_segment_size(1000 * gib + 1, &usual), gib + 1);
+    ck_assert_uint_eq(swift_segment_size(5000 * gib, &usual), 5 * gib);
+    ck_assert_uint_eq(swift_segment_size(5000 * gib + 1, &usual), 0);
+    ck_assert_uint_eq(swift_segment_size(UINT64_MAX, &usual), 0);
+    ck_assert_uint_eq(swift_segment_size(5 * gib, &small), 0);
+    ck_assert_uint_eq(swift_segment_size(4 * MIB + 1, &small), 4 * MIB);
+    ck_assert_uint_eq(swift_segment_size(gib + 1, &none), 0);
+}
+
+static int limits_of(const char *text, struct swift_limits *limits)
+{
+    *limits = (struct swift_limits){7, 8};
+    return swift_limits_parse(text, strlen(text), limits, NULL);
+}
+
+TEST(limits_are_read_from_what_the_store_says_of_itself)
+{
+    static const char *const senseless[] = {"", "[]", "{}", "{\"swift\": 1}",
+                                            "{\"swift\": {\"max_file_size\": \"5\"}}"};
+    struct swift_limits limits;
+
+    ck_assert_int_eq(limits_of("{\"swift\": {\"max_file_size\": 5368709122}, \"slo\": "
+                               "{\"max_manifest_segments\": 1000}}",
+                               &limits),
+                     0);
+    ck_assert_uint_eq(limits.object_max, 5368709122);
+    ck_assert_uint_eq(limits.segments_max, 1000);
+    ck_assert_int_eq(limits_of("{\"swift\": {\"max_file_size\": -1}, \"slo\": {}}", &limits), 0);
+    ck_assert_uint_eq(limits.object_max, 7);
+    ck_assert_uint_eq(limits.segments_max, 8);
+    ck_assert_int_eq(limits_of("{\"swift\": {}}", &limits), 0);
+    ck_assert_uint_eq(limits.segments_max, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(senseless); i++) {
+        ck_assert_int_eq(limits_of(senseless[i], &limits), -EIO);
+        ck_assert_uint_eq(limits.object_max, 7);
+    }
 }
 
 TEST(settings_must_be_whole)

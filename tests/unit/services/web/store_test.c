@@ -108,12 +108,13 @@ TEST(listings_are_in_the_order_of_bytes)
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         ck_assert_int_eq(put(store, names[i], "", NULL), 0);
     expect_list(store, (struct store_query){0}, ".. a b-1 b//z b/1 b/2/x b/2/y b0 ");
-    expect_list(store, (struct store_query){.delimiter = '/'}, ".. a b-1 b/ b0 ");
-    expect_list(store, (struct store_query){.delimiter = '/', .marker = "b/"}, "b0 ");
-    expect_list(store, (struct store_query){.delimiter = '/', .marker = "b/1"}, "b/ b0 ");
-    expect_list(store, (struct store_query){.delimiter = '/', .marker = "b/zzz"}, "b0 ");
-    expect_list(store, (struct store_query){.delimiter = '/', .prefix = "b/"}, "b// b/1 b/2/ ");
-    expect_list(store, (struct store_query){.delimiter = '-'}, ".. a b- b//z b/1 b/2/x b/2/y b0 ");
+    expect_list(store, (struct store_query){.delimiter = "/"}, ".. a b-1 b/ b0 ");
+    expect_list(store, (struct store_query){.delimiter = "/", .marker = "b/"}, "b0 ");
+    expect_list(store, (struct store_query){.delimiter = "/", .marker = "b/1"}, "b/ b0 ");
+    expect_list(store, (struct store_query){.delimiter = "/", .marker = "b/zzz"}, "b0 ");
+    expect_list(store, (struct store_query){.delimiter = "/", .prefix = "b/"}, "b// b/1 b/2/ ");
+    expect_list(store, (struct store_query){.delimiter = "-"}, ".. a b- b//z b/1 b/2/x b/2/y b0 ");
+    expect_list(store, (struct store_query){.delimiter = "/2/"}, ".. a b-1 b//z b/1 b/2/ b0 ");
     expect_list(store, (struct store_query){.prefix = "b/2", .limit = 1}, "b/2/x ");
     expect_list(store, (struct store_query){.marker = "b/1", .end_marker = "b/2/y"}, "b/2/x ");
     expect_list(store, (struct store_query){.marker = "zz"}, "");
