@@ -11,9 +11,9 @@ from typing import Callable
 class Proxy:
     """One thread for all connections. `target` is asked anew for each, as a broker may come back elsewhere."""
 
-    def __init__(self, target: Callable[[], tuple[str, int]]) -> None:
+    def __init__(self, target: Callable[[], tuple[str, int]], address: str = "127.0.0.1") -> None:
         self.target = target
-        self.server = socket.create_server(("127.0.0.1", 0))
+        self.server = socket.create_server((address, 0))
         self.port = self.server.getsockname()[1]
         self.peers: dict[socket.socket, socket.socket] = {}
         self.lock = threading.RLock()
