@@ -14,6 +14,7 @@ import threading
 import time
 from typing import Callable
 
+from amqp_watch import Trace
 from bed import BUILD, COMPLETE, Bed, wait_for
 from chaos_plan import LEASE_TTL_S, Event, Plan
 from network import Network
@@ -50,7 +51,8 @@ class Chaos:
         self.chance = random.Random(plan.chance.random())
         self.network = Network()
         self.store: WebStore = use_real_upload(bed)
-        self.proxy = Proxy(lambda: (self.broker.settings["RABBIT_HOST"], int(self.broker.settings["RABBIT_PORT"])), self.network.host)
+        self.proxy = Proxy(lambda: (self.broker.settings["RABBIT_HOST"], int(self.broker.settings["RABBIT_PORT"])), self.network.host,
+                           Trace(bed.dir / "wire.log").see)
         self.store_proxy = Proxy(lambda: ("127.0.0.1", self.store.port), self.network.host)
         bed.write_broker(self.proxy.port, self.network.host)
         self.store.configure(self.network.host, self.store_proxy.port)
@@ -256,8 +258,7 @@ class Chaos:
         self.judge(requested)
 
     def await_end(self, requested: dict[str, tuple[int, ...]]) -> None:
-        def is_over() -> bool:
-            self.settle()
+        def is_stored() -> bool:
             return len(list(self.store.dir.glob("*autopkgtest-*/**/result.tar"))) >= len(requested)
 
         def is_empty() -> bool:
@@ -266,7 +267,7 @@ class Chaos:
             return not self.queued() and not [p for unit in self.units for p in unit.leftovers()]
 
         try:
-            wait_for("a result of every request", is_over, SETTLE_S)
+            wait_for("nothing left, or a result of every request", lambda: is_stored() or is_empty(), SETTLE_S)
             wait_for("no request, lease, or folder left", is_empty, LEFT_S)
         except AssertionError as error:
             left = [str(p) for unit in self.units for p in unit.leftovers()]

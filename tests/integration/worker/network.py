@@ -48,8 +48,11 @@ class Namespace:
         self.point(self.mac, self.network.mac)
 
     def close(self) -> None:
-        self.holder.kill()
-        self.holder.wait()
+        """The interface goes at once, the rest when the kernel has time."""
+        if self.holder.poll() is None:
+            self.holder.kill()
+            self.holder.wait()
+            subprocess.run(["ip", "link", "delete", self.outside], stderr=subprocess.DEVNULL, check=False)
 
 
 class Network:
