@@ -74,8 +74,12 @@ class Bed:
             broker.declare_queue(queue)
             broker.api("POST", f"/bindings/%2F/e/{exchange}/q/{queue}", {})
 
-    def configure(self, unit: str = "autopkgtest-cloud/0", releases: str = "noble jammy", cloud: str = "local",
-                  backend: str = "null", args: str = "", **settings: Any) -> None:
+    def configure(self, **settings: Any) -> None:
+        self.write_settings(self.dir / "conf", **settings)
+        self.broker.write_credentials(self.dir / "conf")
+
+    def write_settings(self, conf: pathlib.Path, unit: str = "autopkgtest-cloud/0", releases: str = "noble jammy", cloud: str = "local",
+                       backend: str = "null", args: str = "", **settings: Any) -> None:
         values = {
             "unit": unit, "releases": releases, "autopkgtest": HERE / "fake-autopkgtest", "upload": HERE / "fake-upload",
             "work-dir": self.dir / "work", "spool-dir": self.dir / "spool", "lists-dir": self.dir / "lists",
@@ -86,14 +90,13 @@ class Bed:
         for number in range(1, 9):
             lines += [f"[local-amd64-{number}]", f"cloud = {cloud}", "arch = amd64", f"backend = {backend}"]
             lines += [f"args = {args}"] if args else []
-        (self.dir / "conf/worker.conf").write_text("\n".join(lines) + "\n")
-        self.broker.write_credentials(self.dir / "conf")
+        (conf / "worker.conf").write_text("\n".join(lines) + "\n")
 
-    def write_broker(self, port: int) -> None:
-        """The workers reach their broker through this port; configure() undoes it."""
+    def write_broker(self, port: int, host: str = "127.0.0.1") -> None:
+        """The workers reach their broker there; configure() undoes it."""
         path = self.dir / "conf/rabbitmq.cred"
-        lines = [line for line in path.read_text().splitlines() if not line.startswith("RABBIT_PORT=")]
-        path.write_text("\n".join([*lines, f"RABBIT_PORT={port}", ""]))
+        lines = [line for line in path.read_text().splitlines() if not line.startswith(("RABBIT_HOST=", "RABBIT_PORT="))]
+        path.write_text("\n".join([*lines, f"RABBIT_HOST={host}", f"RABBIT_PORT={port}", ""]))
 
     def worker(self, number: int = 1) -> Worker:
         worker = Worker(self, f"local-amd64-{number}")

@@ -241,26 +241,6 @@ def test_leases_are_renewed_during_a_long_test(bed: Bed) -> None:
     bed.assert_clean()
 
 
-def test_no_delivery_is_held_as_long_as_a_test_takes(bed: Bed) -> None:
-    """With a broker that ends whoever holds a delivery for two seconds, and looks every second."""
-    def strict(timeout_ms: int, look_ms: int) -> None:
-        bed.broker.rig("ctl", "eval", f"application:set_env(rabbit, consumer_timeout, {timeout_ms}), "
-                                      f"application:set_env(rabbit, channel_tick_interval, {look_ms}).")
-
-    strict(2000, 1000)
-    try:
-        bed.configure(lease_ttl=3)
-        bed.behave("sleep 8\n")
-        worker = bed.ready_worker()
-        bed.request()
-        bed.completions(1)
-        assert len(bed.runs()) == 1
-        assert worker.text().count("connected to the broker") == 1 and "no broker" not in worker.text()
-        bed.assert_clean()
-    finally:
-        strict(1800000, 60000)
-
-
 def test_a_broker_killed_during_a_test_does_not_disturb_it(bed: Bed) -> None:
     worker, _ = leased_test(bed)
     bed.broker.rig("kill")

@@ -14,11 +14,13 @@ class Disk:
 
     def __init__(self, work: pathlib.Path) -> None:
         self.work, self.filler = work, work / ".filler"
+        self.is_filled = False
         work.mkdir()
         self.mounted = os.getuid() == 0 and subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_MB}m", "chaos", work], stderr=subprocess.DEVNULL).returncode == 0
 
     def fill(self) -> None:
+        self.is_filled = True
         try:
             with open(self.filler, "wb", buffering=0) as filler:
                 while filler.write(bytes(65536)):
@@ -28,6 +30,7 @@ class Disk:
 
     def free(self) -> None:
         self.filler.unlink(missing_ok=True)
+        self.is_filled = False
 
     def close(self) -> None:
         if self.mounted:

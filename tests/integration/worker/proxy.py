@@ -11,11 +11,14 @@ from typing import Callable
 class Proxy:
     """One thread for all connections. `target` is asked anew for each, as a broker may come back elsewhere."""
 
-    def __init__(self, target: Callable[[], tuple[str, int]]) -> None:
-        self.target = target
-        self.server = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, target: Callable[[], tuple[str, int]], address: str = "127.0.0.1",
+                 watch: Callable[[object, bool, bytes], None] = lambda connection, from_client, data: None) -> None:
+        """`watch` sees what is forwarded: of which connection, whether from its client, and what."""
+        self.target, self.watch = target, watch
+        self.server = socket.create_server((address, 0))
         self.port = self.server.getsockname()[1]
         self.peers: dict[socket.socket, socket.socket] = {}
+        self.clients: set[socket.socket] = set()
         self.lock = threading.RLock()
         self.swallowing = False
         self.open = True
@@ -40,6 +43,7 @@ class Proxy:
         except OSError:
             client.close()
             return
+        self.clients.add(client)
         for one, other in ((client, upstream), (upstream, client)):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             one.settimeout(5)
@@ -50,6 +54,8 @@ class Proxy:
         try:
             data = source.recv(65536)
             if data and not self.swallowing:
+                from_client = source in self.clients
+                self.watch(source if from_client else self.peers[source], from_client, data)
                 self.peers[source].sendall(data)
         except OSError:
             data = b""
@@ -60,6 +66,7 @@ class Proxy:
         other = self.peers[one]
         for end in (one, other):
             del self.peers[end]
+            self.clients.discard(end)
             self.selector.unregister(end)
             end.close()
 

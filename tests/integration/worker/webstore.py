@@ -18,16 +18,20 @@ class WebStore:
         self.process: subprocess.Popen[bytes] | None = None
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/swift/v1"
         self.dir = bed.dir / "store"
         self.dir.mkdir()
-        conf = bed.dir / "conf"
+        self.configure("127.0.0.1", self.port)
+
+    def configure(self, host: str, port: int) -> None:
+        """Where workers reach it; that may be a proxy."""
+        self.url = f"http://{host}:{port}/swift/v1"
+        conf = self.bed.dir / "conf"
         login = "SWIFT_USERNAME=autopkgtest\nSWIFT_PASSWORD=sesame\n"
         (conf / "store.cred").write_text(login)
-        (conf / "swift.cred").write_text(f"SWIFT_AUTH_URL=http://127.0.0.1:{self.port}/auth/v1.0\n{login}")
+        (conf / "swift.cred").write_text(f"SWIFT_AUTH_URL=http://{host}:{port}/auth/v1.0\n{login}")
         (conf / "web.conf").write_text("\n".join([
             "[web]", "hostname = localhost", f"port = {self.port}", "releases = noble", "architectures = amd64",
-            "authorization = open", f"database = {bed.dir}/results.db", f"store-dir = {self.dir}",
+            "authorization = open", f"database = {self.bed.dir}/results.db", f"store-dir = {self.dir}",
             f"store-credentials = {conf}/store.cred", f"store-url = {self.url}",
             f"templates-dir = {ROOT}/templates", f"static-dir = {ROOT}/static", ""]))
 
