@@ -120,31 +120,36 @@ static json_t *to_json(const char *queue, const struct amqp_delivery *delivery)
     return NULL;
 }
 
-static int show(const struct edit *edit, const struct amqp_delivery *delivery,
-                const struct request *request)
+static int show_json(const struct request *request)
 {
-    if (edit->json) {
-        _cleanup_json_ json_t *object =
-            request && !request_is_private(request)
-                ? json_pack("{s:s, s:O}", "package", request->package, "params", request->params)
-                : json_pack("{s:s}", "package", request ? "private job" : "unreadable request");
+    _cleanup_json_ json_t *object =
+        request && !request_is_private(request)
+            ? json_pack("{s:s, s:O}", "package", request->package, "params", request->params)
+            : json_pack("{s:s}", "package", request ? "private job" : "unreadable request");
 
-        return object && json_dumpf(object, stdout, JSON_COMPACT | JSON_SORT_KEYS) == 0 &&
-                       putchar('\n') != EOF
-                   ? 0
-                   : -EIO;
-    }
+    if (!object || json_dumpf(object, stdout, JSON_COMPACT | JSON_SORT_KEYS) < 0)
+        return -EIO;
+    return putchar('\n') == EOF ? -EIO : 0;
+}
+
+// On one line.
+static int show_text(const struct buf *body)
+{
+    for (size_t i = 0; i < body->len; i++)
+        if (putchar(body->data[i] == '\n' ? ' ' : body->data[i]) == EOF)
+            return -EIO;
+    return putchar('\n') == EOF ? -EIO : 0;
+}
+
+static int show(const struct edit *edit, const struct buf *body, const struct request *request)
+{
+    if (edit->json)
+        return show_json(request);
     if (!request)
         return puts("unreadable request") < 0 ? -EIO : 0;
     if (request_is_private(request))
         return puts("private job") < 0 ? -EIO : 0;
-    for (size_t i = 0; i < delivery->body.len; i++) {
-        char c = delivery->body.data[i];
-
-        if (putchar(c == '\n' ? ' ' : c) == EOF)
-            return -EIO;
-    }
-    return putchar('\n') == EOF ? -EIO : 0;
+    return show_text(body);
 }
 
 // ---------------------------------------------------------------- what is done with each
@@ -236,7 +241,7 @@ static int see(struct amqp_delivery *delivery, enum queue_fate *ret, void *userd
         edit->unfit++;
         return 0;
     }
-    if (show(edit, delivery, request) < 0)
+    if (show(edit, &delivery->body, request) < 0)
         return error_errno(err, -EIO, "cannot write to standard output");
     return act(edit, delivery, ret, err);
 }
