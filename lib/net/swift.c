@@ -37,6 +37,7 @@ int swift_new(const struct swift_settings *settings, struct swift **ret, struct 
     swift = calloc(1, sizeof(*swift));
     if (!swift || copy_settings(settings, &swift->settings) < 0)
         return error_oom(err);
+    swift->retries = SWIFT_RETRIES;
     r = http_client_new("autopkgtest-cloud/" VERSION, &swift->http, err);
     if (r < 0)
         return r;
@@ -80,7 +81,7 @@ static int call_once(struct swift *swift, const struct swift_call *call,
                                    .body_file = call->body_file,
                                    .body_offset = call->body_offset,
                                    .body_size = call->body_size,
-                                   .retries = SWIFT_RETRIES};
+                                   .retries = swift->retries};
 
     if (call_url(swift, call, &url) < 0 ||
         strv_addf(&headers, "X-Auth-Token: %s", swift->token) < 0)

@@ -76,7 +76,7 @@ static int tempauth(struct swift *swift, struct error *err)
         HTTP_RESPONSE_INIT(TEMPAUTH_ANSWER_MAX);
     _cleanup_(wipe) struct strv headers = STRV_INIT;
     struct http_request request = {
-        .url = swift->settings.auth_url, .headers = &headers, .retries = SWIFT_RETRIES};
+        .url = swift->settings.auth_url, .headers = &headers, .retries = swift->retries};
     const char *token, *storage_url;
     int r;
 
@@ -202,7 +202,7 @@ static int keystone(struct swift *swift, struct error *err)
     _cleanup_buf_ struct buf body = BUF_INIT(BUF_OWN_MAX);
     _cleanup_free_ char *url = NULL, *storage_url = NULL;
     struct http_request request = {
-        .method = "POST", .headers = &headers, .retries = SWIFT_RETRIES, .repeatable = true};
+        .method = "POST", .headers = &headers, .retries = swift->retries, .repeatable = true};
     const char *token;
     int r;
 

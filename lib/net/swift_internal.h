@@ -19,6 +19,7 @@ struct swift_limits {
 
 struct swift {
     struct swift_settings settings; // copies
+    unsigned retries;               // of a request, after the first try
     struct http_client *http;
     char *token;       // NULL: to be asked for
     char *storage_url; // without a slash at its end

@@ -72,7 +72,7 @@ static char *info_url(const char *storage_url)
 int swift_limits(struct swift *swift, struct swift_limits *ret, struct error *err)
 {
     _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(INFO_MAX);
-    struct http_request request = {.retries = SWIFT_RETRIES};
+    struct http_request request = {.retries = swift->retries};
     _cleanup_free_ char *url = NULL;
     int r = 0;
 
