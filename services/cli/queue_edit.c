@@ -161,7 +161,7 @@ static int save(const struct edit *edit, const struct amqp_delivery *delivery, s
     _cleanup_free_ char *line = text ? str_format("%s\n", text) : NULL;
     int r;
 
-    if (edit->forget)
+    if (!edit->save)
         return 0;
     if (!line)
         return error_oom(err);
@@ -285,7 +285,7 @@ static int settle(bool last, void *userdata, struct error *err)
 
 static int open_save(struct edit *edit, struct error *err)
 {
-    if (edit->verb != QUEUE_FILTER || edit->dry_run || edit->forget)
+    if (edit->verb != QUEUE_FILTER || edit->dry_run || !edit->save)
         return 0;
     edit->save_fd = open(edit->save, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (edit->save_fd >= 0)
@@ -413,13 +413,15 @@ static int parse(int argc, char **argv, struct edit *edit)
         return cli_usage(name, "expected %s, got %d", names == 2 ? "two queues" : "one queue",
                          argc - optind);
     edit->from = argv[optind];
-    edit->to = names == 2 ? argv[optind + 1] : NULL;
+    if (names == 2)
+        edit->to = argv[optind + 1];
     return find_fault(edit) ? cli_usage(name, "%s", find_fault(edit)) : EX_OK;
 }
 
 int queue_edit(enum queue_verb verb, int argc, char **argv)
 {
-    _cleanup_(edit_release) struct edit edit = {.verb = verb, .most = UINT64_MAX, .save_fd = -1};
+    _cleanup_(edit_release) struct edit edit = {
+        .verb = verb, .most = UINT64_MAX, .to = "", .save_fd = -1};
     _cleanup_error_ struct error err = ERROR_INIT;
     int r = parse(argc, argv, &edit);
 
