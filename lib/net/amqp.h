@@ -117,21 +117,28 @@ int amqp_link_publish_confirmed(struct amqp_link *link, const struct amqp_public
 // -ENOENT.
 int amqp_link_get(struct amqp_link *link, const char *queue, struct amqp_delivery *ret,
                   bool *ret_empty, struct error *err);
-// The same for up to `count` messages with one wait for all: `taken` gets each in order, and may
-// take its content; what is negative of it ends the handing out, and is returned (the messages
-// behind are unacknowledged all the same). *ret_got: how many there were. `taken` must not use
-// calls that wait.
-int amqp_link_get_many(struct amqp_link *link, const char *queue, unsigned count,
+// A channel more, for messages that are given back together (waits): RabbitMQ looks for a message
+// among all that its channel has unacknowledged, so that many are held better in several. *ret is
+// its number for amqp_link_get_many(). -EMFILE: the broker allows no more.
+int amqp_link_add_channel(struct amqp_link *link, unsigned *ret, struct error *err);
+// Gives everything back that is unacknowledged there, at its old places. A get in the same channel
+// is answered after the queue has it.
+int amqp_link_nack_channel(struct amqp_link *link, unsigned channel, struct error *err);
+// Closes it (waits); its number is not used again.
+int amqp_link_close_channel(struct amqp_link *link, unsigned channel, struct error *err);
+// Takes up to `count` messages with one wait for all, into a channel of amqp_link_add_channel():
+// `taken` gets each in order, and may take its content; what is negative of it ends the handing
+// out, and is returned (the messages behind are unacknowledged all the same). *ret_got: how many
+// there were. `taken` must not use calls that wait.
+int amqp_link_get_many(struct amqp_link *link, unsigned channel, const char *queue, unsigned count,
                        int (*taken)(struct amqp_delivery *delivery, void *userdata,
                                     struct error *err),
                        void *userdata, unsigned *ret_got, struct error *err);
 int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err);
-// All deliveries up to this one at once.
+// All deliveries of its channel up to this one at once.
 int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err);
 // Gives it back; with requeue at its old place in the queue where that is possible.
 int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err);
-// All deliveries up to this one at once.
-int amqp_link_nack_up_to(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err);
 
 // At most `count` messages unacknowledged on the whole channel (waits). RabbitMQ has no such
 // limit for quorum queues: consuming from one afterwards loses the connection. Getting works.

@@ -203,6 +203,49 @@ int amqp_link_bind(struct amqp_link *link, const char *queue, const char *exchan
 
 // ---------------------------------------------------------------- messages
 
+int amqp_link_add_channel(struct amqp_link *link, unsigned *ret, struct error *err)
+{
+    int most = amqp_get_channel_max(link->connection);
+    int r = amqp_check_usable(link, err);
+
+    if (r < 0)
+        return r;
+    if (AMQP_CHANNEL_DECLARE + link->more_channels >= (unsigned)most)
+        return error_set(err, -EMFILE, "broker %s: it lets a connection have %d channels",
+                         link->host, most);
+    r = open_channel(link, (amqp_channel_t)(AMQP_CHANNEL_DECLARE + link->more_channels + 1), err);
+    if (r == 0)
+        *ret = AMQP_CHANNEL_DECLARE + ++link->more_channels;
+    return r;
+}
+
+int amqp_link_close_channel(struct amqp_link *link, unsigned channel, struct error *err)
+{
+    amqp_channel_close_t m = {.reply_code = AMQP_REPLY_SUCCESS};
+
+    return call_plain(link, (amqp_channel_t)channel, AMQP_CHANNEL_CLOSE_METHOD, &m,
+                      AMQP_CHANNEL_CLOSE_OK_METHOD, err);
+}
+
+// Delivery tags count from 1 in each channel. Ours have the channel in their highest bits; those of
+// the main one are the broker's.
+#define TAG_BITS 48
+
+uint64_t amqp_tag_of(amqp_channel_t channel, uint64_t tag)
+{
+    return (uint64_t)(channel - AMQP_CHANNEL_MAIN) << TAG_BITS | tag;
+}
+
+static amqp_channel_t tag_channel(uint64_t tag)
+{
+    return (amqp_channel_t)((tag >> TAG_BITS) + AMQP_CHANNEL_MAIN);
+}
+
+static uint64_t tag_number(uint64_t tag)
+{
+    return tag & ((UINT64_C(1) << TAG_BITS) - 1);
+}
+
 // Looks whether there is such a queue before the main channel names it: an absent one would close
 // that channel. Asked once for calls in a row with the same queue.
 static int need_queue(struct amqp_link *link, const char *queue, struct error *err)
@@ -223,18 +266,19 @@ static int need_queue(struct amqp_link *link, const char *queue, struct error *e
     return 0;
 }
 
-static int send_get(struct amqp_link *link, const char *queue, struct error *err)
+static int send_get(struct amqp_link *link, amqp_channel_t channel, const char *queue,
+                    struct error *err)
 {
     amqp_basic_get_t m = {.queue = amqp_bytes_of(queue)};
 
-    return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_GET_METHOD, &m, err);
+    return amqp_send(link, channel, AMQP_BASIC_GET_METHOD, &m, err);
 }
 
-static int receive_got(struct amqp_link *link, const char *queue, struct amqp_delivery *ret,
-                       bool *ret_empty, struct error *err)
+static int receive_got(struct amqp_link *link, amqp_channel_t channel, const char *queue,
+                       struct amqp_delivery *ret, bool *ret_empty, struct error *err)
 {
     const amqp_method_number_t expected[2] = {AMQP_BASIC_GET_EMPTY_METHOD, NO_METHOD};
-    int r = await(link, AMQP_CHANNEL_MAIN, expected, err);
+    int r = await(link, channel, expected, err);
 
     if (r < 0)
         return error_prefix(err, r, "cannot get from queue \"%s\"", queue);
@@ -255,12 +299,12 @@ int amqp_link_get(struct amqp_link *link, const char *queue, struct amqp_deliver
     if (r < 0)
         return r;
     link->exception = 0;
-    r = send_get(link, queue, err);
+    r = send_get(link, AMQP_CHANNEL_MAIN, queue, err);
     return r < 0 ? error_prefix(err, r, "cannot get from queue \"%s\"", queue)
-                 : receive_got(link, queue, ret, ret_empty, err);
+                 : receive_got(link, AMQP_CHANNEL_MAIN, queue, ret, ret_empty, err);
 }
 
-int amqp_link_get_many(struct amqp_link *link, const char *queue, unsigned count,
+int amqp_link_get_many(struct amqp_link *link, unsigned channel, const char *queue, unsigned count,
                        int (*taken)(struct amqp_delivery *delivery, void *userdata,
                                     struct error *err),
                        void *userdata, unsigned *ret_got, struct error *err)
@@ -270,13 +314,14 @@ int amqp_link_get_many(struct amqp_link *link, const char *queue, unsigned count
     *ret_got = 0;
     link->exception = 0;
     for (unsigned i = 0; r == 0 && i < count; i++)
-        r = send_get(link, queue, err);
+        r = send_get(link, (amqp_channel_t)channel, queue, err);
     // Every answer is fetched, whatever `taken` says of one: the link is in step afterwards.
     for (unsigned i = 0; r == 0 && i < count; i++) {
         _cleanup_(amqp_delivery_release) struct amqp_delivery delivery = {0};
         bool empty = false;
 
-        r = receive_got(link, queue, &delivery, &empty, failed < 0 ? NULL : err);
+        r = receive_got(link, (amqp_channel_t)channel, queue, &delivery, &empty,
+                        failed < 0 ? NULL : err);
         if (r < 0 || empty)
             continue;
         ++*ret_got;
@@ -288,30 +333,30 @@ int amqp_link_get_many(struct amqp_link *link, const char *queue, unsigned count
 
 int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err)
 {
-    amqp_basic_ack_t m = {.delivery_tag = tag};
+    amqp_basic_ack_t m = {.delivery_tag = tag_number(tag)};
 
-    return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_ACK_METHOD, &m, err);
+    return amqp_send(link, tag_channel(tag), AMQP_BASIC_ACK_METHOD, &m, err);
 }
 
 int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err)
 {
-    amqp_basic_ack_t m = {.delivery_tag = tag, .multiple = 1};
+    amqp_basic_ack_t m = {.delivery_tag = tag_number(tag), .multiple = 1};
 
-    return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_ACK_METHOD, &m, err);
+    return amqp_send(link, tag_channel(tag), AMQP_BASIC_ACK_METHOD, &m, err);
 }
 
 int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err)
 {
-    amqp_basic_nack_t m = {.delivery_tag = tag, .requeue = requeue};
+    amqp_basic_nack_t m = {.delivery_tag = tag_number(tag), .requeue = requeue};
 
-    return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_NACK_METHOD, &m, err);
+    return amqp_send(link, tag_channel(tag), AMQP_BASIC_NACK_METHOD, &m, err);
 }
 
-int amqp_link_nack_up_to(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err)
+int amqp_link_nack_channel(struct amqp_link *link, unsigned channel, struct error *err)
 {
-    amqp_basic_nack_t m = {.delivery_tag = tag, .multiple = 1, .requeue = requeue};
+    amqp_basic_nack_t m = {.delivery_tag = 0, .multiple = 1, .requeue = 1}; // 0: all there are
 
-    return amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_NACK_METHOD, &m, err);
+    return amqp_send(link, (amqp_channel_t)channel, AMQP_BASIC_NACK_METHOD, &m, err);
 }
 
 int amqp_link_prefetch(struct amqp_link *link, uint16_t count, struct error *err)

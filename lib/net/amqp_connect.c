@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define CHANNELS_MAX 2
+#define CHANNELS_MAX 2047 // RabbitMQ's own limit unless its operator says otherwise
 
 int amqp_status_errno(int status)
 {

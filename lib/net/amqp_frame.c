@@ -127,7 +127,8 @@ static int on_deliver(struct amqp_link *link, const amqp_basic_deliver_t *m, str
     return link->incoming.message.consumer ? 0 : out_of_memory(link, err);
 }
 
-static int on_get_ok(struct amqp_link *link, const amqp_basic_get_ok_t *m, struct error *err)
+static int on_get_ok(struct amqp_link *link, amqp_channel_t channel, const amqp_basic_get_ok_t *m,
+                     struct error *err)
 {
     int r;
 
@@ -136,7 +137,7 @@ static int on_get_ok(struct amqp_link *link, const amqp_basic_get_ok_t *m, struc
     r = incoming_begin(link, AMQP_INCOMING_GET, m->exchange, m->routing_key, err);
     if (r < 0)
         return r;
-    link->incoming.message.tag = m->delivery_tag;
+    link->incoming.message.tag = amqp_tag_of(channel, m->delivery_tag);
     link->incoming.message.redelivered = m->redelivered;
     link->incoming.message.message_count = m->message_count;
     return 0;
@@ -356,7 +357,7 @@ static int on_channel_method(struct amqp_link *link, amqp_channel_t channel,
     case AMQP_BASIC_DELIVER_METHOD:
         return on_deliver(link, method->decoded, err);
     case AMQP_BASIC_GET_OK_METHOD:
-        return on_get_ok(link, method->decoded, err);
+        return on_get_ok(link, channel, method->decoded, err);
     case AMQP_BASIC_RETURN_METHOD:
         return incoming_begin(link, AMQP_INCOMING_RETURN, returned->exchange, returned->routing_key,
                               err);

@@ -30,7 +30,7 @@
 
 // Messages, confirms and consumers are on the first channel. Declarations have one of their own,
 // opened when first used: the broker answers a failed one by closing the channel, which would take
-// the consumers and everything unacknowledged with it.
+// the consumers and everything unacknowledged with it. amqp_link_add_channel() opens those behind.
 #define AMQP_CHANNEL_MAIN 1
 #define AMQP_CHANNEL_DECLARE 2
 
@@ -91,8 +91,9 @@ struct amqp_link {
     uint64_t last_send_us;
     int lost; // negative errno once the connection is of no use
     char *lost_reason;
-    bool declare_open; // AMQP_CHANNEL_DECLARE
-    int exception;     // negative errno when the broker closed AMQP_CHANNEL_DECLARE
+    bool declare_open;      // AMQP_CHANNEL_DECLARE
+    unsigned more_channels; // behind it
+    int exception;          // negative errno when the broker closed AMQP_CHANNEL_DECLARE
     char *exception_text;
     char *blocked;     // why the broker takes no publications at the moment
     char *known_queue; // the last queue seen to exist
@@ -149,6 +150,8 @@ void amqp_unconfirmed_release(struct amqp_unconfirmed *u);
 int amqp_call(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
               void *decoded, const amqp_method_number_t expected[2], struct error *err);
 int amqp_open_main(struct amqp_link *link, struct error *err);
+// A channel's delivery tag as the tag of an amqp_delivery.
+uint64_t amqp_tag_of(amqp_channel_t channel, uint64_t tag);
 
 // amqp_table.c
 // Strings, integers and booleans of a JSON object (NULL: none) as a table that borrows the strings;

@@ -33,6 +33,9 @@ int cli_usage(const char *command, const char *format, ...) _printf_(2, 3);
 // A connection with the unit's credentials. The message of a failure names the file or the host.
 int cli_connect(const struct amqp_handlers *handlers, struct amqp_link **ret, struct error *err);
 
+// Waits for news of the link, at most until `until_us` (CLOCK_MONOTONIC), and dispatches them.
+int cli_wait(struct amqp_link *link, uint64_t until_us, struct error *err);
+
 // Releases and architectures this unit knows, from worker.conf and web.conf, sorted, each once.
 int cli_known(struct strv *ret_releases, struct strv *ret_archs, struct error *err);
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#include "base/clock.h"
 #include "base/file.h"
 #include "cli/cli.h"
+
+#include <poll.h>
 
 int cli_fail(const char *command, int r, const struct error *err)
 {
@@ -131,4 +134,14 @@ int cli_print_json(const json_t *value)
         putchar('\n') == EOF || fflush(stdout) == EOF)
         return EX_IOERR;
     return EX_OK;
+}
+
+int cli_wait(struct amqp_link *link, uint64_t until_us, struct error *err)
+{
+    struct pollfd fd = {.fd = amqp_link_fd(link), .events = POLLIN};
+    uint64_t at = amqp_link_deadline(link);
+    struct timespec left;
+
+    (void)ppoll(&fd, 1, clock_left(at < until_us ? at : until_us, &left), NULL);
+    return amqp_link_dispatch(link, err);
 }

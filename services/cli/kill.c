@@ -5,7 +5,6 @@
 #include "cli/cli.h"
 
 #include <getopt.h>
-#include <poll.h>
 
 static const char help[] =
     "autopkgtest-cloud kill [OPTION…] UUID: end a running test\n"
@@ -82,14 +81,8 @@ static int wait_for_answer(struct amqp_link *link, struct call *call, struct err
     int r = 0;
 
     call->until_us = clock_monotonic_us() + call->seconds * USEC_PER_SEC;
-    while (r == 0 && !call->done && clock_monotonic_us() < call->until_us) {
-        struct pollfd fd = {.fd = amqp_link_fd(link), .events = POLLIN};
-        uint64_t at = amqp_link_deadline(link);
-        struct timespec left;
-
-        (void)ppoll(&fd, 1, clock_left(at < call->until_us ? at : call->until_us, &left), NULL);
-        r = amqp_link_dispatch(link, err);
-    }
+    while (r == 0 && !call->done && clock_monotonic_us() < call->until_us)
+        r = cli_wait(link, call->until_us, err);
     return r;
 }
 

@@ -2,7 +2,6 @@
 #include "cli/queue_edit.h"
 
 #include "adt/names.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/utf8.h"
@@ -10,7 +9,6 @@
 #include "cli/selection.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 const char queue_list_help[] =
@@ -271,13 +269,8 @@ static int settle(bool last, void *userdata, struct error *err)
     struct edit *edit = userdata;
     int r = amqp_link_dispatch(edit->link, err);
 
-    while (r == 0 && last && edit->len > 0) {
-        struct pollfd fd = {.fd = amqp_link_fd(edit->link), .events = POLLIN};
-        struct timespec left;
-
-        (void)ppoll(&fd, 1, clock_left(amqp_link_deadline(edit->link), &left), NULL);
-        r = amqp_link_dispatch(edit->link, err);
-    }
+    while (r == 0 && last && edit->len > 0)
+        r = cli_wait(edit->link, UINT64_MAX, err);
     return r;
 }
 

@@ -1,36 +1,47 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "cli/queue_walk.h"
 
-#define WINDOW 200U     // messages asked for at once: a worker's own request waits for so many
-#define GIVE_BACK 2000U // messages given back at once
+#define WINDOW 100U       // messages asked for at once: a worker's own request waits for so many
+#define BLOCK_MIN 250U    // messages given back at once
+#define BLOCKS_MOST 1000U // channels used
 
-// Where a block of messages that go back together ends.
-struct marks {
-    uint64_t *tags;
-    size_t len, alloc;
-    uint64_t last; // held
-    unsigned held; // since the last mark
+// What is held in one channel: neighbours in the queue.
+struct block {
+    unsigned channel;
+    unsigned taken;
 };
 
 struct state {
     struct queue_walk *walk;
-    struct marks marks;
+    struct block *blocks;
+    size_t len;
+    unsigned block_size;
+    bool no_more; // channels: the last block takes all the rest
 };
 
-static int mark(struct marks *marks)
+static struct block *newest(struct state *state)
 {
-    if (marks->len == marks->alloc) {
-        size_t alloc = marks->alloc ? 2 * marks->alloc : 64;
-        uint64_t *more = reallocarray(marks->tags, alloc, sizeof *more);
+    return &state->blocks[state->len - 1];
+}
 
-        if (!more)
-            return -ENOMEM;
-        marks->tags = more;
-        marks->alloc = alloc;
+static int add_block(struct state *state, struct error *err)
+{
+    struct block *more = reallocarray(state->blocks, state->len + 1, sizeof *more);
+    struct block block = {0};
+    int r;
+
+    if (!more)
+        return error_oom(err);
+    state->blocks = more;
+    r = amqp_link_add_channel(state->walk->link, &block.channel, err);
+    if (r == -EMFILE && state->len > 0) {
+        error_clear(err);
+        state->no_more = true;
+        return 0;
     }
-    marks->tags[marks->len++] = marks->last;
-    marks->held = 0;
-    return 0;
+    if (r == 0)
+        state->blocks[state->len++] = block;
+    return r;
 }
 
 static int on_taken(struct amqp_delivery *delivery, void *userdata, struct error *err)
@@ -44,48 +55,85 @@ static int on_taken(struct amqp_delivery *delivery, void *userdata, struct error
     if (r < 0)
         return r;
     walk->seen++;
-    if (fate == QUEUE_REMOVE)
-        return amqp_link_ack(walk->link, tag, err);
-    state->marks.last = tag;
-    if (++state->marks.held >= GIVE_BACK && mark(&state->marks) < 0)
-        return error_oom(err);
-    return 0;
+    newest(state)->taken++;
+    return fate == QUEUE_REMOVE ? amqp_link_ack(walk->link, tag, err) : 0;
 }
 
+static int take(struct state *state, unsigned window, unsigned *ret_got, struct error *err)
+{
+    struct queue_walk *walk = state->walk;
+    int r = 0;
+
+    if (newest(state)->taken >= state->block_size && !state->no_more)
+        r = add_block(state, err);
+    if (r == 0)
+        r = amqp_link_get_many(walk->link, newest(state)->channel, walk->queue, window, on_taken,
+                               state, ret_got, err);
+    if (r == 0 && walk->settle)
+        r = walk->settle(false, walk->userdata, err);
+    return r;
+}
+
+// The first message is taken before the queue is asked how many there are: it answers that ahead of
+// giving places to what a walk before this one gave back.
 static int read_queue(struct state *state, struct error *err)
 {
     struct queue_walk *walk = state->walk;
     uint32_t messages = 0, consumers;
-    unsigned got = 1;
+    unsigned got = 0;
     uint64_t left;
-    int r = amqp_link_inspect_queue(walk->link, walk->queue, &messages, &consumers, err);
+    int r = add_block(state, err);
 
-    left = messages < walk->most ? messages : walk->most;
+    if (r < 0 || (r = take(state, 1, &got, err)) < 0 || got == 0 || walk->most == 1 ||
+        (r = amqp_link_inspect_queue(walk->link, walk->queue, &messages, &consumers, err)) < 0)
+        return r;
+    left = messages < walk->most - 1 ? messages : walk->most - 1;
+    if (left / BLOCKS_MOST > BLOCK_MIN)
+        state->block_size = (unsigned)(left / BLOCKS_MOST);
     while (r == 0 && left > 0 && got > 0) {
         unsigned window = left < WINDOW ? (unsigned)left : WINDOW;
 
-        r = amqp_link_get_many(walk->link, walk->queue, window, on_taken, state, &got, err);
+        r = take(state, window, &got, err);
         left -= window;
-        if (r == 0 && walk->settle)
-            r = walk->settle(false, walk->userdata, err);
     }
     return r;
 }
 
-static int give_back(struct state *state, struct error *err)
+static int on_answer(struct amqp_delivery *delivery, void *userdata, struct error *err)
+{
+    (void)delivery, (void)userdata, (void)err;
+    return 0;
+}
+
+// Waits until the queue has everything, so that others come in between: it answers a get after
+// that. What it hands out then goes back as well.
+static int give_back_block(const struct queue_walk *walk, const struct block *block,
+                           struct error *err)
+{
+    unsigned got;
+    int r = amqp_link_nack_channel(walk->link, block->channel, err);
+
+    if (r < 0 ||
+        (r = amqp_link_get_many(walk->link, block->channel, walk->queue, 1, on_answer, NULL, &got,
+                                err)) < 0 ||
+        (r = amqp_link_nack_channel(walk->link, block->channel, err)) < 0)
+        return r;
+    return amqp_link_close_channel(walk->link, block->channel, err);
+}
+
+// The newest first: the queue looks for the place of what it takes back from its head on.
+static int give_back(const struct state *state, struct error *err)
 {
     int r = 0;
 
-    if (state->marks.held > 0 && mark(&state->marks) < 0)
-        return error_oom(err);
-    for (size_t i = 0; r == 0 && i < state->marks.len; i++)
-        r = amqp_link_nack_up_to(state->walk->link, state->marks.tags[i], true, err);
+    for (size_t i = state->len; r == 0 && i-- > 0;)
+        r = give_back_block(state->walk, &state->blocks[i], err);
     return r;
 }
 
 int queue_walk(struct queue_walk *walk, struct error *err)
 {
-    struct state state = {.walk = walk};
+    struct state state = {.walk = walk, .block_size = BLOCK_MIN};
     int r;
 
     walk->seen = 0;
@@ -95,6 +143,6 @@ int queue_walk(struct queue_walk *walk, struct error *err)
     // After a failure the end of the link gives everything back.
     if (r == 0)
         r = give_back(&state, err);
-    free(state.marks.tags);
+    free(state.blocks);
     return r;
 }

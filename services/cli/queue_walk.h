@@ -2,9 +2,9 @@
 // Going through a queue that workers use, and leaving it as it was.
 //
 // To see a message of a queue, all before it must be held, unacknowledged. So a walk holds more and
-// more of the queue; workers that ask meanwhile get what is behind, and are never kept waiting: the
-// walk ends at what was there when it began, and then gives everything back at once, the oldest
-// first, at the old places. docs/explanation/queues.md has the picture and the figures.
+// more of the queue, and workers that ask meanwhile get what is behind. It ends at what was there
+// when it began, and then gives everything back, in blocks, at the old places.
+// docs/explanation/queues.md has the picture, the reasons and the figures.
 #pragma once
 
 #include "cli/cli.h"
@@ -12,7 +12,7 @@
 // What becomes of a message that was seen.
 enum queue_fate {
     QUEUE_KEEP,   // it goes back to its place
-    QUEUE_REMOVE, // it is acknowledged at once: what it was is safe elsewhere, or wanted by nobody
+    QUEUE_REMOVE, // it is acknowledged at once: it is safe elsewhere, or wanted by nobody
     QUEUE_HELD,   // the caller acknowledges it, at the latest in `settle`
 };
 

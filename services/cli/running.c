@@ -5,7 +5,6 @@
 #include "cli/cli.h"
 
 #include <getopt.h>
-#include <poll.h>
 
 static const char help[] =
     "autopkgtest-cloud running [OPTION…]: the tests that run now\n"
@@ -62,19 +61,11 @@ static void on_delivery(struct amqp_link *link _unused_, struct amqp_delivery *d
 static int listen_for(struct amqp_link *link, uint64_t seconds, struct error *err)
 {
     uint64_t end = clock_monotonic_us() + seconds * USEC_PER_SEC;
-    uint64_t now;
+    int r = 0;
 
-    while ((now = clock_monotonic_us()) < end) {
-        struct pollfd p = {.fd = amqp_link_fd(link), .events = POLLIN};
-        int r;
-
-        if (poll(&p, 1, (int)((end - now) / 1000 + 1)) < 0 && errno != EINTR)
-            return error_errno(err, -errno, "cannot wait for the broker");
-        r = amqp_link_dispatch(link, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    while (r == 0 && clock_monotonic_us() < end)
+        r = cli_wait(link, end, err);
+    return r;
 }
 
 static int collect(uint64_t seconds, json_t *tests, struct error *err)

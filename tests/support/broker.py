@@ -54,24 +54,27 @@ class Broker:
             text = answer.read()
         return json.loads(text) if text else None
 
-    def declare_queue(self, name: str) -> None:
-        self.api("PUT", f"/queues/%2F/{name}", {"durable": True, "auto_delete": False})
+    def declare_queue(self, name: str, arguments: dict[str, object] | None = None) -> None:
+        self.api("PUT", f"/queues/%2F/{name}", {"durable": True, "auto_delete": False, "arguments": arguments or {}})
+
+    def purge(self, queue: str) -> None:
+        self.api("DELETE", f"/queues/%2F/{queue}/contents")
 
     def publish(self, body: str, routing_key: str = "", exchange: str = "amq.default") -> None:
         """A persistent message; by the default exchange into the queue that the routing key names."""
         self.api("POST", f"/exchanges/%2F/{exchange}/publish", {
             "properties": {"delivery_mode": 2}, "routing_key": routing_key, "payload": body, "payload_encoding": "string"})
 
-    def take(self, queue: str) -> list[str]:
-        """The bodies of all that waits in the queue, which is empty then."""
-        return self._get(queue, "ack_requeue_false")
+    def take(self, queue: str, most: int = 1000) -> list[str]:
+        """The bodies of what waits in the queue, taken out of it."""
+        return self._get(queue, most, "ack_requeue_false")
 
-    def peek(self, queue: str) -> list[str]:
+    def peek(self, queue: str, most: int = 1000) -> list[str]:
         """The same; everything stays where it is."""
-        return self._get(queue, "ack_requeue_true")
+        return self._get(queue, most, "ack_requeue_true")
 
-    def _get(self, queue: str, mode: str) -> list[str]:
-        answer = self.api("POST", f"/queues/%2F/{queue}/get", {"count": 1000, "ackmode": mode, "encoding": "auto"})
+    def _get(self, queue: str, most: int, mode: str) -> list[str]:
+        answer = self.api("POST", f"/queues/%2F/{queue}/get", {"count": most, "ackmode": mode, "encoding": "auto"})
         return [message["payload"] for message in answer]
 
     def is_bound(self, exchange: str) -> bool:

@@ -408,6 +408,100 @@ TEST(a_failed_declaration_leaves_consumers_and_deliveries_alone)
     amqp_link_free(link);
 }
 
+static int note_text(struct amqp_delivery *delivery, void *userdata, struct error *err)
+{
+    (void)err;
+    return strv_add(userdata, buf_str(&delivery->body));
+}
+
+static int note_tag(struct amqp_delivery *delivery, void *userdata, struct error *err)
+{
+    (void)err;
+    *(uint64_t *)userdata = delivery->tag;
+    return 0;
+}
+
+// Takes so many into a channel; they are appended to *texts.
+static void take_into(struct amqp_link *link, unsigned channel, const char *queue, unsigned count,
+                      struct strv *texts)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    unsigned got;
+
+    ASSERT_OK(amqp_link_get_many(link, channel, queue, count, note_text, texts, &got, &err), &err);
+    ck_assert_uint_eq(got, count);
+}
+
+TEST(channels_give_back_what_they_hold)
+{
+    static const char *const all[] = {"1", "2", "3", "4", "5", "6"};
+    _cleanup_strv_ struct strv texts = STRV_INIT;
+    _cleanup_free_ char *queue = queue_name("channels");
+    struct amqp_link *link = open_link(NULL);
+    _cleanup_error_ struct error err = ERROR_INIT;
+    unsigned one, two;
+
+    declare(link, queue);
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        put(link, queue, all[i]);
+    ASSERT_OK(amqp_link_add_channel(link, &one, &err), &err);
+    ASSERT_OK(amqp_link_add_channel(link, &two, &err), &err);
+    take_into(link, one, queue, 2, &texts);
+    take_into(link, two, queue, 3, &texts);
+    take(link, queue, "6", NULL);
+    // Answered in the same channel, so that the queue has them again.
+    ASSERT_OK(amqp_link_nack_channel(link, two, &err), &err);
+    take_into(link, two, queue, 1, &texts);
+    ck_assert_str_eq(texts.items[5], "3");
+    ASSERT_OK(amqp_link_nack_channel(link, one, &err), &err);
+    take_into(link, one, queue, 1, &texts);
+    ck_assert_str_eq(texts.items[6], "1");
+    ASSERT_OK(amqp_link_close_channel(link, two, &err), &err);
+    drop_queue(link, queue);
+    amqp_link_free(link);
+}
+
+TEST(a_tag_is_acknowledged_in_its_own_channel)
+{
+    _cleanup_free_ char *queue = queue_name("tags");
+    struct amqp_link *link = open_link(NULL);
+    _cleanup_error_ struct error err = ERROR_INIT;
+    unsigned channel, got;
+    uint64_t tags[2] = {0};
+
+    declare(link, queue);
+    put(link, queue, "1");
+    put(link, queue, "2");
+    take(link, queue, "1", &tags[0]);
+    ASSERT_OK(amqp_link_add_channel(link, &channel, &err), &err);
+    ASSERT_OK(amqp_link_get_many(link, channel, queue, 1, note_tag, &tags[1], &got, &err), &err);
+    ck_assert_uint_ne(tags[0], tags[1]); // both are the first of their channels
+    ASSERT_OK(amqp_link_ack(link, tags[1], &err), &err);
+    ASSERT_OK(amqp_link_nack(link, tags[0], true, &err), &err);
+    ASSERT_OK(amqp_link_close_channel(link, channel, &err), &err);
+    take(link, queue, "1", NULL);
+    take(link, queue, NULL, NULL);
+    drop_queue(link, queue);
+    amqp_link_free(link);
+}
+
+TEST(there_are_only_so_many_channels)
+{
+    struct amqp_link *link = open_link(NULL);
+    _cleanup_error_ struct error err = ERROR_INIT;
+    unsigned channel, count = 0;
+    int r;
+
+    while ((r = amqp_link_add_channel(link, &channel, &err)) == 0)
+        count++;
+    ck_assert_int_eq(r, -EMFILE);
+    ck_assert_uint_ge(count, 1000);
+    ck_assert_ptr_nonnull(strstr(error_message(&err), "lets a connection have"));
+    error_clear(&err);
+    ck_assert_int_eq(amqp_link_inspect_queue(link, "amq.none", NULL, NULL, &err), -ENOENT);
+    amqp_link_free(link);
+}
+
 TEST(a_missing_exchange_ends_the_link)
 {
     struct amqp_link *link = open_link(NULL);
