@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from typing import Any, NamedTuple
 
+import faulty
 import swiftclient
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -58,7 +59,10 @@ class Store:
 
 
 class Swift(Store):
-    name = "swift"
+    def __init__(self, directory: pathlib.Path, max_file_size: int = 0) -> None:
+        super().__init__(directory)
+        self.name = directory.name
+        self.options = ["--max-file-size", str(max_file_size)] if max_file_size else []
 
     def rig(self, *words: str) -> str:
         env = dict(os.environ, SWIFT_RIG_DIR=str(self.dir / "rig"))
@@ -69,7 +73,7 @@ class Swift(Store):
         return dict(word.split("=", 1) for word in shlex.split(self.rig(*words)))
 
     def start(self) -> None:
-        self.settings = self.lines("start")
+        self.settings = self.lines("start", *self.options)
         self.url = self.settings["SWIFT_STORAGE_URL"]
 
     def kill(self, what: str = "proxy") -> None:
@@ -143,6 +147,7 @@ class Upload(NamedTuple):
     code: int
     output: str
     peak_kb: int  # most memory at one moment
+    shown: bytes  # what others of the machine could read of it
 
 
 class Run:
@@ -176,27 +181,46 @@ class Run:
         return (self.dir / "stored").exists()
 
 
+def read(path: str) -> bytes:
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError:
+        return b""
+
+
 def peak_kb(pid: int) -> int:
     """The high-water mark of the memory, of this program only (what wait4 tells has its parent's in it)."""
-    try:
-        status = pathlib.Path(f"/proc/{pid}/status").read_text()
-        comm = pathlib.Path(f"/proc/{pid}/comm").read_text()
-    except OSError:
-        return 0
-    found = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(found[0]) if found and comm.startswith("autopkgtest") else 0
+    found = [line.split()[1] for line in read(f"/proc/{pid}/status").splitlines() if line.startswith(b"VmHWM:")]
+    return int(found[0]) if found and read(f"/proc/{pid}/comm").startswith(b"autopkgtest") else 0
 
 
-def upload(store: Store, run: Run, *options: str, env: dict[str, str] | None = None, **changes: str) -> Upload:
+def check_secrets(run: Run, done: Upload, password: str) -> None:
+    """Neither what it says nor what others see of it nor what it leaves behind holds a password or a token."""
+    left = b"".join(path.read_bytes() for path in run.dir.rglob("*") if path.is_file() and path.stat().st_size < 1 << 20)
+    for secret in faulty.tokens | {password}:
+        for what, text in (("output", done.output.encode()), ("/proc", done.shown), ("files", left)):
+            assert secret.encode() not in text, f"{what} of the upload: a secret"
+
+
+def start_upload(store: Store, run: Run, *options: str, env: dict[str, str] | None = None,
+                 before: tuple[str, ...] = (), **changes: str) -> subprocess.Popen[str]:
     conf = run.dir.parent.parent / "conf"
     conf.mkdir(exist_ok=True)
     store.write_settings(conf, **changes)
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    process = subprocess.Popen([BUILD / "bin/autopkgtest-upload", *options, run.dir], stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True,
-                               env=clean | {"AUTOPKGTEST_CLOUD_CONFIG": str(conf)} | (env or {}))
-    peak = 0
+    return subprocess.Popen([*before, BUILD / "bin/autopkgtest-upload", *options, run.dir], stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True,
+                            env=clean | {"AUTOPKGTEST_CLOUD_CONFIG": str(conf)} | (env or {}))
+
+
+def upload(store: Store, run: Run, *options: str, **how: Any) -> Upload:
+    process = start_upload(store, run, *options, **how)
+    peak, shown = 0, b""
     while process.poll() is None:
         peak = max(peak, peak_kb(process.pid))
+        if peak:  # it is past its start
+            shown = b"".join(read(f"/proc/{process.pid}/{name}") for name in ("cmdline", "environ")) or shown
         time.sleep(0.005)
-    return Upload(process.returncode, process.stdout.read() if process.stdout else "", peak)
+    done = Upload(process.returncode, process.stdout.read() if process.stdout else "", peak, shown)
+    check_secrets(run, done, how.get("password", store.settings["SWIFT_PASSWORD"]))
+    return done
