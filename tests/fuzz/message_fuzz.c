@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Input: a status or completion message. What is read is written and read back as the same, and the
-// pages' list of running tests takes it.
+// Input: a status or completion message, an operator's order or its answer. What is read is written
+// and read back as the same, and the pages' list of running tests takes it.
+#include "adt/control.h"
 #include "adt/names.h"
 #include "web/running.h"
 
@@ -60,11 +61,48 @@ static void check_complete(const char *text, size_t len)
         abort();
 }
 
+static void check_kill(const char *text, size_t len)
+{
+    _cleanup_(control_kill_release) struct control_kill kill = {0}, back = {0};
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_buf_ struct buf body = BUF_INIT(BUF_OWN_MAX);
+
+    if (control_kill_parse(text, len, &kill, &err) < 0) {
+        if (!err.message)
+            abort();
+        return;
+    }
+    if (control_kill_format(&kill, &body, NULL) < 0 ||
+        control_kill_parse(buf_str(&body), body.len, &back, NULL) < 0 ||
+        !str_equal(kill.uuid, back.uuid) || kill.requeue != back.requeue)
+        abort();
+}
+
+static void check_answer(const char *text, size_t len)
+{
+    _cleanup_(control_answer_release) struct control_answer answer = {0}, back = {0};
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_buf_ struct buf body = BUF_INIT(BUF_OWN_MAX);
+
+    if (control_answer_parse(text, len, &answer, &err) < 0) {
+        if (!err.message)
+            abort();
+        return;
+    }
+    if (control_answer_format(&answer, &body, NULL) < 0 ||
+        control_answer_parse(buf_str(&body), body.len, &back, NULL) < 0 ||
+        !str_equal(answer.worker, back.worker) || !str_equal(answer.uuid, back.uuid) ||
+        !str_equal(answer.package, back.package) || answer.outcome != back.outcome)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     const char *text = size ? (const char *)bytes : "";
 
     check_status(text, size);
     check_complete(text, size);
+    check_kill(text, size);
+    check_answer(text, size);
     return 0;
 }
