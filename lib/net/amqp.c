@@ -139,6 +139,7 @@ void amqp_link_free(struct amqp_link *link)
         next = event->next;
         amqp_event_free(event);
     }
+    amqp_ask_free_all(link);
     amqp_delivery_release(&link->incoming.message);
     amqp_delivery_release(&link->got);
     amqp_unconfirmed_release(&link->unconfirmed);
@@ -189,6 +190,8 @@ static void hand_out(struct amqp_link *link)
             h->on_outcome(link, event->tag, event->outcome, h->userdata);
         else if (event->kind == AMQP_EVENT_CANCELLED && h->on_cancelled)
             h->on_cancelled(link, event->consumer, h->userdata);
+        else if (event->kind == AMQP_EVENT_QUEUE && h->on_queue)
+            h->on_queue(link, event->queue, event->result, event->why, h->userdata);
         amqp_event_free(event);
     }
 }

@@ -81,6 +81,10 @@ struct amqp_handlers {
                        void *userdata);
     // The broker has ended a consumer (its queue was deleted).
     void (*on_cancelled)(struct amqp_link *link, const char *consumer, void *userdata);
+    // What has become of amqp_link_ask_queue(): 0, or the negative errno that the declaration would
+    // have given, with the broker's words.
+    void (*on_queue)(struct amqp_link *link, const char *queue, int r, const char *why,
+                     void *userdata);
     void *userdata;
 };
 
@@ -156,6 +160,11 @@ enum amqp_queue_flags { AMQP_DURABLE = 1, AMQP_EXCLUSIVE = 2, AMQP_AUTO_DELETE =
 // An empty name lets the broker choose: *ret_name (may be NULL) is the name, owned by the caller.
 int amqp_link_declare_queue(struct amqp_link *link, const char *queue, unsigned flags,
                             const json_t *arguments, char **ret_name, struct error *err);
+// Declares a queue without waiting: the answer goes to on_queue. In a cluster a queue's home can be
+// away: RabbitMQ 3 says at once that there is none (-ENOENT), RabbitMQ 4 after a minute, and if the
+// home comes back in that time it is declared then. Other calls would lose the link waiting for it.
+int amqp_link_ask_queue(struct amqp_link *link, const char *queue, unsigned flags,
+                        struct error *err);
 // How many messages wait there and how many consumers it has (waits). No such queue: -ENOENT.
 int amqp_link_inspect_queue(struct amqp_link *link, const char *queue, uint32_t *ret_messages,
                             uint32_t *ret_consumers, struct error *err);

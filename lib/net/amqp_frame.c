@@ -71,6 +71,8 @@ void amqp_event_free(struct amqp_event *event)
 {
     amqp_delivery_release(&event->delivery);
     free(event->consumer);
+    free(event->queue);
+    free(event->why);
     free(event);
 }
 
@@ -92,7 +94,7 @@ void amqp_reply_done(struct amqp_link *link)
     amqp_maybe_release_buffers(link->connection);
 }
 
-static int out_of_memory(struct amqp_link *link, struct error *err)
+int amqp_out_of_memory(struct amqp_link *link, struct error *err)
 {
     return amqp_lose(link, -ENOMEM, err, "out of memory");
 }
@@ -111,7 +113,7 @@ static int incoming_begin(struct amqp_link *link, enum amqp_incoming_kind kind,
     in->message.exchange = amqp_bytes_string(exchange);
     in->message.routing_key = amqp_bytes_string(routing_key);
     if (!in->message.exchange || !in->message.routing_key)
-        return out_of_memory(link, err);
+        return amqp_out_of_memory(link, err);
     return 0;
 }
 
@@ -124,7 +126,7 @@ static int on_deliver(struct amqp_link *link, const amqp_basic_deliver_t *m, str
     link->incoming.message.tag = m->delivery_tag;
     link->incoming.message.redelivered = m->redelivered;
     link->incoming.message.consumer = amqp_bytes_string(m->consumer_tag);
-    return link->incoming.message.consumer ? 0 : out_of_memory(link, err);
+    return link->incoming.message.consumer ? 0 : amqp_out_of_memory(link, err);
 }
 
 static int on_get_ok(struct amqp_link *link, amqp_channel_t channel, const amqp_basic_get_ok_t *m,
@@ -152,7 +154,7 @@ static int incoming_end(struct amqp_link *link, struct error *err)
     case AMQP_INCOMING_DELIVER:
         event = amqp_event_add(link, AMQP_EVENT_DELIVERY);
         if (!event)
-            return out_of_memory(link, err);
+            return amqp_out_of_memory(link, err);
         event->delivery = in->message;
         break;
     case AMQP_INCOMING_GET:
@@ -201,7 +203,7 @@ static int on_header(struct amqp_link *link, const amqp_frame_t *frame, struct e
     if (in->kind == AMQP_INCOMING_NONE || in->has_header)
         return amqp_lose(link, -ECONNRESET, err, "a message's header came out of place");
     if (copy_properties(&in->message, frame->payload.properties.decoded) < 0)
-        return out_of_memory(link, err);
+        return amqp_out_of_memory(link, err);
     in->has_header = true;
     in->remaining = frame->payload.properties.body_size;
     return in->remaining == 0 ? incoming_end(link, err) : 0;
@@ -221,7 +223,7 @@ static int on_body(struct amqp_link *link, amqp_bytes_t part, struct error *err)
         len = room;
     }
     if (len > 0 && buf_add(&in->message.body, part.bytes, len) < 0)
-        return out_of_memory(link, err);
+        return amqp_out_of_memory(link, err);
     return in->remaining == 0 ? incoming_end(link, err) : 0;
 }
 
@@ -251,7 +253,7 @@ static int settle(struct amqp_link *link, uint64_t tag, bool multiple, bool refu
                   struct error *err)
 {
     if (amqp_unconfirmed_settle(&link->unconfirmed, tag, multiple, refused, settled, link) < 0)
-        return out_of_memory(link, err);
+        return amqp_out_of_memory(link, err);
     return 0;
 }
 
@@ -263,12 +265,12 @@ static int on_cancel(struct amqp_link *link, const amqp_basic_cancel_t *m, struc
     if (event)
         event->consumer = amqp_bytes_string(m->consumer_tag);
     if (!event || !event->consumer)
-        return out_of_memory(link, err);
+        return amqp_out_of_memory(link, err);
     return m->nowait ? 0
                      : amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_CANCEL_OK_METHOD, &ok, err);
 }
 
-static int exception_errno(unsigned code)
+int amqp_exception_errno(unsigned code)
 {
     switch (code) {
     case AMQP_NOT_FOUND:
@@ -292,14 +294,14 @@ static int on_channel_close(struct amqp_link *link, amqp_channel_t channel,
     int r;
 
     if (!text)
-        return out_of_memory(link, err);
+        return amqp_out_of_memory(link, err);
     if (channel != AMQP_CHANNEL_DECLARE)
         return amqp_lose(link, -ECONNRESET, err, "it closed the channel: %s", text);
     r = amqp_send(link, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok, err);
     if (r < 0)
         return r;
     link->declare_open = false;
-    link->exception = exception_errno(m->reply_code);
+    link->exception = amqp_exception_errno(m->reply_code);
     free(link->exception_text);
     link->exception_text = TAKE_PTR(text);
     return 0;
@@ -380,6 +382,8 @@ static int on_frame(struct amqp_link *link, const amqp_frame_t *frame, struct er
     case AMQP_FRAME_METHOD:
         if (frame->channel == 0)
             return on_connection_method(link, &frame->payload.method, err);
+        if (amqp_ask_has(link, frame->channel))
+            return amqp_ask_method(link, frame->channel, &frame->payload.method, err);
         return on_channel_method(link, frame->channel, &frame->payload.method, err);
     case AMQP_FRAME_HEADER:
         return on_header(link, frame, err);

@@ -5,6 +5,7 @@
 //     amqp_frame.c    frames in: replies, deliveries, outcomes, what the broker says by itself
 //     amqp_confirm.c  which publications wait for their outcome
 //     amqp_call.c     the round trips
+//     amqp_ask.c      queues that are asked for without waiting
 //     amqp_table.c    AMQP tables <-> JSON
 //     amqp.c          the life of a link, dispatch, publishing
 //
@@ -34,7 +35,12 @@
 #define AMQP_CHANNEL_MAIN 1
 #define AMQP_CHANNEL_DECLARE 2
 
-enum amqp_event_kind { AMQP_EVENT_DELIVERY, AMQP_EVENT_OUTCOME, AMQP_EVENT_CANCELLED };
+enum amqp_event_kind {
+    AMQP_EVENT_DELIVERY,
+    AMQP_EVENT_OUTCOME,
+    AMQP_EVENT_CANCELLED,
+    AMQP_EVENT_QUEUE
+};
 
 struct amqp_event {
     struct amqp_event *next;
@@ -43,6 +49,8 @@ struct amqp_event {
     uint64_t tag;
     enum amqp_outcome outcome;
     char *consumer;
+    char *queue, *why; // AMQP_EVENT_QUEUE
+    int result;
 };
 
 // Publications without an outcome: item i (from `head` on) has the number first_tag + i - head.
@@ -93,6 +101,7 @@ struct amqp_link {
     char *lost_reason;
     bool declare_open;      // AMQP_CHANNEL_DECLARE
     unsigned more_channels; // behind it
+    struct amqp_ask *asks;  // in channels from the highest number down
     int exception;          // negative errno when the broker closed AMQP_CHANNEL_DECLARE
     char *exception_text;
     char *blocked;     // why the broker takes no publications at the moment
@@ -125,6 +134,9 @@ int amqp_lose_status(struct amqp_link *link, int status, struct error *err, cons
 int amqp_check_usable(const struct amqp_link *link, struct error *err);
 int amqp_send(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
               void *decoded, struct error *err);
+int amqp_out_of_memory(struct amqp_link *link, struct error *err);
+// errno for the code with which the broker closes a channel.
+int amqp_exception_errno(unsigned code);
 struct amqp_event *amqp_event_add(struct amqp_link *link, enum amqp_event_kind kind);
 void amqp_event_free(struct amqp_event *event);
 // Recycles rabbitmq-c's memory after a reply was used.
@@ -152,6 +164,13 @@ int amqp_call(struct amqp_link *link, amqp_channel_t channel, amqp_method_number
 int amqp_open_main(struct amqp_link *link, struct error *err);
 // A channel's delivery tag as the tag of an amqp_delivery.
 uint64_t amqp_tag_of(amqp_channel_t channel, uint64_t tag);
+
+// amqp_ask.c
+// Whether the channel is one of amqp_link_ask_queue(), whose methods go to amqp_ask_method().
+bool amqp_ask_has(struct amqp_link *link, amqp_channel_t channel);
+int amqp_ask_method(struct amqp_link *link, amqp_channel_t channel, const amqp_method_t *method,
+                    struct error *err);
+void amqp_ask_free_all(struct amqp_link *link);
 
 // amqp_table.c
 // Strings, integers and booleans of a JSON object (NULL: none) as a table that borrows the strings;

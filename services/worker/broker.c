@@ -6,10 +6,12 @@
 #include "adt/message.h"
 #include "base/log.h"
 
+#include <poll.h>
 #include <sys/random.h>
 
 #define CONNECT_DELAY_MAX_US (4 * USEC_PER_SEC)
 #define DOWN_PAUSE_US (5 * USEC_PER_SEC) // between tries of a queue that is down
+#define ANSWER_US (2 * USEC_PER_SEC)     // for a queue that is there
 
 // Remembers the failure of a call made in a handler; the link must live until dispatch returns.
 static void note(struct worker *w, int r, const struct error *err)
@@ -88,42 +90,111 @@ static int declare_exchanges(struct worker *w, struct error *err)
     return r == -EEXIST ? 0 : r;
 }
 
-// -ENOENT: a classic queue whose broker is away from its cluster; the others serve meanwhile.
-static int declare_queue(struct worker *w, struct pick_queue *queue, struct error *err)
+int broker_dispatch(struct worker *w, struct error *err)
 {
-    int r = amqp_link_declare_queue(w->link, queue->name, AMQP_DURABLE, NULL, NULL, err);
+    int r = amqp_link_dispatch(w->link, err);
 
-    if (r == -ENOENT) {
-        if (!queue->down)
-            log_warning("going on without it: %s", error_message(err));
-        queue->down = true;
-        w->queues_at_us = clock_monotonic_us() + DOWN_PAUSE_US;
-    } else if (r < 0 && r != -EEXIST) { // one that was made with other properties serves as well
-        return r;
-    } else if (queue->down) {
-        log_info("queue %s is back", queue->name);
-        r = broker_stop_consuming(w, err); // then all are looked into
-        if (r < 0)
-            return r;
-        queue->down = false;
-    }
-    error_clear(err);
-    return 0;
+    if (r == 0 && w->link_error < 0)
+        r = error_set(err, w->link_error, "closing the link to %s", amqp_link_host(w->link));
+    return r;
 }
 
-static int declare_queues(struct worker *w, struct error *err)
+static int wait_for_broker(struct worker *w, uint64_t until_us, struct error *err)
+{
+    struct pollfd fd = {.fd = amqp_link_fd(w->link), .events = POLLIN};
+    uint64_t at = amqp_link_deadline(w->link);
+    struct timespec left;
+
+    (void)ppoll(&fd, 1, clock_left(at < until_us ? at : until_us, &left), NULL);
+    return broker_dispatch(w, err);
+}
+
+// A classic queue whose broker is away from its cluster is done without; the others serve
+// meanwhile.
+static void set_down(struct worker *w, struct pick_queue *queue, const char *why)
+{
+    if (!queue->down)
+        log_warning("going on without queue %s: %s", queue->name, why);
+    queue->down = true;
+    w->queues_at_us = clock_monotonic_us() + DOWN_PAUSE_US;
+}
+
+static int set_up(struct worker *w, struct pick_queue *queue, struct error *err)
 {
     int r = 0;
 
+    if (queue->down) {
+        log_info("queue %s is back", queue->name);
+        r = broker_stop_consuming(w, err); // then all are looked into
+    }
+    queue->down = false;
+    return r;
+}
+
+static void on_queue(struct amqp_link *link _unused_, const char *name, int result, const char *why,
+                     void *userdata)
+{
+    struct worker *w = userdata;
+    size_t i = pick_find(&w->pick, name);
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    if (i == w->pick.len)
+        return;
+    w->pick.queues[i].asked = false;
+    if (result == -ENOENT)
+        set_down(w, &w->pick.queues[i], why);
+    else if (result == 0 || result == -EEXIST) // made with other properties it serves as well
+        note(w, set_up(w, &w->pick.queues[i], &err), &err);
+    else
+        note(w, error_set(&err, result, "cannot declare queue \"%s\": %s", name, why), &err);
+}
+
+static int ask_queue(struct worker *w, struct pick_queue *queue, struct error *err)
+{
+    if (queue->asked)
+        return 0;
+    queue->asked = true;
+    return amqp_link_ask_queue(w->link, queue->name, AMQP_DURABLE, err);
+}
+
+static bool all_have_answered(const struct worker *w)
+{
+    for (size_t i = 0; i < w->pick.len; i++)
+        if (w->pick.queues[i].asked)
+            return false;
+    return true;
+}
+
+// Whose broker is away may have no answer for a minute, which is not waited for.
+static int declare_queues(struct worker *w, struct error *err)
+{
+    uint64_t until = clock_monotonic_us() + ANSWER_US;
+    int r = 0;
+
     w->queues_at_us = USEC_INFINITY;
+    for (size_t i = 0; r == 0 && i < w->pick.len; i++) {
+        w->pick.queues[i].asked = false; // that was another link
+        r = ask_queue(w, &w->pick.queues[i], err);
+    }
+    while (r == 0 && !all_have_answered(w) && clock_monotonic_us() < until)
+        r = wait_for_broker(w, until, err);
     for (size_t i = 0; r == 0 && i < w->pick.len; i++)
-        r = declare_queue(w, &w->pick.queues[i], err);
+        if (w->pick.queues[i].asked)
+            set_down(w, &w->pick.queues[i], "the broker says nothing of it");
     return r;
 }
 
 int broker_retry_queues(struct worker *w, struct error *err)
 {
-    return clock_monotonic_us() < w->queues_at_us ? 0 : declare_queues(w, err);
+    int r = 0;
+
+    if (clock_monotonic_us() < w->queues_at_us)
+        return 0;
+    w->queues_at_us = USEC_INFINITY;
+    for (size_t i = 0; r == 0 && i < w->pick.len; i++)
+        if (w->pick.queues[i].down)
+            r = ask_queue(w, &w->pick.queues[i], err);
+    return r;
 }
 
 // What goes to every worker, into a queue that is ours alone.
@@ -158,6 +229,7 @@ int broker_open(struct worker *w, struct error *err)
         .on_delivery = on_delivery,
         .on_outcome = on_outcome,
         .on_cancelled = on_cancelled,
+        .on_queue = on_queue,
         .userdata = w,
     };
     int r;
@@ -200,15 +272,6 @@ void broker_lost(struct worker *w, int r, const struct error *err)
     w->connect_at_us = clock_monotonic_us() + connect_delay_us(w->connect_failures++);
     job_link_lost(w);
     report_status(w);
-}
-
-int broker_dispatch(struct worker *w, struct error *err)
-{
-    int r = amqp_link_dispatch(w->link, err);
-
-    if (r == 0 && w->link_error < 0)
-        r = error_set(err, w->link_error, "closing the link to %s", amqp_link_host(w->link));
-    return r;
 }
 
 static unsigned roll(void)

@@ -21,6 +21,7 @@ struct pick_queue {
     uint64_t last; // number of the pick that last took from it; 0: never
     bool usable;   // requests of it can be run now (image.h)
     bool down;     // the broker that it lives on is away from its cluster (broker.c)
+    bool asked;    // whether that is so: there is no answer so far
 };
 
 static inline bool pick_queue_is_open(const struct pick_queue *queue)

@@ -485,6 +485,46 @@ TEST(a_tag_is_acknowledged_in_its_own_channel)
     amqp_link_free(link);
 }
 
+// What was asked for of queues: "NAME RESULT" each.
+static void note_queue(struct amqp_link *link, const char *queue, int r, const char *why,
+                       void *userdata)
+{
+    (void)link;
+    ck_assert_int_eq(*why == '\0', r == 0);
+    ck_assert_int_eq(strv_addf(userdata, "%s %d", queue, r), 0);
+}
+
+TEST(queues_are_asked_for_without_waiting)
+{
+    _cleanup_strv_ struct strv answers = STRV_INIT;
+    const struct amqp_handlers handlers = {.on_queue = note_queue, .userdata = &answers};
+    _cleanup_free_ char *fresh = queue_name("fresh"), *other = queue_name("other");
+    struct amqp_settings settings;
+    struct amqp_link *link = NULL;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *created = str_format("%s 0", fresh),
+                        *different = str_format("%s %d", other, -EEXIST);
+    unsigned channel;
+
+    load_settings(&settings, false);
+    ASSERT_OK(amqp_link_open(&settings, "test", &handlers, NULL, &link, &err), &err);
+    ASSERT_OK(amqp_link_declare_queue(link, other, 0, NULL, NULL, &err), &err);
+    for (int i = 0; i < 3; i++) { // the channels are free again each time
+        ASSERT_OK(amqp_link_ask_queue(link, fresh, AMQP_DURABLE, &err), &err);
+        ASSERT_OK(amqp_link_ask_queue(link, other, AMQP_DURABLE, &err), &err);
+        ASSERT_OK(amqp_link_ask_queue(link, "amq.mine", AMQP_DURABLE, &err), &err);
+        ASSERT_OK(amqp_link_add_channel(link, &channel, &err), &err);
+        ASSERT_OK(pump(link, TIMEOUT_US, &answers.len, 3, &err), &err);
+        ck_assert(strv_contains(&answers, created));
+        ck_assert(strv_contains(&answers, different));
+        strv_release(&answers);
+    }
+    drop_queue(link, fresh);
+    drop_queue(link, other);
+    amqp_settings_release(&settings);
+    amqp_link_free(link);
+}
+
 TEST(there_are_only_so_many_channels)
 {
     struct amqp_link *link = open_link(NULL);
