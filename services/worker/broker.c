@@ -48,6 +48,8 @@ static void on_delivery(struct amqp_link *link _unused_, struct amqp_delivery *d
 
     if (str_equal(delivery->consumer, NEWS_CONSUMER))
         hear(w, delivery);
+    else if (w->link_error == 0 && str_equal(delivery->consumer, LEASE_RETURNED))
+        note(w, lease_relay(w, delivery, &err), &err);
     else if (w->link_error == 0) // consumers are named after their queues
         note(w, take(w, pick_find(&w->pick, delivery->consumer), delivery, &err), &err);
 }
@@ -241,7 +243,8 @@ int broker_open(struct worker *w, struct error *err)
         return r;
     if ((r = lease_declare(w, err)) < 0 || (r = declare_exchanges(w, err)) < 0 ||
         (r = declare_queues(w, err)) < 0 || (r = amqp_link_prefetch(w->link, 1, err)) < 0 ||
-        (r = listen_to_news(w, err)) < 0 || (r = recover(w, err)) < 0)
+        (r = listen_to_news(w, err)) < 0 || (r = recover(w, err)) < 0 ||
+        (r = amqp_link_consume(w->link, LEASE_RETURNED, LEASE_RETURNED, false, false, err)) < 0)
         return r;
     error_clear(err);
     w->linked_at_us = clock_monotonic_us();

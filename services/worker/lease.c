@@ -12,15 +12,24 @@ static const char *header(const struct amqp_delivery *delivery, const char *name
     return json_text(delivery->headers, name);
 }
 
+// Where the request came from. A copy whose lease ran out has another routing key.
+static const char *origin(const struct amqp_delivery *delivery)
+{
+    const char *queue = header(delivery, "queue");
+
+    return *queue ? queue : delivery->routing_key;
+}
+
 // What every copy carries; NULL for lack of memory.
 static json_t *make_headers(const char *worker, const char *uuid, const char *run_id,
-                            int64_t attempt, int64_t redelivered)
+                            const char *queue, int64_t attempt, int64_t redelivered)
 {
     json_t *headers = json_object();
 
     if (!headers || json_put_string(headers, "worker", worker) < 0 ||
         json_put_string(headers, "uuid", uuid) < 0 ||
         json_put_string(headers, "run_id", run_id) < 0 ||
+        json_put_string(headers, "queue", queue) < 0 ||
         json_put_int(headers, "attempt", attempt) < 0 ||
         json_put_int(headers, "redelivered", redelivered) < 0) {
         json_decref(headers);
@@ -34,12 +43,12 @@ static int republish(struct worker *w, const char *exchange, const struct amqp_d
                      const char *worker, struct error *err)
 {
     int64_t attempt = json_integer_value(json_object_get(delivery->headers, "attempt"));
-    _cleanup_json_ json_t *headers =
-        make_headers(worker, header(delivery, "uuid"), header(delivery, "run_id"), attempt,
-                     json_integer_value(json_object_get(delivery->headers, "redelivered")));
+    _cleanup_json_ json_t *headers = make_headers(
+        worker, header(delivery, "uuid"), header(delivery, "run_id"), origin(delivery), attempt,
+        json_integer_value(json_object_get(delivery->headers, "redelivered")));
     struct amqp_publication publication = {
         .exchange = exchange,
-        .routing_key = delivery->routing_key,
+        .routing_key = origin(delivery),
         .body = buf_str(&delivery->body),
         .body_len = delivery->body.len,
         .headers = headers,
@@ -59,8 +68,24 @@ int lease_give_back(struct worker *w, const struct amqp_delivery *delivery, stru
     if (r != -ENOENT)
         return r;
     error_clear(err);
-    r = amqp_link_declare_queue(w->link, delivery->routing_key, AMQP_DURABLE, NULL, NULL, err);
+    r = amqp_link_declare_queue(w->link, origin(delivery), AMQP_DURABLE, NULL, NULL, err);
     return r < 0 ? r : republish(w, "", delivery, header(delivery, "worker"), err);
+}
+
+int lease_relay(struct worker *w, const struct amqp_delivery *delivery, struct error *err)
+{
+    int r;
+
+    if (str_equal(origin(delivery), LEASE_RETURNED)) {
+        log_error("a copy that does not say where it came from is dropped");
+        return amqp_link_ack(w->link, delivery->tag, err);
+    }
+    r = lease_give_back(w, delivery, err);
+    if (r < 0)
+        return r;
+    log_info("run %s: the lease of %s ran out, the request went back to %s",
+             header(delivery, "run_id"), header(delivery, "worker"), origin(delivery));
+    return amqp_link_ack(w->link, delivery->tag, err);
 }
 
 int lease_declare(struct worker *w, struct error *err)
@@ -70,6 +95,7 @@ int lease_declare(struct worker *w, struct error *err)
 
     if ((r = amqp_link_declare_exchange(w->link, LEASE_EXCHANGE, "headers", AMQP_DURABLE, err)) <
             0 ||
+        (r = amqp_link_declare_queue(w->link, LEASE_RETURNED, AMQP_DURABLE, NULL, NULL, err)) < 0 ||
         (r = lease_queue_open(w, err)) < 0)
         return r;
     if (!arguments || json_put_string(arguments, "x-match", "all") < 0 ||
@@ -81,7 +107,7 @@ int lease_declare(struct worker *w, struct error *err)
 static json_t *job_headers(const struct worker *w, const struct job *job)
 {
     return make_headers(w->lease_key, job->request.uuid ? job->request.uuid : "", job->run_id,
-                        job->attempt, job->redelivered);
+                        w->pick.queues[job->queue].name, job->attempt, job->redelivered);
 }
 
 static struct amqp_publication job_publication(const struct worker *w, const struct job *job,
@@ -146,7 +172,7 @@ static int sweep_copy(struct worker *w, const struct amqp_delivery *copy, bool *
         if (r == 0 && strv_add(&w->returned, run_id) < 0)
             r = error_oom(err);
         if (r == 0)
-            log_info("run %s: the request went back to %s", run_id, copy->routing_key);
+            log_info("run %s: the request went back to %s", run_id, origin(copy));
     }
     *job_seen |= is_job;
     return r < 0 ? r : amqp_link_ack(w->link, copy->tag, err);
@@ -155,7 +181,8 @@ static int sweep_copy(struct worker *w, const struct amqp_delivery *copy, bool *
 // A result in the spool whose copy is gone gets another.
 static int lease_parcel(struct worker *w, const struct parcel *parcel, struct error *err)
 {
-    _cleanup_json_ json_t *headers = make_headers(w->lease_key, parcel->uuid, parcel->run_id, 0, 0);
+    _cleanup_json_ json_t *headers =
+        make_headers(w->lease_key, parcel->uuid, parcel->run_id, parcel->queue, 0, 0);
     _cleanup_free_ char *path = str_format("%s/%s/request", w->settings.spool_dir, parcel->run_id);
     _cleanup_buf_ struct buf body = BUF_INIT(AMQP_BODY_MAX);
     struct amqp_publication copy = {

@@ -4,9 +4,11 @@
 // it, and outlives a broker that is lost with its disk. RabbitMQ knows that from 3.10 on
 // (https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering).
 //
-// On a single broker they are classic ones: what moves between two queues of one broker needs no
-// confirm, and a quorum queue is of no use any more when its only broker is killed in the seconds
-// after it was made (3.10.8: "noproc" at every get), with all that was confirmed meanwhile.
+// On a single broker they are classic ones: a quorum queue whose only broker is killed may not open
+// again (3.10.8: "noproc" at every get), with all that was confirmed meanwhile. From a classic
+// queue a copy goes without a confirm, and a broker writes late what comes so into a queue that it
+// keeps busy. So the copies go into a queue that is nearly always idle, LEASE_RETURNED, and from
+// there some worker brings them to where they came from, confirmed.
 #include "worker/worker.h"
 
 #include "base/log.h"
@@ -43,7 +45,9 @@ int lease_queue_declare(struct worker *w, const char *queue, struct error *err)
     if (!arguments || json_put_int(arguments, "x-message-ttl", ttl_ms) < 0 ||
         json_put_int(arguments, "x-expires", ttl_ms * EXPIRES_TTLS) < 0 ||
         json_put_string(arguments, "x-dead-letter-exchange", "") < 0 ||
-        (w->lease_quorum && put_quorum(w, arguments) < 0))
+        (w->lease_quorum
+             ? put_quorum(w, arguments)
+             : json_put_string(arguments, "x-dead-letter-routing-key", LEASE_RETURNED)) < 0)
         return error_oom(err);
     return amqp_link_declare_queue(w->link, queue, AMQP_DURABLE, arguments, NULL, err);
 }

@@ -162,6 +162,9 @@ int lease_queue_declare(struct worker *w, const char *queue, struct error *err);
 int lease_queue_touch(struct worker *w, const char *queue, struct error *err);
 
 // ---- lease.c
+#define LEASE_RETURNED "autopkgtest.leases.returned" // where copies go whose lease ran out
+// Brings a copy from there to where it came from, confirmed.
+int lease_relay(struct worker *w, const struct amqp_delivery *delivery, struct error *err);
 int lease_declare(struct worker *w, struct error *err);
 // Publishes the copy of the job; its confirm arrives with *ret_tag.
 int lease_publish(struct worker *w, const struct job *job, uint64_t *ret_tag, struct error *err);
