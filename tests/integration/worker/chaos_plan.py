@@ -44,13 +44,14 @@ class Event:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
+    number: int
     kind: str
     seconds: float  # how long its test takes
     queue: str
 
     @property
     def package(self) -> str:
-        return f"{self.kind}-{self.seconds:.1f}"
+        return f"{self.kind}-{self.number}-{self.seconds:.1f}"
 
 
 class Plan:
@@ -60,13 +61,13 @@ class Plan:
         self.chance = random.Random(seed)
         self.workers, self.units, self.seconds = workers, units, seconds
         self.busy: dict[str, float] = {}
-        self.requests = [self.request(1.2 * workers * seconds / requests) for _ in range(requests)]
+        self.requests = [self.request(n, 1.2 * workers * seconds / requests) for n in range(requests)]
         self.events = self.each_once() if short else self.at_random()
 
-    def request(self, longest: float) -> Request:
+    def request(self, number: int, longest: float) -> Request:
         kind = self.chance.choices(("good", "fails", "flaky", "private", "never", "long"), (60, 10, 10, 12, 5, 3))[0]
         seconds = LEASE_TTL_S * 1.2 if kind == "long" else self.chance.uniform(0, longest)
-        return Request(kind, seconds, self.chance.choice(("debci-noble-amd64",) * 3 + ("debci-ppa-noble-amd64", "debci-jammy-amd64")))
+        return Request(number, kind, seconds, self.chance.choice(("debci-noble-amd64",) * 3 + ("debci-ppa-noble-amd64", "debci-jammy-amd64")))
 
     def event(self, at: float, kind: str) -> Event:
         return Event(at, kind, self.chance.randint(1, self.workers), self.chance.uniform(*KINDS[kind][1]))

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 
-from bed import Bed
+from bed import Bed, wait_for
 from disk import Disk
 from network import Namespace
 
@@ -72,8 +72,15 @@ class UnitWorker:
     def is_running(self) -> bool:
         return self.process.poll() is None
 
+    def heeds_signals(self) -> bool:
+        """Whether it has come so far in its start; systemd waits for that as well."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        blocked = int(next(line for line in status.splitlines() if line.startswith("SigBlk:")).split()[1], 16)
+        return "State:\tT" in status or bool(blocked >> (signal.SIGHUP - 1) & 1)
+
     def signal(self, number: int) -> None:
         if self.is_running():
+            wait_for("the start of a worker", lambda: not self.is_running() or self.heeds_signals(), 5)
             self.process.send_signal(number)
 
     def kill(self) -> None:
@@ -105,7 +112,7 @@ class Unit:
 
     def leftovers(self) -> list[pathlib.Path]:
         """What is in its folders of requests. Beginning with a dot: what a worker keeps of itself."""
-        kept = [p for p in self.work.glob("*/*") if p.name not in (".boot", ".finished")]
+        kept = [p for p in self.work.glob("*/*") if p.name not in (".boot", ".finished", ".lease-queue-is-new")]
         return kept + list(self.spool.glob("*"))
 
     def destroy(self) -> None:

@@ -62,12 +62,12 @@ class Verdict:
 
     def holders(self, run_id: str, pattern: str) -> list[tuple[float, str]]:
         """Who said that of a run, and when."""
-        look = re.compile(pattern.format(re.escape(run_id)))
+        look = re.compile(pattern.replace("RUN", re.escape(run_id)))
         return [(at, key) for key, lines in self.logs.items() for at, text in lines if look.search(text)]
 
     def interrupted(self, first: Stored, second: Stored) -> str | None:
         """What kept the holder of the first result, once that was stored, from being asked before the second was."""
-        holders = {key for _, key in self.holders(first.run_id, r"{}: (exit code|test of)|run {}: its worker")}
+        holders = {key for _, key in self.holders(first.run_id, "RUN: (exit code|test of)|run RUN: its worker")}
         for i in self.interruptions:
             if i.holders & holders and i.start <= second.at + NOTICED_S and i.end >= first.at - NOTICED_S:
                 return i.what
