@@ -109,6 +109,8 @@ int amqp_ask_method(struct amqp_link *link, amqp_channel_t channel, const amqp_m
     amqp_channel_close_ok_t ok = {0};
     int r = 0;
 
+    if (!ask)
+        return amqp_lose(link, -ECONNRESET, err, "a method for channel %u", channel);
     switch (method->id) {
     case AMQP_CHANNEL_OPEN_OK_METHOD:
         return 0;

@@ -133,6 +133,16 @@ static int set_up(struct worker *w, struct pick_queue *queue, struct error *err)
     return r;
 }
 
+static void on_returned(struct worker *w, int result)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    if (result == 0 || result == -EEXIST)
+        note(w, lease_listen(w, &err), &err);
+    else
+        w->queues_at_us = clock_monotonic_us() + DOWN_PAUSE_US;
+}
+
 static void on_queue(struct amqp_link *link _unused_, const char *name, int result, const char *why,
                      void *userdata)
 {
@@ -140,6 +150,8 @@ static void on_queue(struct amqp_link *link _unused_, const char *name, int resu
     size_t i = pick_find(&w->pick, name);
     _cleanup_error_ struct error err = ERROR_INIT;
 
+    if (str_equal(name, LEASE_RETURNED))
+        on_returned(w, result);
     if (i == w->pick.len)
         return;
     w->pick.queues[i].asked = false;
@@ -157,6 +169,13 @@ static int ask_queue(struct worker *w, struct pick_queue *queue, struct error *e
         return 0;
     queue->asked = true;
     return amqp_link_ask_queue(w->link, queue->name, AMQP_DURABLE, err);
+}
+
+// Also in a cluster, where something may be in it from the time before there was one.
+static int ask_returned(struct worker *w, struct error *err)
+{
+    w->listens = false;
+    return amqp_link_ask_queue(w->link, LEASE_RETURNED, AMQP_DURABLE, err);
 }
 
 static bool all_have_answered(const struct worker *w)
@@ -196,7 +215,7 @@ int broker_retry_queues(struct worker *w, struct error *err)
     for (size_t i = 0; r == 0 && i < w->pick.len; i++)
         if (w->pick.queues[i].down)
             r = ask_queue(w, &w->pick.queues[i], err);
-    return r;
+    return r < 0 || w->listens ? r : ask_returned(w, err);
 }
 
 // What goes to every worker, into a queue that is ours alone.
@@ -244,7 +263,7 @@ int broker_open(struct worker *w, struct error *err)
     if ((r = lease_declare(w, err)) < 0 || (r = declare_exchanges(w, err)) < 0 ||
         (r = declare_queues(w, err)) < 0 || (r = amqp_link_prefetch(w->link, 1, err)) < 0 ||
         (r = listen_to_news(w, err)) < 0 || (r = recover(w, err)) < 0 ||
-        (r = amqp_link_consume(w->link, LEASE_RETURNED, LEASE_RETURNED, false, false, err)) < 0)
+        (r = ask_returned(w, err)) < 0)
         return r;
     error_clear(err);
     w->linked_at_us = clock_monotonic_us();

@@ -88,6 +88,21 @@ int lease_relay(struct worker *w, const struct amqp_delivery *delivery, struct e
     return amqp_link_ack(w->link, delivery->tag, err);
 }
 
+static int declare_returned(struct worker *w, struct error *err)
+{
+    if (!lease_queue_relays(w))
+        return 0;
+    return amqp_link_declare_queue(w->link, LEASE_RETURNED, AMQP_DURABLE, NULL, NULL, err);
+}
+
+int lease_listen(struct worker *w, struct error *err)
+{
+    int r = amqp_link_consume(w->link, LEASE_RETURNED, LEASE_RETURNED, false, false, err);
+
+    w->listens = r == 0;
+    return r;
+}
+
 int lease_declare(struct worker *w, struct error *err)
 {
     _cleanup_json_ json_t *arguments = json_object();
@@ -95,8 +110,7 @@ int lease_declare(struct worker *w, struct error *err)
 
     if ((r = amqp_link_declare_exchange(w->link, LEASE_EXCHANGE, "headers", AMQP_DURABLE, err)) <
             0 ||
-        (r = amqp_link_declare_queue(w->link, LEASE_RETURNED, AMQP_DURABLE, NULL, NULL, err)) < 0 ||
-        (r = lease_queue_open(w, err)) < 0)
+        (r = declare_returned(w, err)) < 0 || (r = lease_queue_open(w, err)) < 0)
         return r;
     if (!arguments || json_put_string(arguments, "x-match", "all") < 0 ||
         json_put_string(arguments, "worker", w->lease_key) < 0)

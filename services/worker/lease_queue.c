@@ -5,10 +5,10 @@
 // (https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering).
 //
 // On a single broker they are classic ones: a quorum queue whose only broker is killed may not open
-// again (3.10.8: "noproc" at every get), with all that was confirmed meanwhile. From a classic
-// queue a copy goes without a confirm, and a broker writes late what comes so into a queue that it
-// keeps busy. So the copies go into a queue that is nearly always idle, LEASE_RETURNED, and from
-// there some worker brings them to where they came from, confirmed.
+// again (3.10.8 and 4.0.5: "noproc" at every get), with all that was confirmed meanwhile. From a
+// classic queue a copy goes without a confirm, and a broker writes late what comes so into a queue
+// that it keeps busy. So the copies go into a queue that is nearly always idle, LEASE_RETURNED, and
+// from there some worker brings them to where they came from, confirmed.
 #include "worker/worker.h"
 
 #include "base/log.h"
@@ -20,9 +20,19 @@
 // a renewal ago, and all copies have left long before.
 #define EXPIRES_TTLS 8
 
+static bool is_cluster(const struct worker *w)
+{
+    return w->broker.hosts.len > 1;
+}
+
 static bool can_quorum(const struct worker *w)
 {
-    return w->broker.hosts.len > 1 && amqp_link_version(w->link) >= AMQP_VERSION_OF(3, 10);
+    return is_cluster(w) && amqp_link_version(w->link) >= AMQP_VERSION_OF(3, 10);
+}
+
+bool lease_queue_relays(const struct worker *w)
+{
+    return !is_cluster(w);
 }
 
 static int put_quorum(const struct worker *w, json_t *arguments)
@@ -45,9 +55,9 @@ int lease_queue_declare(struct worker *w, const char *queue, struct error *err)
     if (!arguments || json_put_int(arguments, "x-message-ttl", ttl_ms) < 0 ||
         json_put_int(arguments, "x-expires", ttl_ms * EXPIRES_TTLS) < 0 ||
         json_put_string(arguments, "x-dead-letter-exchange", "") < 0 ||
-        (w->lease_quorum
-             ? put_quorum(w, arguments)
-             : json_put_string(arguments, "x-dead-letter-routing-key", LEASE_RETURNED)) < 0)
+        (lease_queue_relays(w) &&
+         json_put_string(arguments, "x-dead-letter-routing-key", LEASE_RETURNED) < 0) ||
+        (w->lease_quorum && put_quorum(w, arguments) < 0))
         return error_oom(err);
     return amqp_link_declare_queue(w->link, queue, AMQP_DURABLE, arguments, NULL, err);
 }

@@ -120,6 +120,7 @@ struct worker {
     uint64_t pause_until_us;
     uint64_t image_at_us;  // next look for images that were not there
     uint64_t queues_at_us; // next try of queues that are down
+    bool listens;          // to LEASE_RETURNED
     struct job job;
     struct courier courier;
     unsigned stop_requests; // SIGTERMs
@@ -154,6 +155,9 @@ int broker_retry_queues(struct worker *w, struct error *err);
 // ---- lease_queue.c
 // autopkgtest.lease.autopkgtest-cloud-0.local-amd64-1; the caller frees.
 char *lease_queue_name(const char *unit, const char *worker);
+// Whether copies whose lease ran out pass through LEASE_RETURNED: on a single broker. A cluster
+// brings them back itself, and the broker that had that queue could be down.
+bool lease_queue_relays(const struct worker *w);
 // Makes our own, or makes it anew when it has other properties; sets w->lease_quorum.
 int lease_queue_open(struct worker *w, struct error *err);
 // Declares it (-EEXIST: it has other properties).
@@ -163,6 +167,8 @@ int lease_queue_touch(struct worker *w, const char *queue, struct error *err);
 
 // ---- lease.c
 #define LEASE_RETURNED "autopkgtest.leases.returned" // where copies go whose lease ran out
+// Begins to wait for those, once the queue is known to be there.
+int lease_listen(struct worker *w, struct error *err);
 // Brings a copy from there to where it came from, confirmed.
 int lease_relay(struct worker *w, const struct amqp_delivery *delivery, struct error *err);
 int lease_declare(struct worker *w, struct error *err);

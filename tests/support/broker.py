@@ -8,8 +8,11 @@ import os
 import pathlib
 import shlex
 import subprocess
+import urllib.parse
 import urllib.request
 from typing import Any
+
+from waiting import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RIG = ROOT / "tests/rigs/rabbitmq"
@@ -76,6 +79,15 @@ class Broker:
     def _get(self, queue: str, most: int, mode: str) -> list[str]:
         answer = self.api("POST", f"/queues/%2F/{queue}/get", {"count": most, "ackmode": mode, "encoding": "auto"})
         return [message["payload"] for message in answer]
+
+    def close_connection(self, client: str) -> None:
+        """Ends the connection of who calls itself so, as when it has missed its heartbeats."""
+        def names() -> list[str]:
+            return [c["name"] for c in self.api("GET", "/connections") if c.get("client_properties", {}).get("connection_name") == client]
+
+        wait_for(f"a connection of {client}", lambda: bool(names()))  # the broker lists them some seconds late
+        for name in names():
+            self.api("DELETE", f"/connections/{urllib.parse.quote(name, safe='')}")
 
     def is_bound(self, exchange: str) -> bool:
         """Whether some queue gets what is published to the exchange."""

@@ -34,6 +34,7 @@ class Worker:
     def __init__(self, bed: "Bed", name: str) -> None:
         self.bed, self.name = bed, name
         self.log = bed.dir / f"{name}.log"
+        self.earlier = len(self.text()) if self.log.exists() else 0  # characters of those before it
         with open(self.log, "ab") as log:
             command = [*bed.prefix, bed.program, *bed.worker_options, "--name", name]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=bed.env)
@@ -105,7 +106,7 @@ class Bed:
 
     def ready_worker(self, number: int = 1) -> Worker:
         worker = self.worker(number)
-        wait_for("connected", lambda: "connected to the broker" in worker.text())
+        wait_for("connected", lambda: "connected to the broker" in worker.text()[worker.earlier:])
         return worker
 
     def close(self) -> None:

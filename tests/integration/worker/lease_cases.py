@@ -37,6 +37,7 @@ def test_leases_that_ran_out_wait_for_a_worker_that_brings_them_back(bed: Bed) -
     worker.kill()
     shutil.rmtree(bed.dir / "work")
     wait_for("the lease ran out", lambda: any(uuid in text for text in bed.peek("autopkgtest.leases.returned")))
+    time.sleep(1.5)  # it is written within a second
     bed.broker.rig("kill")
     bed.broker.start()
     (bed.fake / "go").touch()
