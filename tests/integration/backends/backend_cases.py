@@ -62,7 +62,7 @@ def test_ssh(bed: Bed) -> None:
 
 
 def test_lxd(bed: Bed) -> None:
-    """Without --name, which autopkgtest has from 5.33 on."""
+    """Without --name, which Debian 12's autopkgtest (5.28) does not know for lxd."""
     folder = bed.dir / "lxd"
     folder.mkdir()
     with testbeds.lxd(folder, bed.env):
