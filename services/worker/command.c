@@ -252,10 +252,11 @@ static const char *const *backend_defaults(const struct command_context *c)
 {
     static const char *const none[] = {NULL};
     static const char *const unshare[] = {"--release", "$RELEASE", "--arch", "$HOSTARCH", NULL};
-    static const char *const schroot[] = {"$RELEASE-$HOSTARCH", NULL};
+    static const char *const schroot[] = {"--session-id", "$NAME", "$RELEASE-$HOSTARCH", NULL};
     static const char *const lxc[] = {"--name", "$NAME", "autopkgtest-$RELEASE-$HOSTARCH", NULL};
     static const char *const podman[] = {
-        "--init", "localhost/autopkgtest/systemd/$DISTRIBUTION:$RELEASE", NULL};
+        "--init", "localhost/autopkgtest/systemd/$DISTRIBUTION:$RELEASE", "--", "--name", "$NAME",
+        NULL};
 #define LXD                                                                                        \
     "--name", "$NAME", "$VMOPT", "-r", "$LXD_REMOTE",                                              \
         "$LXD_REMOTE:autopkgtest/$DISTRIBUTION/$RELEASE/$HOSTARCH$VMFLAG", "-c"

@@ -5,6 +5,7 @@
 #include "adt/spool.h"
 #include "base/file.h"
 #include "worker/outcome.h"
+#include "worker/testbed.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -45,7 +46,7 @@ static int note_unacked(struct worker *w, const char *dir, const char *name, str
 
     if (!marker)
         return error_oom(err);
-    if (name_is_run_id(name) && access(marker, F_OK) < 0 && strv_add(&w->unacked, name) < 0)
+    if (access(marker, F_OK) < 0 && strv_add(&w->unacked, name) < 0)
         return error_oom(err);
     return 0;
 }
@@ -94,6 +95,7 @@ int folder_recover(struct worker *w, struct error *err)
 {
     _cleanup_free_ char *dir = work_dir(w);
     _cleanup_strv_ struct strv names = STRV_INIT;
+    bool same_boot;
     int r;
 
     if (!dir)
@@ -105,10 +107,15 @@ int folder_recover(struct worker *w, struct error *err)
     if (w->lock_fd < 0 || flock(w->lock_fd, LOCK_EX | LOCK_NB) < 0)
         return error_errno(err, -errno, "cannot lock %s: does worker %s run already?", dir,
                            w->settings.name);
-    if (!is_new_boot(dir))
-        r = dir_list(dir, &names, err);
-    for (size_t i = 0; r == 0 && i < names.len; i++)
-        r = note_unacked(w, dir, names.items[i], err);
+    same_boot = !is_new_boot(dir);
+    r = dir_list(dir, &names, err);
+    for (size_t i = 0; r == 0 && i < names.len; i++) {
+        if (!name_is_run_id(names.items[i]))
+            continue;
+        (void)testbed_remove(&w->settings, names.items[i]); // logged; the worker can go on
+        if (same_boot)
+            r = note_unacked(w, dir, names.items[i], err);
+    }
     return r < 0 ? r : clean_spool(w, err);
 }
 

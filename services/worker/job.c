@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "worker/outcome.h"
 #include "worker/pause.h"
+#include "worker/testbed.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -44,9 +45,12 @@ void job_clear(struct job *job)
 static void let_go(struct worker *w)
 {
     struct job *job = &w->job;
+    bool killed = job->process.pid != 0;
     _cleanup_error_ struct error err = ERROR_INIT;
 
     job_end_processes(w);
+    if (killed)
+        (void)testbed_remove(&w->settings, job->run_id);
     if (job->dir && dir_remove(job->dir, &err) < 0)
         log_warning("%s", error_message(&err));
     worker_move(&job->state, LIFE_QUEUED);
@@ -438,6 +442,8 @@ void job_child_ended(struct worker *w)
     if (process_wait(&job->process, &status, NULL, &err) < 0)
         log_error("%s", error_message(&err));
     job_end_processes(w);
+    if (status == -SIGKILL)
+        (void)testbed_remove(&w->settings, job->run_id);
     job->kill_at_us = 0;
     if (job->state == LIFE_CHECKING) {
         checked(w, status);

@@ -2,12 +2,18 @@
 """One case for each backend of autopkgtest."""
 from __future__ import annotations
 
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
 import time
 from typing import Any
 
 import testbeds
-from bed import ROOT, Bed
+from bed import ROOT, Bed, Worker
 from testbeds import NAME, RELEASE
+from unit import LIFE, marked
 from waiting import wait_for
 
 PACKAGE = "gzip"
@@ -15,12 +21,37 @@ QUEUE = f"debci-{NAME}"
 SECONDS = 300
 
 
-def tested(bed: Bed, backend: str, **settings: Any) -> str:
-    """Tests the package once, for real; returns the log."""
-    bed.configure(releases=RELEASE, autopkgtest="/usr/bin/autopkgtest", backend=backend, retry_delay=3600, **settings)
+def listed(bed: Bed, *command: str) -> str:
+    return subprocess.run([*bed.prefix, *command], env=bed.env, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def testbed_of(run: pathlib.Path) -> str:
+    return "local-amd64-1-" + run.name.rstrip("@").replace("_", "-")
+
+
+def kill_in_the_middle(bed: Bed, worker: Worker, *listing: str) -> Worker:
+    """The worker and all that it started are killed while its testbed is there; another life of it removes that. `listing` shows testbeds."""
+    wait_for("the testbed", lambda: any("testbed dpkg architecture" in path.read_text() for path in bed.dir.glob("work/*/*/console")), SECONDS)
+    worker.kill()
+    for pid in marked(bed.env[LIFE]):  # as systemd does; a virtualisation server that lives on would clean up
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_for("the end of all", lambda: not marked(bed.env[LIFE]))
+    assert testbed_of(next(bed.dir.glob("work/*/*@"))) in listed(bed, *listing), "it went by itself"
     worker = bed.ready_worker()
-    start = time.monotonic()
+    assert "was left behind, and is removed" in worker.text(), worker.text()
+    return worker
+
+
+def tested(bed: Bed, backend: str, listing: tuple[str, ...] = (), **settings: Any) -> str:
+    """Tests the package once, for real; returns the log. With `listing` its worker is killed first in another test of it."""
+    bed.configure(releases=RELEASE, autopkgtest="/usr/bin/autopkgtest", backend=backend, retry_delay=3600, **settings)
+    bed.env[LIFE] = f"{backend}-{time.monotonic()}"
+    worker = bed.ready_worker()
     bed.publish(PACKAGE, QUEUE)
+    if listing:
+        worker = kill_in_the_middle(bed, worker, *listing)
+    start = time.monotonic()
     wait_for("the test to end", lambda: bed.stored() or "testbed failure" in worker.text(), SECONDS)
     assert bed.stored(), "testbed failure"
     done = bed.completions(1)[0]
@@ -32,12 +63,13 @@ def tested(bed: Bed, backend: str, **settings: Any) -> str:
     assert "dpkg\t" in (run / "output/testbed-packages").read_text()
     assert f"-- {backend} " in log.replace("'", ""), log  # the command line that autopkgtest notes
     assert worker.stop() == 0
+    assert not listing or testbed_of(run) not in listed(bed, *listing)
     return log
 
 
 def test_schroot(bed: Bed) -> None:
     with testbeds.schroot():
-        tested(bed, "schroot")
+        tested(bed, "schroot", ("schroot", "--list", "--all-sessions"))
 
 
 def test_podman(bed: Bed) -> None:
@@ -45,13 +77,14 @@ def test_podman(bed: Bed) -> None:
     folder.mkdir()
     with testbeds.podman(folder, bed.env) as image:
         bed.prefix = [str(ROOT / "tests/rigs/cgroup2")]
-        tested(bed, "podman", args=f"--init {image} -- --privileged")
+        tested(bed, "podman", ("podman", "ps", "--all", "--format", "{{.Names}}"),
+               args=f"--init {image} -- --privileged --name $NAME")
 
 
 def test_lxc(bed: Bed) -> None:
     with testbeds.lxc():
         bed.prefix = [str(ROOT / "tests/rigs/cgroup2")]
-        tested(bed, "lxc")
+        tested(bed, "lxc", ("lxc-ls", "-1"))
 
 
 def test_ssh(bed: Bed) -> None:

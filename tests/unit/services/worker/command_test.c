@@ -282,10 +282,12 @@ TEST(each_backend_has_arguments_of_its_own)
         bool big, vm;
         const char *arguments;
     } cases[] = {
-        {"schroot", "noble", false, false, "|noble-amd64"},
+        {"schroot", "noble", false, false, "|--session-id|local-amd64-1|noble-amd64"},
         {"lxc", "noble", false, false, "|--name|local-amd64-1|autopkgtest-noble-amd64"},
-        {"podman", "noble", false, false, "|--init|localhost/autopkgtest/systemd/ubuntu:noble"},
-        {"podman", "sid", true, false, "|--init|localhost/autopkgtest/systemd/debian:sid"},
+        {"podman", "noble", false, false,
+         "|--init|localhost/autopkgtest/systemd/ubuntu:noble|--|--name|local-amd64-1"},
+        {"podman", "sid", true, false,
+         "|--init|localhost/autopkgtest/systemd/debian:sid|--|--name|local-amd64-1"},
         {"lxd", "noble", false, false,
          "|--name|local-amd64-1|-r|far|far:autopkgtest/ubuntu/noble/amd64|" LXD_LIMITS("2", "4GiB",
                                                                                        "20GiB")},
