@@ -49,7 +49,7 @@ static void fixture_stop(struct fixture *f)
 
 static int open_link(struct fixture *f)
 {
-    struct amqp_handlers handlers = {on_delivery, on_outcome, on_cancelled, f};
+    struct amqp_handlers handlers = {on_delivery, on_outcome, on_cancelled, NULL, f};
 
     amqp_link_free(f->link);
     f->link = NULL;
