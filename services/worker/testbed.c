@@ -24,9 +24,6 @@ static const struct keeper {
     {"podman",
      {"podman", "ps", "--all", "--format", "{{.Names}}"},
      {"podman", "rm", "--force", "$NAME"}},
-    {"lxd",
-     {"lxc", "list", "--format", "csv", "--columns", "n", "$LXD_REMOTE:$NAME"},
-     {"lxc", "delete", "--force", "$LXD_REMOTE:$NAME"}},
 };
 
 static const struct keeper *find_keeper(const char *backend)
