@@ -10,8 +10,8 @@
 #define WAIT_US (30 * USEC_PER_SEC)
 #define OUTPUT_MAX ((size_t)1024 * 1024)
 
-// $NAME and $LXD_REMOTE as in the backend's arguments. The name has letters, digits and hyphens
-// only.
+// $NAME as in the backend's arguments: letters, digits and hyphens only. Not for LXD, whose remotes
+// units share: the name does not say of which unit it is.
 static const struct keeper {
     const char *backend;
     const char *list[WORDS_MAX]; // its output has the name when there is such a testbed
@@ -80,7 +80,6 @@ int testbed_remove(const struct worker_settings *settings, const char *run_id)
     struct command_context context = {.request = &request,
                                       .release = "",
                                       .arch = settings->arch,
-                                      .remote = settings->cloud,
                                       .name = name};
     _cleanup_strv_ struct strv list = STRV_INIT, remove = STRV_INIT;
     _cleanup_error_ struct error err = ERROR_INIT;
