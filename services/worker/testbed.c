@@ -77,10 +77,8 @@ int testbed_remove(const struct worker_settings *settings, const char *run_id)
     _cleanup_free_ char *name = command_name(settings->name, run_id), *output = NULL;
     _cleanup_free_ char *line = NULL;
     const struct request request = REQUEST_INIT; // not needed for the names
-    struct command_context context = {.request = &request,
-                                      .release = "",
-                                      .arch = settings->arch,
-                                      .name = name};
+    struct command_context context = {
+        .request = &request, .release = "", .arch = settings->arch, .name = name};
     _cleanup_strv_ struct strv list = STRV_INIT, remove = STRV_INIT;
     _cleanup_error_ struct error err = ERROR_INIT;
     int r;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Testbeds that outlive the program that made them: containers and sessions that somebody else
-// keeps (a daemon, a remote, the kernel), so that no kill of autopkgtest ends them. They are called
+// keeps (a daemon, the kernel), so that no kill of autopkgtest ends them. They are called
 // after their run ($NAME in the backend's arguments, command.h), and are found by that.
 #pragma once
 
