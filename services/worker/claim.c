@@ -150,6 +150,15 @@ static bool job_claim(const struct worker *w, struct claim *ret)
     return !str_empty(ret->uuid);
 }
 
+// While others may object, a result counts no more than a test that runs: an instant one shall not
+// end a test of hours that somebody else began before.
+static enum claim_rank parcel_rank(const struct parcel *parcel)
+{
+    if (parcel->state != LIFE_SPOOLED && parcel->state != LIFE_UPLOADING)
+        return CLAIM_STORED;
+    return clock_monotonic_us() < parcel->ask_until_us ? CLAIM_RUNNING : CLAIM_ENDED;
+}
+
 static bool parcel_claim(const struct worker *w, const struct parcel *parcel, struct claim *ret)
 {
     if (parcel->yielded || parcel->state == LIFE_RETURNING)
@@ -160,8 +169,7 @@ static bool parcel_claim(const struct worker *w, const struct parcel *parcel, st
         .run_id = parcel->run_id,
         .worker = w->lease_key,
         .since_us = parcel->since_us,
-        .rank = parcel->state == LIFE_SPOOLED || parcel->state == LIFE_UPLOADING ? CLAIM_ENDED
-                                                                                 : CLAIM_STORED,
+        .rank = parcel_rank(parcel),
     };
     return !str_empty(ret->uuid);
 }

@@ -109,6 +109,12 @@ static void defer(struct courier *c)
     c->retry_at_us = clock_monotonic_us() + seconds * USEC_PER_SEC;
 }
 
+// When it may be uploaded.
+static uint64_t due_us(const struct courier *c, const struct parcel *parcel)
+{
+    return c->retry_at_us > parcel->ask_until_us ? c->retry_at_us : parcel->ask_until_us;
+}
+
 static void start_upload(struct worker *w, struct parcel *parcel)
 {
     struct courier *c = &w->courier;
@@ -255,7 +261,7 @@ int courier_advance(struct worker *w, struct error *err)
             r = w->link ? give_up(w, p, err) : 0;
             continue;
         }
-        if (p->state == LIFE_SPOOLED && !c->current && clock_monotonic_us() >= c->retry_at_us &&
+        if (p->state == LIFE_SPOOLED && !c->current && clock_monotonic_us() >= due_us(c, p) &&
             w->recovered)
             start_upload(w, p);
         if ((p->state == LIFE_STORED || p->state == LIFE_ANNOUNCED) && w->link)
@@ -267,13 +273,14 @@ int courier_advance(struct worker *w, struct error *err)
 uint64_t courier_deadline(const struct worker *w)
 {
     const struct courier *c = &w->courier;
+    uint64_t at = USEC_INFINITY;
 
     if (c->current || !w->recovered)
-        return USEC_INFINITY;
+        return at;
     for (const struct parcel *p = c->first; p; p = p->next)
-        if (p->state == LIFE_SPOOLED)
-            return c->retry_at_us;
-    return USEC_INFINITY;
+        if (p->state == LIFE_SPOOLED && due_us(c, p) < at)
+            at = due_us(c, p);
+    return at;
 }
 
 bool courier_is_busy(const struct worker *w)

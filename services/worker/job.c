@@ -18,6 +18,7 @@
 
 #define KILL_GRACE_US (10 * USEC_PER_SEC)    // for autopkgtest to clean its testbed up
 #define ASK_US USEC_PER_SEC                  // how long others may object to a doubtful request
+#define ANSWER_US (100 * USEC_PER_MSEC)      // in which others answer who are connected
 #define ASK_AGAIN_US (250 * USEC_PER_MSEC)   // one may just be connecting
 #define SETTLE_US (5 * USEC_PER_SEC)         // until all are back after a crash of the broker
 #define TROUBLE_PAUSE_US (30 * USEC_PER_SEC) // after a failure of this machine
@@ -198,7 +199,7 @@ int job_take(struct worker *w, size_t queue, struct amqp_delivery *delivery, str
     if (r < 0)
         return r;
     // The broker writes the copy to its disk while the test already starts. What was delivered
-    // before waits: it may be done, or in the hands of another.
+    // before waits for that: only who has the lease may ask whether it is in the hands of another.
     if (!job->doubtful)
         job_start(w);
     return 0;
@@ -269,6 +270,9 @@ void job_check(struct worker *w)
     w->job.ask_until_us = now + ASK_US;
     if (w->job.redelivered && w->linked_at_us + SETTLE_US > w->job.ask_until_us)
         w->job.ask_until_us = w->linked_at_us + SETTLE_US;
+    // A copy was in somebody's hands; nearly all originals were only looked at in their queue. So
+    // their tests begin when those who are there had time to object, and only the results wait.
+    w->job.begin_at_us = w->job.came_back ? w->job.ask_until_us : now + ANSWER_US;
     w->job.ask_at_us = now + ASK_AGAIN_US;
     claim_job(w);
     if (w->job.came_back && !w->job.yielded)
@@ -285,23 +289,33 @@ static void checked(struct worker *w, int status)
     }
 }
 
-// Asks again, and begins when nobody has objected.
+// Nobody has objected.
+static void begin(struct worker *w)
+{
+    worker_move(&w->job.state, LIFE_RUNNING);
+    job_start(w);
+    report_test(w, true);
+}
+
+static bool is_asking(const struct job *job, uint64_t now)
+{
+    return job->doubtful && !job->yielded &&
+           (job->state == LIFE_CHECKING || (job->state == LIFE_RUNNING && now < job->ask_until_us));
+}
+
+// Asks again, or begins.
 static void ask(struct worker *w, uint64_t now)
 {
     struct job *job = &w->job;
 
-    if (job->state != LIFE_CHECKING || job->yielded)
+    if (!is_asking(job, now))
         return;
-    if (now < job->ask_until_us || job->process.pid != 0) {
-        if (now >= job->ask_at_us) {
-            job->ask_at_us = now + ASK_AGAIN_US;
-            claim_job(w);
-        }
-        return;
+    if (job->state == LIFE_CHECKING && now >= job->begin_at_us && job->process.pid == 0) {
+        begin(w);
+    } else if (now >= job->ask_at_us) {
+        job->ask_at_us = now + ASK_AGAIN_US;
+        claim_job(w);
     }
-    worker_move(&job->state, LIFE_RUNNING);
-    job_start(w);
-    report_test(w, true);
 }
 
 // Tells of the result that another worker stored, in case it did not get so far.
@@ -355,10 +369,14 @@ static void hand_over(struct worker *w)
              (job->ended_us - job->started_us) / USEC_PER_SEC);
     worker_move(&job->state, LIFE_SPOOLED);
     if (courier_add(w, job->run_id, job->request.uuid, w->pick.queues[job->queue].name,
-                    job->since_us, &err) < 0)
+                    job->since_us, &err) < 0) {
         log_error("the result waits for the next start: %s", error_message(&err));
-    else
-        courier_find(w, job->run_id)->yielded = job->yielded;
+    } else {
+        struct parcel *parcel = courier_find(w, job->run_id);
+
+        parcel->yielded = job->yielded;
+        parcel->ask_until_us = job->ask_until_us;
+    }
     job_clear(job);
     job->state = LIFE_QUEUED;
     report_fields(w);
@@ -578,8 +596,10 @@ uint64_t job_deadline(const struct worker *w)
 
     if (job->state == LIFE_WAITING && job->retry_at_us < at)
         at = job->retry_at_us;
-    if (job->state == LIFE_CHECKING) // once they are over, its child is waited for
+    if (is_asking(job, clock_monotonic_us()))
         at = job->ask_at_us < at ? job->ask_at_us : at;
+    if (job->state == LIFE_CHECKING && job->process.pid == 0 && job->begin_at_us < at)
+        at = job->begin_at_us;
     if (job->state == LIFE_RUNNING && job->report_at_us < at)
         at = job->report_at_us;
     return at;

@@ -38,7 +38,7 @@ enum life {
     LIFE_QUEUED,    // in its queue on the broker; not ours
     LIFE_TAKEN,     // delivered, not acknowledged; the copy is on its way into the lease queue
     LIFE_EARLY,     // the test has ended, but the copy's confirm is still awaited
-    LIFE_CHECKING,  // leased; came back from a lost lease: the store is asked for its result
+    LIFE_CHECKING,  // leased; doubtful: others are asked for it, and the store for its result
     LIFE_RUNNING,   // leased; the test runs
     LIFE_WAITING,   // leased; testbed failure, the next attempt waits for its time
     LIFE_RETURNING, // leased; going back to its queue

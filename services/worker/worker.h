@@ -57,8 +57,9 @@ struct job {
     bool yielded;          // another has it: it goes, and not back into its queue
     struct job_kill kill;
     int64_t since_us;              // realtime, when it was taken
-    uint64_t ask_at_us;            // next claim, and
-    uint64_t ask_until_us;         // until when objections are waited for, while LIFE_CHECKING
+    uint64_t ask_at_us;            // next claim while others may object
+    uint64_t begin_at_us;          // when the test begins if nobody does, while LIFE_CHECKING
+    uint64_t ask_until_us;         // until when others may object, if it is doubtful
     unsigned attempt;              // testbed failures so far
     bool unreadable;               // only its package is known; `verdict` says why
     char *verdict;                 // why there is nothing to run; then `status` is what is recorded
@@ -74,10 +75,11 @@ struct job {
 struct parcel {
     enum life state;
     char *run_id;
-    char *uuid, *queue; // of the request, and where it came from
-    int64_t since_us;   // when it was taken; 0: by an earlier life
-    bool seen;          // by the sweep that is under way
-    bool yielded;       // another has a result of the same request
+    char *uuid, *queue;    // of the request, and where it came from
+    int64_t since_us;      // when it was taken; 0: by an earlier life
+    uint64_t ask_until_us; // until when others may object (monotonic); nothing is uploaded before
+    bool seen;             // by the sweep that is under way
+    bool yielded;          // another has a result of the same request
     struct parcel *next;
 };
 

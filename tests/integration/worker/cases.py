@@ -177,13 +177,49 @@ def test_a_request_whose_acknowledgement_was_forgotten_is_not_run_twice(bed: Bed
     go(bed)
     bed.completions(1)
     bed.no_more_completions()
-    assert len(bed.runs()) == 1
+    assert len(bed.stored()) == 1
     # once more, when it is done: the broker was away in between
     bed.request(uuid=uuid)
     assert first.text().count("yielding") == 0
     first.stop()
     second.stop()
     bed.completions(1)  # nobody doubts this one: somebody wants a second run
+    bed.assert_clean(1, 2)
+
+
+def test_who_only_looks_at_a_request_does_not_keep_its_test_waiting(bed: Bed) -> None:
+    """Others have a second to object; only the result waits for that."""
+    bed.behave("sleep 0.2\n")
+    for _ in range(3):
+        bed.request()
+    bed.peek("debci-noble-amd64")
+    bed.ready_worker()
+    wait_for("a stored result", bed.stored)
+    assert len(bed.runs()) == 3, "a test waited for the result of another"
+    assert time.time() - float(bed.runs()[0].split()[0]) > 0.9, "the result did not wait for objections"
+    bed.completions(3)
+    bed.assert_clean()
+
+
+def test_the_result_of_a_looked_at_request_yields_to_an_older_run(bed: Bed) -> None:
+    """An instant test, begun before anybody could object, does not end one that has run for long."""
+    bed.behave(HOLD)
+    first = bed.ready_worker(1)
+    uuid = bed.request()
+    bed.wait_runs(1)
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    first.signal(signal.SIGSTOP)
+    bed.behave("")
+    bed.request(uuid=uuid)
+    bed.peek("debci-noble-amd64")
+    second = bed.ready_worker(2)
+    wait_for("its result", lambda: ": exit code 0" in second.text())
+    first.signal(signal.SIGCONT)
+    wait_for("the younger yields", lambda: "ours is dropped" in second.text())
+    go(bed)
+    bed.completions(1)
+    bed.no_more_completions()
+    assert len(bed.stored()) == 1 and "yielding" not in first.text()
     bed.assert_clean(1, 2)
 
 
