@@ -191,7 +191,12 @@ static void hand_out(struct amqp_link *link)
         else if (event->kind == AMQP_EVENT_CANCELLED && h->on_cancelled)
             h->on_cancelled(link, event->consumer, h->userdata);
         else if (event->kind == AMQP_EVENT_QUEUE && h->on_queue)
-            h->on_queue(link, event->queue, event->result, event->why, h->userdata);
+            h->on_queue(link,
+                        &(struct amqp_queue_answer){.queue = event->queue,
+                                                    .result = event->result,
+                                                    .why = event->why,
+                                                    .messages = event->messages},
+                        h->userdata);
         amqp_event_free(event);
     }
 }

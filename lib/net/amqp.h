@@ -73,6 +73,14 @@ enum amqp_outcome { AMQP_CONFIRMED, AMQP_REFUSED, AMQP_RETURNED };
 
 struct amqp_link;
 
+// What a broker says of a queue that was asked for.
+struct amqp_queue_answer {
+    const char *queue;
+    int result;        // 0, or the negative errno that the declaration would have given
+    const char *why;   // with the broker's words; "" with 0
+    uint32_t messages; // that wait there
+};
+
 struct amqp_handlers {
     // A message for one of our consumers; the handler may take the delivery's content.
     void (*on_delivery)(struct amqp_link *link, struct amqp_delivery *delivery, void *userdata);
@@ -81,9 +89,8 @@ struct amqp_handlers {
                        void *userdata);
     // The broker has ended a consumer (its queue was deleted).
     void (*on_cancelled)(struct amqp_link *link, const char *consumer, void *userdata);
-    // What has become of amqp_link_ask_queue(): 0, or the negative errno that the declaration would
-    // have given, with the broker's words.
-    void (*on_queue)(struct amqp_link *link, const char *queue, int r, const char *why,
+    // What has become of amqp_link_ask_queue().
+    void (*on_queue)(struct amqp_link *link, const struct amqp_queue_answer *answer,
                      void *userdata);
     void *userdata;
 };
@@ -156,13 +163,19 @@ int amqp_link_cancel(struct amqp_link *link, const char *consumer, struct error 
 // Declarations (wait). `arguments`: NULL or an object of strings, integers and booleans. A queue or
 // exchange that is there with other properties: -EEXIST; no permission: -EACCES; another
 // connection's exclusive queue: -EBUSY. The link is as good as before in all these cases.
-enum amqp_queue_flags { AMQP_DURABLE = 1, AMQP_EXCLUSIVE = 2, AMQP_AUTO_DELETE = 4 };
+enum amqp_queue_flags {
+    AMQP_DURABLE = 1,
+    AMQP_EXCLUSIVE = 2,
+    AMQP_AUTO_DELETE = 4,
+    AMQP_PASSIVE = 8 // is it there? For amqp_link_ask_queue() only
+};
 // An empty name lets the broker choose: *ret_name (may be NULL) is the name, owned by the caller.
 int amqp_link_declare_queue(struct amqp_link *link, const char *queue, unsigned flags,
                             const json_t *arguments, char **ret_name, struct error *err);
-// Declares a queue without waiting: the answer goes to on_queue. In a cluster a queue's home can be
-// away: RabbitMQ 3 says at once that there is none (-ENOENT), RabbitMQ 4 after a minute, and if the
-// home comes back in that time it is declared then. Other calls would lose the link waiting for it.
+// Declares a queue without waiting, or only asks for it (AMQP_PASSIVE): the answer goes to
+// on_queue. In a cluster a queue's home can be away: RabbitMQ 3 says at once that there is none
+// (-ENOENT), RabbitMQ 4 after a minute, and if the home comes back in that time it is declared
+// then. Other calls would lose the link waiting for it.
 int amqp_link_ask_queue(struct amqp_link *link, const char *queue, unsigned flags,
                         struct error *err);
 // How many messages wait there and how many consumers it has (waits). No such queue: -ENOENT.

@@ -74,6 +74,7 @@ int amqp_link_ask_queue(struct amqp_link *link, const char *queue, unsigned flag
 {
     amqp_channel_open_t open = {.out_of_band = amqp_empty_bytes};
     amqp_queue_declare_t declare = {.queue = amqp_bytes_of(queue),
+                                    .passive = (flags & AMQP_PASSIVE) != 0,
                                     .durable = (flags & AMQP_DURABLE) != 0,
                                     .exclusive = (flags & AMQP_EXCLUSIVE) != 0,
                                     .auto_delete = (flags & AMQP_AUTO_DELETE) != 0};
@@ -87,7 +88,7 @@ int amqp_link_ask_queue(struct amqp_link *link, const char *queue, unsigned flag
 }
 
 static int answer(struct amqp_link *link, struct amqp_ask *ask, int result, amqp_bytes_t why,
-                  struct error *err)
+                  uint32_t messages, struct error *err)
 {
     struct amqp_event *event = amqp_event_add(link, AMQP_EVENT_QUEUE);
 
@@ -95,6 +96,7 @@ static int answer(struct amqp_link *link, struct amqp_ask *ask, int result, amqp
         event->queue = TAKE_PTR(ask->queue);
         event->result = result;
         event->why = amqp_bytes_string(why);
+        event->messages = messages;
     }
     ask->answered = true;
     return event && event->why ? 0 : amqp_out_of_memory(link, err);
@@ -106,6 +108,7 @@ int amqp_ask_method(struct amqp_link *link, amqp_channel_t channel, const amqp_m
     struct amqp_ask **at = find(link, channel), *ask = *at;
     amqp_channel_close_t close = {.reply_code = AMQP_REPLY_SUCCESS};
     const amqp_channel_close_t *refusal = method->decoded;
+    const amqp_queue_declare_ok_t *declared = method->decoded;
     amqp_channel_close_ok_t ok = {0};
     int r = 0;
 
@@ -115,11 +118,11 @@ int amqp_ask_method(struct amqp_link *link, amqp_channel_t channel, const amqp_m
     case AMQP_CHANNEL_OPEN_OK_METHOD:
         return 0;
     case AMQP_QUEUE_DECLARE_OK_METHOD:
-        r = answer(link, ask, 0, amqp_empty_bytes, err);
+        r = answer(link, ask, 0, amqp_empty_bytes, declared->message_count, err);
         return r < 0 ? r : amqp_send(link, channel, AMQP_CHANNEL_CLOSE_METHOD, &close, err);
     case AMQP_CHANNEL_CLOSE_METHOD:
         if (!ask->answered)
-            r = answer(link, ask, amqp_exception_errno(refusal->reply_code), refusal->reply_text,
+            r = answer(link, ask, amqp_exception_errno(refusal->reply_code), refusal->reply_text, 0,
                        err);
         if (r == 0)
             r = amqp_send(link, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok, err);

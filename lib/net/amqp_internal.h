@@ -51,6 +51,7 @@ struct amqp_event {
     char *consumer;
     char *queue, *why; // AMQP_EVENT_QUEUE
     int result;
+    uint32_t messages;
 };
 
 // Publications without an outcome: item i (from `head` on) has the number first_tag + i - head.

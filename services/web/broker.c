@@ -46,7 +46,7 @@ struct broker {
     size_t host;
     unsigned attempt;
     bool stale; // the link lives, but its subscription has ended
-    sd_event_source *io, *timer, *tick, *walker;
+    sd_event_source *io, *timer, *tick, *walker, *answers; // `answers`: until when a walk waits
     struct publication *waiting;
     struct strv declared; // queues, since the link was opened
     struct look looks[QUEUE_LOOKS];
@@ -135,6 +135,18 @@ static void on_delivery(struct amqp_link *link _unused_, struct amqp_delivery *d
     test_status_release(&status);
 }
 
+static void on_queue(struct amqp_link *link _unused_, const struct amqp_queue_answer *answer,
+                     void *userdata)
+{
+    struct broker *b = userdata;
+
+    for (size_t i = 0; i < QUEUE_LOOKS; i++)
+        if (b->looks[i].walk) {
+            (void)queue_walk_answer(b->looks[i].walk, answer); // what is not noted is asked again
+            (void)sd_event_source_set_enabled(b->walker, SD_EVENT_ONESHOT);
+        }
+}
+
 static void on_cancelled(struct amqp_link *link _unused_, const char *consumer _unused_,
                          void *userdata)
 {
@@ -217,6 +229,7 @@ static int open_link(struct broker *b, struct error *err)
     const struct amqp_handlers handlers = {.on_delivery = on_delivery,
                                            .on_outcome = on_outcome,
                                            .on_cancelled = on_cancelled,
+                                           .on_queue = on_queue,
                                            .userdata = b};
     _cleanup_(amqp_settings_release) struct amqp_settings settings = {0};
     _cleanup_(amqp_link_freep) struct amqp_link *link = NULL;
@@ -319,6 +332,13 @@ static void need_tick(struct broker *b)
 
 static int on_walk(sd_event_source *source, void *userdata);
 
+static int on_no_answer(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata)
+{
+    struct broker *b = userdata;
+
+    return sd_event_source_set_enabled(b->walker, SD_EVENT_ONESHOT);
+}
+
 static int add_sources(struct broker *b, sd_event *event)
 {
     int r = sd_event_add_time(event, &b->timer, CLOCK_MONOTONIC, 0, 1, on_timer, b);
@@ -327,6 +347,10 @@ static int add_sources(struct broker *b, sd_event *event)
         r = sd_event_add_time(event, &b->tick, CLOCK_MONOTONIC, TICK_US, USEC_PER_SEC, on_tick, b);
     if (r >= 0)
         r = sd_event_add_defer(event, &b->walker, on_walk, b);
+    if (r >= 0)
+        r = sd_event_add_time(event, &b->answers, CLOCK_MONOTONIC, 0, 1, on_no_answer, b);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(b->answers, SD_EVENT_OFF);
     return r < 0 ? r : sd_event_source_set_enabled(b->walker, SD_EVENT_OFF);
 }
 
@@ -361,6 +385,7 @@ void broker_free(struct broker *b)
     (void)sd_event_source_disable_unref(b->timer);
     (void)sd_event_source_disable_unref(b->tick);
     (void)sd_event_source_disable_unref(b->walker);
+    (void)sd_event_source_disable_unref(b->answers);
     if (b->link)
         amqp_link_free(b->link);
     strv_release(&b->declared);
@@ -472,7 +497,7 @@ static void stop_walks(struct broker *b)
     }
 }
 
-// A slice of the walk. 1: there is more; 0: done.
+// A slice of the walk. QUEUE_WALK_MORE, QUEUE_WALK_WAITS; 0: done.
 static int walk(struct broker *b, struct look *look, struct error *err)
 {
     uint64_t end = clock_monotonic_us() + WALK_SLICE_US;
@@ -481,13 +506,17 @@ static int walk(struct broker *b, struct look *look, struct error *err)
 
     do
         r = queue_walk_step(look->walk, b->link, &all, err);
-    while (r == 1 && clock_monotonic_us() < end);
+    while (r == QUEUE_WALK_MORE && clock_monotonic_us() < end);
     if (r == 0) {
         queue_walk_free(TAKE_PTR(look->walk));
         json_decref(look->json);
         look->json = all;
         look->when_us = clock_monotonic_us();
         resume_waiting(look);
+    }
+    if (r == QUEUE_WALK_WAITS) {
+        (void)sd_event_source_set_time(b->answers, queue_walk_deadline(look->walk));
+        (void)sd_event_source_set_enabled(b->answers, SD_EVENT_ONESHOT);
     }
     return r;
 }
@@ -505,7 +534,7 @@ static int on_walk(sd_event_source *source, void *userdata)
             lose(b, error_message(&err));
             return 0;
         }
-        more = more || r == 1;
+        more = more || r == QUEUE_WALK_MORE;
     }
     if (b->link)
         arm(b); // a round trip may have brought something in

@@ -3,32 +3,77 @@
 
 #include "adt/names.h"
 #include "adt/request.h"
+#include "base/clock.h"
+
+#define ASKED_AT_ONCE 100 // each in a channel of its own until it has answered
+#define ANSWER_US USEC_PER_SEC
+
+struct asked {
+    char *name;
+    bool waits; // for its answer
+    uint32_t messages;
+};
 
 struct queue_walk {
     const struct web_settings *settings;
     enum queue_look look;
     struct strv *absent; // borrowed
     json_t *all;
-    size_t at;      // which queue
-    char *queue;    // its name, while there is something to do with it
-    json_t *bodies; // what was seen of it
+    size_t len; // of all queues: by context, then release, then architecture
+    struct asked *queues;
+    size_t asked, waiting; // how many of them
+    uint64_t deadline_us;
+    size_t at;      // which queue is looked at
+    json_t *bodies; // what was seen of it; NULL: nothing is to be done with it yet
     size_t want;    // how many to see
     size_t taken;
     uint64_t tags[QUEUE_WALK_BODIES];
 };
+
+struct place {
+    enum queue_context context;
+    const char *release, *arch;
+};
+
+static struct place place_of(const struct queue_walk *w, size_t at)
+{
+    const struct strv *releases = &w->settings->releases, *archs = &w->settings->architectures;
+    size_t each = releases->len * archs->len;
+
+    return (struct place){.context = (enum queue_context)(at / each),
+                          .release = releases->items[at % each / archs->len],
+                          .arch = archs->items[at % archs->len]};
+}
+
+static int name_queues(struct queue_walk *w)
+{
+    w->len = CONTEXT_COUNT * w->settings->releases.len * w->settings->architectures.len;
+    w->queues = calloc(w->len + 1, sizeof(*w->queues));
+    for (size_t i = 0; w->queues && i < w->len; i++) {
+        struct place place = place_of(w, i);
+
+        w->queues[i].name = queue_name(place.context, place.release, place.arch);
+        if (!w->queues[i].name)
+            return -ENOMEM;
+    }
+    return w->queues ? 0 : -ENOMEM;
+}
 
 int queue_walk_new(const struct web_settings *settings, enum queue_look look, struct strv *absent,
                    struct queue_walk **ret)
 {
     struct queue_walk *w = calloc(1, sizeof(*w));
 
-    if (!w || !(w->all = json_object())) {
-        free(w);
+    if (!w)
         return -ENOMEM;
-    }
     w->settings = settings;
     w->look = look;
     w->absent = absent;
+    w->all = json_object();
+    if (!w->all || name_queues(w) < 0) {
+        queue_walk_free(w);
+        return -ENOMEM;
+    }
     *ret = w;
     return 0;
 }
@@ -37,26 +82,78 @@ void queue_walk_free(struct queue_walk *w)
 {
     if (!w)
         return;
+    for (size_t i = 0; w->queues && i < w->len; i++)
+        free(w->queues[i].name);
+    free(w->queues);
     json_decref(w->all);
     json_decref(w->bodies);
-    free(w->queue);
     free(w);
 }
 
-struct place {
-    enum queue_context context;
-    const char *release, *arch;
-};
+// ---------------------------------------------------------------- asking
 
-static struct place place_of(const struct queue_walk *w)
+uint64_t queue_walk_deadline(const struct queue_walk *w)
 {
-    const struct strv *releases = &w->settings->releases, *archs = &w->settings->architectures;
-    size_t each = releases->len * archs->len;
-
-    return (struct place){.context = (enum queue_context)(w->at / each),
-                          .release = releases->items[w->at % each / archs->len],
-                          .arch = archs->items[w->at % archs->len]};
+    return w->deadline_us;
 }
+
+static int set_absent(struct queue_walk *w, const struct asked *queue)
+{
+    return strv_contains(w->absent, queue->name) ? 0 : strv_add(w->absent, queue->name);
+}
+
+int queue_walk_answer(struct queue_walk *w, const struct amqp_queue_answer *answer)
+{
+    for (size_t i = 0; i < w->asked; i++) {
+        struct asked *queue = &w->queues[i];
+
+        if (!queue->waits || !str_equal(queue->name, answer->queue))
+            continue;
+        queue->waits = false;
+        w->waiting--;
+        w->deadline_us = clock_monotonic_us() + ANSWER_US;
+        queue->messages = answer->messages;
+        return answer->result < 0 ? set_absent(w, queue) : 0;
+    }
+    return 0;
+}
+
+static int give_up_waiting(struct queue_walk *w)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < w->asked; i++) {
+        if (w->queues[i].waits)
+            r = set_absent(w, &w->queues[i]);
+        w->queues[i].waits = false;
+    }
+    w->waiting = 0;
+    return r;
+}
+
+// 0: all were asked, and none is waited for.
+static int ask(struct queue_walk *w, struct amqp_link *link, struct error *err)
+{
+    int r = 0;
+
+    if (w->waiting > 0 && clock_monotonic_us() >= w->deadline_us)
+        r = give_up_waiting(w);
+    for (; r == 0 && w->asked < w->len && w->waiting < ASKED_AT_ONCE; w->asked++) {
+        struct asked *queue = &w->queues[w->asked];
+
+        if (strv_contains(w->absent, queue->name))
+            continue;
+        r = amqp_link_ask_queue(link, queue->name, AMQP_PASSIVE, err);
+        if (r < 0)
+            break;
+        queue->waits = true;
+        w->waiting++;
+        w->deadline_us = clock_monotonic_us() + ANSWER_US;
+    }
+    return r < 0 || w->waiting == 0 ? r : QUEUE_WALK_WAITS;
+}
+
+// ---------------------------------------------------------------- looking
 
 static json_t *object_in(json_t *object, const char *key)
 {
@@ -70,11 +167,10 @@ static json_t *object_in(json_t *object, const char *key)
 // Takes over the value and goes to the next queue.
 static int put_value(struct queue_walk *w, json_t *value)
 {
-    struct place place = place_of(w);
+    struct place place = place_of(w, w->at);
     json_t *context = object_in(w->all, queue_context_name(place.context));
     json_t *release = context ? object_in(context, place.release) : NULL;
 
-    free(TAKE_PTR(w->queue));
     w->at++;
     if (!release) {
         json_decref(value);
@@ -94,34 +190,10 @@ static json_t *public_body(const struct buf *body)
     return json_stringn(buf_str(body), body->len);
 }
 
-static int inspect(struct queue_walk *w, struct amqp_link *link, uint32_t *messages,
-                   struct error *err)
+static int begin_queue(struct queue_walk *w)
 {
-    uint32_t consumers = 0;
-    int r;
+    uint32_t messages = w->queues[w->at].messages;
 
-    if (strv_contains(w->absent, w->queue))
-        return 0;
-    r = amqp_link_inspect_queue(link, w->queue, messages, &consumers, err);
-    if (r != -ENOENT)
-        return r;
-    if (err)
-        error_clear(err);
-    return strv_add(w->absent, w->queue);
-}
-
-static int begin_queue(struct queue_walk *w, struct amqp_link *link, struct error *err)
-{
-    struct place place = place_of(w);
-    uint32_t messages = 0;
-    int r;
-
-    w->queue = queue_name(place.context, place.release, place.arch);
-    if (!w->queue)
-        return -ENOMEM;
-    r = inspect(w, link, &messages, err);
-    if (r < 0)
-        return r;
     if (w->look == QUEUE_LENGTHS)
         return put_value(w, json_integer(messages));
     w->want = messages < QUEUE_WALK_BODIES ? messages : QUEUE_WALK_BODIES;
@@ -134,7 +206,7 @@ static int take_one(struct queue_walk *w, struct amqp_link *link, struct error *
 {
     struct amqp_delivery delivery = {0};
     bool empty = false;
-    int r = amqp_link_get(link, w->queue, &delivery, &empty, err);
+    int r = amqp_link_get(link, w->queues[w->at].name, &delivery, &empty, err);
 
     if (r == -ENOENT || empty) { // somebody else was faster
         w->want = w->taken;
@@ -159,21 +231,28 @@ static int end_queue(struct queue_walk *w, struct amqp_link *link, struct error 
     return r < 0 ? r : put_value(w, TAKE_PTR(w->bodies));
 }
 
-int queue_walk_step(struct queue_walk *w, struct amqp_link *link, json_t **ret, struct error *err)
+static int look(struct queue_walk *w, struct amqp_link *link, struct error *err)
 {
-    size_t n = CONTEXT_COUNT * w->settings->releases.len * w->settings->architectures.len;
     int r = 0;
 
-    if (!w->queue && w->at < n)
-        r = begin_queue(w, link, err);
-    else if (w->queue && w->taken < w->want)
+    if (!w->bodies && w->at < w->len)
+        r = begin_queue(w);
+    else if (w->bodies && w->taken < w->want)
         r = take_one(w, link, err);
-    if (r == 0 && w->queue && w->taken == w->want)
+    if (r == 0 && w->bodies && w->taken == w->want)
         r = end_queue(w, link, err);
+    return r < 0 || (!w->bodies && w->at == w->len) ? r : QUEUE_WALK_MORE;
+}
+
+int queue_walk_step(struct queue_walk *w, struct amqp_link *link, json_t **ret, struct error *err)
+{
+    int r = w->asked < w->len || w->waiting > 0 ? ask(w, link, err) : 0;
+
+    if (r == 0)
+        r = look(w, link, err);
     if (r == -ENOMEM)
         return error_oom(err);
-    if (r < 0 || w->queue || w->at < n)
-        return r < 0 ? r : 1;
-    *ret = TAKE_PTR(w->all);
-    return 0;
+    if (r == 0)
+        *ret = TAKE_PTR(w->all);
+    return r;
 }

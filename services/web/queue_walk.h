@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Looks at all queues of the settings' releases and architectures, one after the other, in steps of
-// one round trip, so that the event loop can serve pages in between. Knows nothing of pages.
+// Looks at all queues of the settings' releases and architectures: asks how many requests are in
+// each, many at once and without waiting for the answers, as the broker of one may be away; then
+// takes and puts back, in steps of one round trip, so that the event loop can serve pages in
+// between. Knows nothing of pages.
+//
+//     ASKING ── all have answered, or have had their time ──▶ LOOKING ── the last queue ──▶ done
 #pragma once
 
 #include "adt/settings.h"
@@ -19,12 +23,19 @@ enum queue_look {
 
 struct queue_walk;
 
-// Queues in `absent` are taken for empty without asking, and those that are not there are added.
+// Queues in `absent` are taken for empty without asking; those that are not there, and those whose
+// broker does not answer in a second, are added.
 // Settings and `absent` must outlive the walk.
 int queue_walk_new(const struct web_settings *settings, enum queue_look look, struct strv *absent,
                    struct queue_walk **ret);
-// One more step. 1: there is more to do; 0: *ret has the whole, for the caller to free; negative:
-// the link is lost. Taken requests come back by themselves when a link is closed.
+// One more step. QUEUE_WALK_MORE, or QUEUE_WALK_WAITS: nothing to do before queue_walk_answer() or
+// queue_walk_deadline(). 0: *ret has the whole, for the caller to free; negative: the link is lost.
+// Taken requests come back by themselves when a link is closed.
+enum { QUEUE_WALK_MORE = 1, QUEUE_WALK_WAITS = 2 };
 int queue_walk_step(struct queue_walk *walk, struct amqp_link *link, json_t **ret,
                     struct error *err);
+// An answer of the link, to whomever it may concern. -ENOMEM.
+int queue_walk_answer(struct queue_walk *walk, const struct amqp_queue_answer *answer);
+// CLOCK_MONOTONIC microseconds at which to go on without the answers that are still awaited.
+uint64_t queue_walk_deadline(const struct queue_walk *walk);
 void queue_walk_free(struct queue_walk *walk);

@@ -143,11 +143,13 @@ static void on_returned(struct worker *w, int result)
         w->queues_at_us = clock_monotonic_us() + DOWN_PAUSE_US;
 }
 
-static void on_queue(struct amqp_link *link _unused_, const char *name, int result, const char *why,
+static void on_queue(struct amqp_link *link _unused_, const struct amqp_queue_answer *answer,
                      void *userdata)
 {
     struct worker *w = userdata;
+    const char *name = answer->queue;
     size_t i = pick_find(&w->pick, name);
+    int result = answer->result;
     _cleanup_error_ struct error err = ERROR_INIT;
 
     if (str_equal(name, LEASE_RETURNED))
@@ -156,11 +158,12 @@ static void on_queue(struct amqp_link *link _unused_, const char *name, int resu
         return;
     w->pick.queues[i].asked = false;
     if (result == -ENOENT)
-        set_down(w, &w->pick.queues[i], why);
+        set_down(w, &w->pick.queues[i], answer->why);
     else if (result == 0 || result == -EEXIST) // made with other properties it serves as well
         note(w, set_up(w, &w->pick.queues[i], &err), &err);
     else
-        note(w, error_set(&err, result, "cannot declare queue \"%s\": %s", name, why), &err);
+        note(w, error_set(&err, result, "cannot declare queue \"%s\": %s", name, answer->why),
+             &err);
 }
 
 static int ask_queue(struct worker *w, struct pick_queue *queue, struct error *err)

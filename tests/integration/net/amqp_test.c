@@ -485,13 +485,14 @@ TEST(a_tag_is_acknowledged_in_its_own_channel)
     amqp_link_free(link);
 }
 
-// What was asked for of queues: "NAME RESULT" each.
-static void note_queue(struct amqp_link *link, const char *queue, int r, const char *why,
+// What was asked for of queues: "NAME RESULT MESSAGES" each.
+static void note_queue(struct amqp_link *link, const struct amqp_queue_answer *answer,
                        void *userdata)
 {
     (void)link;
-    ck_assert_int_eq(*why == '\0', r == 0);
-    ck_assert_int_eq(strv_addf(userdata, "%s %d", queue, r), 0);
+    ck_assert_int_eq(*answer->why == '\0', answer->result == 0);
+    ck_assert_int_eq(
+        strv_addf(userdata, "%s %d %u", answer->queue, answer->result, answer->messages), 0);
 }
 
 TEST(queues_are_asked_for_without_waiting)
@@ -502,8 +503,8 @@ TEST(queues_are_asked_for_without_waiting)
     struct amqp_settings settings;
     struct amqp_link *link = NULL;
     _cleanup_error_ struct error err = ERROR_INIT;
-    _cleanup_free_ char *created = str_format("%s 0", fresh),
-                        *different = str_format("%s %d", other, -EEXIST);
+    _cleanup_free_ char *created = str_format("%s 0 0", fresh),
+                        *different = str_format("%s %d 0", other, -EEXIST);
     unsigned channel;
 
     load_settings(&settings, false);
@@ -521,6 +522,37 @@ TEST(queues_are_asked_for_without_waiting)
     }
     drop_queue(link, fresh);
     drop_queue(link, other);
+    amqp_settings_release(&settings);
+    amqp_link_free(link);
+}
+
+TEST(a_queue_that_is_only_asked_for_tells_its_length_and_is_not_made)
+{
+    _cleanup_strv_ struct strv answers = STRV_INIT;
+    const struct amqp_handlers handlers = {.on_queue = note_queue, .userdata = &answers};
+    _cleanup_free_ char *full = queue_name("full"), *none = queue_name("none");
+    struct amqp_settings settings;
+    struct amqp_link *link = NULL;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *length = str_format("%s 0 2", full),
+                        *absent = str_format("%s %d 0", none, -ENOENT);
+    const struct amqp_publication message = {
+        .exchange = "", .routing_key = full, .body = "x", .body_len = 1};
+
+    load_settings(&settings, false);
+    ASSERT_OK(amqp_link_open(&settings, "test", &handlers, NULL, &link, &err), &err);
+    ASSERT_OK(amqp_link_declare_queue(link, full, 0, NULL, NULL, &err), &err);
+    for (int i = 0; i < 2; i++)
+        ASSERT_OK(amqp_link_publish_confirmed(link, &message, &err), &err);
+    for (int i = 0; i < 2; i++) { // asking for it does not make it
+        ASSERT_OK(amqp_link_ask_queue(link, none, AMQP_PASSIVE, &err), &err);
+        ASSERT_OK(amqp_link_ask_queue(link, full, AMQP_PASSIVE, &err), &err);
+        ASSERT_OK(pump(link, TIMEOUT_US, &answers.len, 2, &err), &err);
+        ck_assert(strv_contains(&answers, length));
+        ck_assert(strv_contains(&answers, absent));
+        strv_release(&answers);
+    }
+    drop_queue(link, full);
     amqp_settings_release(&settings);
     amqp_link_free(link);
 }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import signal
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 
 from bed import Bed, Broker
 from waiting import wait_for
+from webstore import WebStore
 
 QUEUE = "debci-noble-amd64"
 HOLD = 'while [ ! -e "$FAKE_DIR/go" ]; do sleep 0.05; done\n'
@@ -99,3 +104,42 @@ def test_in_a_cluster_a_worker_goes_on_with_the_queues_that_are_left(outer: Bed)
         bed.request()
         bed.completions(1, 60)
         assert len(bed.runs()) == 2
+
+
+def test_in_a_cluster_the_pages_go_on_with_the_queues_that_are_left(outer: Bed) -> None:
+    with cluster(outer) as (bed, brokers):
+        bed.request(queue="debci-jammy-amd64")  # lives on the first
+        brokers["127.0.0.2"].declare_queue(QUEUE)
+        bed.request()
+        assert home(bed, QUEUE) != home(bed, "debci-jammy-amd64")
+        web = WebStore(bed)
+        conf = bed.dir / "conf/web.conf"
+        conf.write_text(conf.read_text().replace("releases = noble", "releases = noble jammy"))
+        use_hosts(bed, "127.0.0.1", "127.0.0.2", "127.0.0.3")
+
+        def queued() -> dict[str, int]:
+            with urllib.request.urlopen(f"http://127.0.0.1:{web.port}/queues.json", timeout=10) as answer:
+                releases = json.load(answer)["ubuntu"]
+            return {release: len(archs["amd64"]) for release, archs in releases.items() if archs["amd64"]}
+
+        def is_there(wanted: dict[str, int]) -> bool:
+            try:
+                return queued() == wanted
+            except urllib.error.HTTPError as error:  # not connected yet
+                assert error.code == 503, error
+                return False
+
+        try:
+            web.start()
+            wait_for("both", lambda: is_there({"noble": 1, "jammy": 1}))
+            brokers["127.0.0.2"].rig("kill")
+            wait_for("what is left", lambda: is_there({"jammy": 1}), 60)
+            for _ in range(12):  # until they look again several times
+                assert queued() == {"jammy": 1}
+                time.sleep(0.5)
+            brokers["127.0.0.2"].start()
+            wait_for("all are back", lambda: is_there({"noble": 1, "jammy": 1}), 120)
+            log = (bed.dir / "web.log").read_text()
+            assert log.count("connected to the broker") == 1 and "no broker" not in log, log
+        finally:
+            web.kill()
