@@ -50,6 +50,7 @@ struct broker {
     struct publication *waiting;
     struct strv declared; // queues, since the link was opened
     struct look looks[QUEUE_LOOKS];
+    unsigned channel;   // of the link, for looking; 0: none yet
     struct strv absent; // queues that nobody has declared, when last looked
     uint64_t absent_since_us;
     struct running *running;
@@ -110,6 +111,7 @@ static void lose(struct broker *b, const char *reason)
     if (b->link)
         amqp_link_free(TAKE_PTR(b->link));
     b->stale = false;
+    b->channel = 0;
     strv_release(&b->declared);
     if (!str_equal(b->reason, reason)) {
         log_warning("no broker: %s", reason);
@@ -465,7 +467,9 @@ int broker_publish(struct broker *b, const char *queue, const void *body, size_t
 static int start_walk(struct broker *b, enum queue_look what)
 {
     struct look *look = &b->looks[what];
-    int r = look->walk ? 0 : queue_walk_new(&b->web->settings, what, &b->absent, &look->walk);
+    int r = look->walk
+                ? 0
+                : queue_walk_new(&b->web->settings, what, &b->absent, &b->channel, &look->walk);
 
     // Asking for a queue that is not there is dear: the broker closes the channel.
     if (clock_monotonic_us() - b->absent_since_us > ABSENT_KEPT_US) {

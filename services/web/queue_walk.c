@@ -23,11 +23,8 @@ struct queue_walk {
     struct asked *queues;
     size_t asked, waiting; // how many of them
     uint64_t deadline_us;
-    size_t at;      // which queue is looked at
-    json_t *bodies; // what was seen of it; NULL: nothing is to be done with it yet
-    size_t want;    // how many to see
-    size_t taken;
-    uint64_t tags[QUEUE_WALK_BODIES];
+    size_t at;         // which queue is looked at
+    unsigned *channel; // borrowed
 };
 
 struct place {
@@ -60,7 +57,7 @@ static int name_queues(struct queue_walk *w)
 }
 
 int queue_walk_new(const struct web_settings *settings, enum queue_look look, struct strv *absent,
-                   struct queue_walk **ret)
+                   unsigned *channel, struct queue_walk **ret)
 {
     struct queue_walk *w = calloc(1, sizeof(*w));
 
@@ -69,6 +66,7 @@ int queue_walk_new(const struct web_settings *settings, enum queue_look look, st
     w->settings = settings;
     w->look = look;
     w->absent = absent;
+    w->channel = channel;
     w->all = json_object();
     if (!w->all || name_queues(w) < 0) {
         queue_walk_free(w);
@@ -86,7 +84,6 @@ void queue_walk_free(struct queue_walk *w)
         free(w->queues[i].name);
     free(w->queues);
     json_decref(w->all);
-    json_decref(w->bodies);
     free(w);
 }
 
@@ -190,58 +187,41 @@ static json_t *public_body(const struct buf *body)
     return json_stringn(buf_str(body), body->len);
 }
 
-static int begin_queue(struct queue_walk *w)
+static int add_body(struct amqp_delivery *delivery, void *userdata, struct error *err)
 {
-    uint32_t messages = w->queues[w->at].messages;
-
-    if (w->look == QUEUE_LENGTHS)
-        return put_value(w, json_integer(messages));
-    w->want = messages < QUEUE_WALK_BODIES ? messages : QUEUE_WALK_BODIES;
-    w->taken = 0;
-    w->bodies = json_array();
-    return w->bodies ? 0 : -ENOMEM;
+    return json_array_append_new(userdata, public_body(&delivery->body)) < 0 ? error_oom(err) : 0;
 }
 
-static int take_one(struct queue_walk *w, struct amqp_link *link, struct error *err)
+// They are away from the queue for a round trip.
+static int look_into(struct queue_walk *w, struct amqp_link *link, struct error *err)
 {
-    struct amqp_delivery delivery = {0};
-    bool empty = false;
-    int r = amqp_link_get(link, w->queues[w->at].name, &delivery, &empty, err);
+    const struct asked *queue = &w->queues[w->at];
+    unsigned got, want = queue->messages < QUEUE_WALK_BODIES ? queue->messages : QUEUE_WALK_BODIES;
+    _cleanup_json_ json_t *bodies = json_array();
+    int r = bodies ? 0 : -ENOMEM;
 
-    if (r == -ENOENT || empty) { // somebody else was faster
-        w->want = w->taken;
-        if (r < 0 && err)
-            error_clear(err);
-        return empty ? 0 : r;
+    if (r == 0 && want > 0 && *w->channel == 0)
+        r = amqp_link_add_channel(link, w->channel, err);
+    if (r == 0 && want > 0)
+        r = amqp_link_get_many(link, *w->channel, queue->name, want, add_body, bodies, &got, err);
+    if (r == -ENOENT) { // deleted just now
+        error_clear(err);
+        return put_value(w, TAKE_PTR(bodies));
     }
-    if (r < 0)
-        return r;
-    w->tags[w->taken++] = delivery.tag;
-    r = json_array_append_new(w->bodies, public_body(&delivery.body)) < 0 ? -ENOMEM : 0;
-    amqp_delivery_release(&delivery);
-    return r;
-}
-
-static int end_queue(struct queue_walk *w, struct amqp_link *link, struct error *err)
-{
-    int r = 0;
-
-    for (size_t i = 0; i < w->taken && r == 0; i++)
-        r = amqp_link_nack(link, w->tags[i], true, err);
-    return r < 0 ? r : put_value(w, TAKE_PTR(w->bodies));
+    if (r == 0 && want > 0)
+        r = amqp_link_nack_channel(link, *w->channel, err);
+    return r < 0 ? r : put_value(w, TAKE_PTR(bodies));
 }
 
 static int look(struct queue_walk *w, struct amqp_link *link, struct error *err)
 {
-    int r = 0;
+    int r;
 
-    if (!w->bodies && w->at < w->len)
-        r = begin_queue(w);
-    else if (w->bodies && w->taken < w->want)
-        r = take_one(w, link, err);
-    if (r == 0 && w->bodies && w->taken == w->want)
-        r = end_queue(w, link, err);
-    return r < 0 || (!w->bodies && w->at == w->len) ? r : QUEUE_WALK_MORE;
+    if (w->at == w->len)
+        return 0;
+    r = w->look == QUEUE_LENGTHS ? put_value(w, json_integer(w->queues[w->at].messages))
+                                 : look_into(w, link, err);
+    return r < 0 ? r : QUEUE_WALK_MORE;
 }
 
 int queue_walk_step(struct queue_walk *w, struct amqp_link *link, json_t **ret, struct error *err)

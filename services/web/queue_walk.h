@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Looks at all queues of the settings' releases and architectures: asks how many requests are in
 // each, many at once and without waiting for the answers, as the broker of one may be away; then
-// takes and puts back, in steps of one round trip, so that the event loop can serve pages in
-// between. Knows nothing of pages.
+// takes and puts back, in steps of one queue and round trip, so that the event loop can serve pages
+// in between. Knows nothing of pages.
 //
 //     ASKING ── all have answered, or have had their time ──▶ LOOKING ── the last queue ──▶ done
 #pragma once
@@ -24,10 +24,11 @@ enum queue_look {
 struct queue_walk;
 
 // Queues in `absent` are taken for empty without asking; those that are not there, and those whose
-// broker does not answer in a second, are added.
-// Settings and `absent` must outlive the walk.
+// broker does not answer in a second, are added. *channel is the link's channel in which requests
+// are taken and given back together; 0 with a new link: it is added. All three must outlive the
+// walk.
 int queue_walk_new(const struct web_settings *settings, enum queue_look look, struct strv *absent,
-                   struct queue_walk **ret);
+                   unsigned *channel, struct queue_walk **ret);
 // One more step. QUEUE_WALK_MORE, or QUEUE_WALK_WAITS: nothing to do before queue_walk_answer() or
 // queue_walk_deadline(). 0: *ret has the whole, for the caller to free; negative: the link is lost.
 // Taken requests come back by themselves when a link is closed.
