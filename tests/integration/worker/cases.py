@@ -164,11 +164,7 @@ def test_a_copy_that_comes_back_is_not_run_again_when_its_result_is_stored(bed: 
 
 
 def test_a_request_whose_acknowledgement_was_forgotten_is_not_run_twice(bed: Bed) -> None:
-    bed.behave(HOLD)
-    first = bed.ready_worker(1)
-    uuid = bed.request()
-    bed.wait_runs(1)
-    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    first, uuid = leased_test(bed)
     bed.request(uuid=uuid)
     bed.peek("debci-noble-amd64")  # delivered before, as it is after a crash of the broker
     second = bed.ready_worker(2)
@@ -203,11 +199,7 @@ def test_who_only_looks_at_a_request_does_not_keep_its_test_waiting(bed: Bed) ->
 
 def test_the_result_of_a_looked_at_request_yields_to_an_older_run(bed: Bed) -> None:
     """An instant test, begun before anybody could object, does not end one that has run for long."""
-    bed.behave(HOLD)
-    first = bed.ready_worker(1)
-    uuid = bed.request()
-    bed.wait_runs(1)
-    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    first, uuid = leased_test(bed)
     first.signal(signal.SIGSTOP)
     bed.behave("")
     bed.request(uuid=uuid)
