@@ -58,6 +58,7 @@ static const char *variable_value(const struct command_context *c, const char *n
         {"HOSTARCH", host_arch(c)},
         {"PACKAGE", c->request->package},
         {"NAME", c->name},
+        {"UNIT", c->unit},
         {"TIMESTAMP", timestamp},
         {"PACKAGESIZE", c->big ? "big" : "default"},
         {"VMOPT", c->vm ? "--vm" : ""},
@@ -291,6 +292,10 @@ static int add_backend(const struct command_context *c, struct strv *argv)
         return -ENOMEM;
     for (; r == 0 && *arguments; arguments++)
         r = add_expanded(c, argv, "", *arguments);
+    if (r == 0 && str_equal(c->backend, "lxd")) { // what is behind the image goes to `lxc launch`
+        r = strv_add(argv, "-c");
+        return r < 0 ? r : add_expanded(c, argv, "", COMMAND_LXD_MARK);
+    }
     return r;
 }
 

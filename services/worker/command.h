@@ -24,6 +24,7 @@ struct command_context {
     const char *output_dir;            // absolute
     const char *secrets_file;          // where the caller will put the argument file
     const char *name;                  // $NAME: command_name()
+    const char *unit;                  // $UNIT: Juju's name of the unit; may be NULL
     int64_t timestamp;                 // $TIMESTAMP: seconds since 1970
     bool big, long_tests, vm;          // of the per-package lists
 };
@@ -41,7 +42,10 @@ char *command_name(const char *instance, const char *run_id);
 // Where the qemu backend expects its image.
 #define COMMAND_QEMU_IMAGE "/var/lib/autopkgtest-cloud/images/$RELEASE-$HOSTARCH.qcow2"
 
-// Replaces $RELEASE, $ARCHITECTURE, $HOSTARCH, $PACKAGE, $NAME, $TIMESTAMP, $PACKAGESIZE, $VMOPT,
-// $VMFLAG, $LXD_REMOTE, $MIRROR and $DISTRIBUTION (debian or ubuntu); other uses of '$' stay. The
-// caller frees; NULL for lack of memory.
+// The configuration key and value of an LXD instance that tell whose it is.
+#define COMMAND_LXD_MARK "user.autopkgtest-cloud=$UNIT/$NAME"
+
+// Replaces $RELEASE, $ARCHITECTURE, $HOSTARCH, $PACKAGE, $NAME, $UNIT, $TIMESTAMP, $PACKAGESIZE,
+// $VMOPT, $VMFLAG, $LXD_REMOTE, $MIRROR and $DISTRIBUTION (debian or ubuntu); other uses of '$'
+// stay. The caller frees; NULL for lack of memory.
 char *command_expand(const struct command_context *context, const char *text);

@@ -4,8 +4,8 @@
 #include "adt/names.h"
 #include "adt/spool.h"
 #include "base/file.h"
+#include "worker/leftover.h"
 #include "worker/outcome.h"
-#include "worker/testbed.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -108,11 +108,13 @@ int folder_recover(struct worker *w, struct error *err)
         return error_errno(err, -errno, "cannot lock %s: does worker %s run already?", dir,
                            w->settings.name);
     same_boot = !is_new_boot(dir);
-    r = dir_list(dir, &names, err);
+    r = leftover_recover(w, err);
+    if (r == 0)
+        r = dir_list(dir, &names, err);
     for (size_t i = 0; r == 0 && i < names.len; i++) {
         if (!name_is_run_id(names.items[i]))
             continue;
-        (void)testbed_remove(&w->settings, names.items[i]); // logged; the worker can go on
+        leftover_remove(w, names.items[i]);
         if (same_boot)
             r = note_unacked(w, dir, names.items[i], err);
     }

@@ -3,6 +3,7 @@
 #include "worker/claim.h"
 #include "worker/control.h"
 #include "worker/image.h"
+#include "worker/leftover.h"
 
 #include "adt/message.h"
 #include "adt/spool.h"
@@ -10,7 +11,6 @@
 #include "base/log.h"
 #include "worker/outcome.h"
 #include "worker/pause.h"
-#include "worker/testbed.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -51,7 +51,7 @@ static void let_go(struct worker *w)
 
     job_end_processes(w);
     if (killed)
-        (void)testbed_remove(&w->settings, job->run_id);
+        leftover_remove(w, job->run_id);
     if (job->dir && dir_remove(job->dir, &err) < 0)
         log_warning("%s", error_message(&err));
     worker_move(&job->state, LIFE_QUEUED);
@@ -460,8 +460,8 @@ void job_child_ended(struct worker *w)
     if (process_wait(&job->process, &status, NULL, &err) < 0)
         log_error("%s", error_message(&err));
     job_end_processes(w);
-    if (status == -SIGKILL)
-        (void)testbed_remove(&w->settings, job->run_id);
+    if (status < 0) // it could not clean up
+        leftover_remove(w, job->run_id);
     job->kill_at_us = 0;
     if (job->state == LIFE_CHECKING) {
         checked(w, status);

@@ -98,6 +98,7 @@ static int try_start(struct worker *w, struct error *err)
         .output_dir = output,
         .secrets_file = secrets_file,
         .name = name,
+        .unit = w->settings.unit,
         .timestamp = (int64_t)(clock_realtime_us() / USEC_PER_SEC),
     };
     int r;

@@ -2,7 +2,6 @@
 #include "worker/testbed.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/process.h"
 #include "worker/command.h"
 
@@ -10,20 +9,30 @@
 #define WAIT_US (30 * USEC_PER_SEC)
 #define OUTPUT_MAX ((size_t)1024 * 1024)
 
-// $NAME as in the backend's arguments: letters, digits and hyphens only. Not for LXD, whose remotes
-// units share: the name does not say of which unit it is.
+// Of a run's testbed, $NAME as in the backend's arguments (letters, digits and hyphens only). The
+// remotes of LXD are shared, by other models' units too: there the mark tells whose an instance is.
 static const struct keeper {
     const char *backend;
-    const char *list[WORDS_MAX]; // its output has the name when there is such a testbed
-    const char *remove[WORDS_MAX];
+    const char *list[WORDS_MAX];   // prints the names of testbeds, others' among them
+    bool only_ours;                // … no: only the run's
+    const char *remove[WORDS_MAX]; // $NAME: one of those names
 } keepers[] = {
     {"schroot",
      {"schroot", "--list", "--all-sessions"},
+     false,
      {"schroot", "--end-session", "--force", "--chroot", "session:$NAME"}},
-    {"lxc", {"lxc-ls", "-1", "--filter", "^$NAME$"}, {"lxc-destroy", "--force", "--name", "$NAME"}},
+    {"lxc",
+     {"lxc-ls", "-1", "--filter", "^$NAME$"},
+     false,
+     {"lxc-destroy", "--force", "--name", "$NAME"}},
     {"podman",
      {"podman", "ps", "--all", "--format", "{{.Names}}"},
+     false,
      {"podman", "rm", "--force", "$NAME"}},
+    {"lxd",
+     {"lxc", "list", "--format=csv", "--columns=n", "$LXD_REMOTE:", COMMAND_LXD_MARK},
+     true,
+     {"lxc", "delete", "--force", "$LXD_REMOTE:$NAME"}},
 };
 
 static const struct keeper *find_keeper(const char *backend)
@@ -64,39 +73,49 @@ static int run(const struct strv *argv, char **ret_output, struct error *err)
     return r < 0 || !ret_output || *ret_output ? r : error_oom(err);
 }
 
-static bool has_word(const char *text, const char *word)
+// Runs the program; the message of an error has the whole line, for a person to run.
+static int run_expanded(const struct command_context *context, const char *const *words,
+                        char **ret_output, struct error *err)
 {
-    _cleanup_strv_ struct strv words = STRV_INIT;
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+    _cleanup_free_ char *line = NULL;
+    int r;
 
-    return strv_split(&words, text, " \n,:") == 0 && strv_contains(&words, word);
+    if (expand(context, words, &argv) < 0 || !(line = strv_join(&argv, " ")))
+        return error_oom(err);
+    r = run(&argv, ret_output, err);
+    return r < 0 ? error_prefix(err, r, "%s", line) : 0;
 }
 
-int testbed_remove(const struct worker_settings *settings, const char *run_id)
+int testbed_remove(const struct worker_settings *settings, const char *run_id, struct error *err)
 {
     const struct keeper *keeper = find_keeper(settings->backend);
     _cleanup_free_ char *name = command_name(settings->name, run_id), *output = NULL;
-    _cleanup_free_ char *line = NULL;
     const struct request request = REQUEST_INIT; // not needed for the names
-    struct command_context context = {
-        .request = &request, .release = "", .arch = settings->arch, .name = name};
-    _cleanup_strv_ struct strv list = STRV_INIT, remove = STRV_INIT;
-    _cleanup_error_ struct error err = ERROR_INIT;
-    int r;
+    struct command_context context = {.request = &request,
+                                      .release = "",
+                                      .arch = settings->arch,
+                                      .unit = settings->unit,
+                                      .remote = settings->cloud,
+                                      .name = name};
+    _cleanup_strv_ struct strv found = STRV_INIT;
+    int r, removed = 0;
 
     if (!keeper)
         return 0;
-    if (!name || expand(&context, keeper->list, &list) < 0 ||
-        expand(&context, keeper->remove, &remove) < 0 || !(line = strv_join(&remove, " ")))
-        return -ENOMEM;
-    r = run(&list, &output, &err);
-    if (r == 0 && !has_word(output, name))
-        return 0;
-    if (r == 0)
-        r = run(&remove, NULL, &err);
-    if (r == 0)
-        log_info("%s: the testbed %s was left behind, and is removed", run_id, name);
-    else
-        log_warning("%s: a testbed may be left behind; %s removes it: %s", run_id, line,
-                    error_message(&err));
-    return r < 0 ? r : 1;
+    if (!name)
+        return error_oom(err);
+    if ((r = run_expanded(&context, keeper->list, &output, err)) < 0)
+        return r;
+    if (strv_split(&found, output, " \n,:") < 0)
+        return error_oom(err);
+    STRV_FOREACH (testbed, &found) {
+        if (!keeper->only_ours && !str_equal(testbed, name))
+            continue;
+        context.name = testbed;
+        if ((r = run_expanded(&context, keeper->remove, NULL, err)) < 0)
+            return r;
+        removed = 1;
+    }
+    return removed;
 }

@@ -3,6 +3,7 @@
 #include "worker/control.h"
 #include "worker/image.h"
 #include "worker/job.h"
+#include "worker/leftover.h"
 
 #include "base/log.h"
 
@@ -101,6 +102,7 @@ void worker_release(struct worker *w)
     strv_release(&w->unacked);
     strv_release(&w->returned);
     strv_release(&w->finished);
+    strv_release(&w->left.runs);
     worker_settings_release(&w->settings);
     amqp_settings_release(&w->broker);
     free(w->lease_key);
@@ -190,6 +192,7 @@ static int advance(struct worker *w, struct error *err)
 {
     int r = connect_when_due(w, err);
 
+    leftover_advance(w);
     if (r == 0)
         r = job_advance(w, err);
     if (r == 0)
@@ -225,7 +228,7 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 
 static uint64_t deadline(const struct worker *w)
 {
-    uint64_t at = earliest(job_deadline(w), courier_deadline(w));
+    uint64_t at = earliest(earliest(job_deadline(w), courier_deadline(w)), leftover_deadline(w));
 
     if (w->watchdog_us)
         at = earliest(at, w->watchdog_at_us);

@@ -14,6 +14,7 @@
 //     folder.c   its files: work folder, spool folder
 //     courier.c  finished results: uploaded, announced, removed
 //     adopt.c    finished results of workers that were removed
+//     leftover.c testbeds that killed tests leave behind
 //     image.c    what tests of a release need is there
 //     report.c   what others are told: status messages, journal, systemd
 //
@@ -92,6 +93,13 @@ struct courier {
     bool refused; // credentials or configuration: a person must act
 };
 
+// Runs whose testbeds could not be removed yet (leftover.h).
+struct leftovers {
+    struct strv runs;
+    uint64_t at_us; // next try
+    unsigned tries;
+};
+
 #define NEWS_CONSUMER "news" // claims and orders; by its name they are told from requests
 
 #define PARCELS_MAX 200 // results kept back; with more, no further work is taken
@@ -125,6 +133,7 @@ struct worker {
     bool listens;          // to LEASE_RETURNED
     struct job job;
     struct courier courier;
+    struct leftovers left;
     unsigned stop_requests; // SIGTERMs
     bool reload;            // SIGHUP
     int signal_fd, lock_fd;

@@ -26,7 +26,8 @@ def listed(bed: Bed, *command: str) -> str:
 
 
 def testbed_of(run: pathlib.Path) -> str:
-    return "local-amd64-1-" + run.name.rstrip("@").replace("_", "-")
+    """The end of its name, or of its mark."""
+    return "-amd64-1-" + run.name.rstrip("@").replace("_", "-")
 
 
 def kill_in_the_middle(bed: Bed, worker: Worker, *listing: str) -> Worker:
@@ -39,7 +40,7 @@ def kill_in_the_middle(bed: Bed, worker: Worker, *listing: str) -> Worker:
     wait_for("the end of all", lambda: not marked(bed.env[LIFE]))
     assert testbed_of(next(bed.dir.glob("work/*/*@"))) in listed(bed, *listing), "it went by itself"
     worker = bed.ready_worker()
-    assert "was left behind, and is removed" in worker.text(), worker.text()
+    wait_for("the removal", lambda: "was left behind, and is removed" in worker.text())
     return worker
 
 
@@ -95,9 +96,13 @@ def test_ssh(bed: Bed) -> None:
 
 
 def test_lxd(bed: Bed) -> None:
-    """Without --name, which Debian 12's autopkgtest (5.28) does not know for lxd."""
+    """Without --name, which Debian 12's autopkgtest (5.28) does not know for lxd. The instance of another unit stays."""
     folder = bed.dir / "lxd"
     folder.mkdir()
+    listing = ("lxc", "list", f"{testbeds.REMOTE}:", "--format=csv", "--columns=n,user.autopkgtest-cloud")
     with testbeds.lxd(folder, bed.env):
-        tested(bed, "lxd", cloud=testbeds.REMOTE, args="-r $LXD_REMOTE $LXD_REMOTE:autopkgtest/$DISTRIBUTION/$RELEASE/$HOSTARCH$VMFLAG "
-                                                       "-c limits.cpu=2 -c limits.memory=2GiB")
+        testbeds.run("lxc", "-q", "init", f"{testbeds.REMOTE}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{testbeds.REMOTE}:others",
+                     "-c", "user.autopkgtest-cloud=autopkgtest-cloud/10/testremote-amd64-1-20261126-181447-b9b95", env=bed.env)
+        tested(bed, "lxd", listing, cloud=testbeds.REMOTE, args="-r $LXD_REMOTE $LXD_REMOTE:autopkgtest/$DISTRIBUTION/$RELEASE/$HOSTARCH$VMFLAG "
+                                                                "-c limits.cpu=2 -c limits.memory=2GiB")
+        assert listed(bed, *listing).startswith("others,"), "nothing but the other unit's is there"

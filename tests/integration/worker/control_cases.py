@@ -34,6 +34,45 @@ def test_a_killed_test_leaves_nothing(bed: Bed) -> None:
     assert "an operator ends the test: the request is dropped" in worker.text()
 
 
+BUSY_LXC = """#!/bin/sh
+echo "$*" >>"$FAKE_DIR/lxc"
+case $1 in
+list) cat "$FAKE_DIR/instances" ;;
+delete)
+    [ ! -e "$FAKE_DIR/busy" ] || { echo 'Error: Instance is busy running a "create" operation' >&2; exit 1; }
+    : >"$FAKE_DIR/instances" ;;
+esac
+"""
+
+
+def test_an_instance_that_cannot_be_removed_yet_is_removed_later(bed: Bed) -> None:
+    """Also by the worker's next life. LXD does not remove what it is making."""
+    bed.configure(cloud="far", backend="lxd", retry_delay=3600)
+    programs = bed.dir / "programs"
+    programs.mkdir()
+    (programs / "lxc").write_text(BUSY_LXC)
+    (programs / "lxc").chmod(0o755)
+    bed.env["PATH"] = f"{programs}:{bed.env['PATH']}"
+    bed.fake.joinpath("instances").write_text("autopkgtest-lxd-abcdef\n")
+    bed.fake.joinpath("busy").touch()
+    worker, uuid = leased_test(bed)
+    run = next((bed.dir / "work/local-amd64-1").glob("*@")).name
+    cli(bed, "kill", uuid)
+    wait_for("the second try", lambda: bed.fake.joinpath("lxc").read_text().count("delete --force far:autopkgtest-lxd-abcdef\n") >= 2)
+    mark = f"user.autopkgtest-cloud=autopkgtest-cloud/0/local-amd64-1-{run.rstrip('@').replace('_', '-')}"
+    assert f"list --format=csv --columns=n far: {mark}\n" in bed.fake.joinpath("lxc").read_text()
+    assert mark in bed.runs()[0], bed.runs()
+    text = worker.text()
+    assert text.count("may be left behind") == 1, text
+    assert 'lxc delete --force far:autopkgtest-lxd-abcdef: lxc ended with 1: Error: Instance is busy running a "create" operation' in text
+    worker.kill()
+    worker = bed.ready_worker()  # fails too, and says nothing new
+    bed.fake.joinpath("busy").unlink()
+    wait_for("the removal", lambda: f"{run}: its testbed was left behind, and is removed" in worker.text())
+    assert list((bed.dir / "work/local-amd64-1").glob(".left-*")) == []
+    assert "may be left" not in worker.text()[worker.earlier:]
+
+
 def test_a_killed_test_can_go_back_into_its_queue(bed: Bed) -> None:
     worker, uuid = leased_test(bed)
     cli(bed, "drain")

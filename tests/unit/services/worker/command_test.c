@@ -25,6 +25,7 @@ static void setup(struct line *l, const char *body)
         .output_dir = "/w/out",
         .secrets_file = "/w/arguments",
         .name = "local-amd64-1",
+        .unit = "autopkgtest-cloud/0",
         .timestamp = 1700000000,
     };
 }
@@ -276,7 +277,8 @@ TEST(an_argument_that_is_only_an_empty_variable_is_left_out)
 TEST(each_backend_has_arguments_of_its_own)
 {
 #define LXD_LIMITS(cpu, memory, disk)                                                              \
-    "-c|limits.cpu=" cpu "|-c|limits.memory=" memory "|-d|root,size=" disk
+    "-c|limits.cpu=" cpu "|-c|limits.memory=" memory "|-d|root,size=" disk                         \
+    "|-c|user.autopkgtest-cloud=autopkgtest-cloud/0/local-amd64-1"
     static const struct {
         const char *backend, *release;
         bool big, vm;
