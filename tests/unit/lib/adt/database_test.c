@@ -153,3 +153,70 @@ TEST(what_nobody_can_read_is_set_aside)
     ASSERT_OK(database_add_rejected(db, NULL, 0, "empty", &err), &err);
     ck_assert_int_eq(number(db, "SELECT length(body) FROM rejected_message WHERE id = 1"), 3);
 }
+
+// ---- what is derived from results
+
+static void add_run(struct database *db, const char *package, int day, int exitcode,
+                    uint64_t seconds)
+{
+    struct test_complete done = done_of("autopkgtest-noble", "gzip/1", exitcode);
+    _cleanup_free_ char *dir =
+        str_format("noble/amd64/g/%s/202611%02d_041500_abc12@", package, day);
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    done.package = text(package);
+    done.swift_dir = dir;
+    done.duration_s = seconds;
+    ASSERT_OK(database_add_result(db, &done, &err), &err);
+}
+
+static char *dump(struct database *db)
+{
+    static const char sql[] =
+        "SELECT (SELECT json_group_array(json_array(release, arch, day, exitcode, runs, seconds))"
+        "  FROM (SELECT * FROM statistic WHERE runs != 0 ORDER BY release, arch, day, exitcode)) ||"
+        " (SELECT json_group_array(json_array(test_id, newest, exitcode, verdicts, passed,"
+        "  failing_since, expected_s, flips)) FROM (SELECT * FROM test_summary ORDER BY test_id))";
+    sqlite3_stmt *statement = NULL;
+    char *all;
+
+    ck_assert_int_eq(sqlite3_prepare_v2(database_handle(db), sql, -1, &statement, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    all = strdup((const char *)sqlite3_column_text(statement, 0));
+    (void)sqlite3_finalize(statement);
+    return all;
+}
+
+TEST(statistics_and_summaries_are_the_same_in_whatever_order_results_come)
+{
+    static const struct {
+        int day, exitcode;
+        uint64_t seconds;
+    } runs[] = {{5, 4, 50}, {1, 0, 10}, {3, 16, 30}, {5, 0, 51}, {2, 4, 20},
+                {5, 0, 51}, {4, 8, 40}, {9, 4, 90},  {3, 2, 31}};
+    _cleanup_free_ char *path = path_join(test_dir(), "results.db"), *once = NULL, *anew = NULL;
+    _cleanup_(database_closep) struct database *db = NULL;
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(database_open(path, &db, &err), &err);
+    for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+        add_run(db, "gzip", runs[i].day, runs[i].exitcode, runs[i].seconds);
+        add_run(db, "bash", runs[i].day, runs[i].exitcode ? 0 : 4, runs[i].seconds);
+    }
+    once = dump(db);
+    ck_assert_ptr_nonnull(
+        strstr(once, "\"FPPPFP\",\"20261105_041500_abc12@\",\"20261109_041500_abc12@\""));
+    ck_assert_ptr_nonnull(strstr(once, "[\"noble\",\"amd64\",20261105,0,1,51]"));
+    // As the migration of an older database makes them.
+    ck_assert_int_eq(sqlite3_exec(database_handle(db),
+                                  "DROP TABLE statistic; DROP TABLE test_summary;"
+                                  "PRAGMA user_version = 1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    database_close(TAKE_PTR(db));
+    ck_assert_int_eq(database_open_readonly(path, &db, &err), -EAGAIN);
+    error_clear(&err);
+    ASSERT_OK(database_open(path, &db, &err), &err);
+    anew = dump(db);
+    ck_assert_str_eq(once, anew);
+}

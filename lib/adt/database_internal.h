@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What the files database*.c share.
+//
+//     database.c         handles, transactions, statements
+//     database_schema.c  the tables, and how older ones become them
+//     database_result.c  results and what is derived from them
+#pragma once
+
+#include "adt/database.h"
+
+#define SCHEMA_VERSION 2
+
+int database_execute(struct database *db, const char *sql, const char *doing, struct error *err);
+
+// ---- database_schema.c
+int schema_read_version(struct database *db, int *ret, struct error *err);
+int schema_migrate(struct database *db, struct error *err);
+
+// ---- database_result.c
+// Makes test_summary anew for all tests.
+int database_summarize_all(struct database *db, struct error *err);
