@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "indexer/publisher.h"
 
 #include <signal.h>
 #include <sys/epoll.h>
@@ -11,6 +12,7 @@
 
 #define PREFETCH 1000 // most messages in one transaction
 #define WRITE_RETRY_US (5 * USEC_PER_SEC)
+#define MIGRATION_MAX_US (1800 * USEC_PER_SEC)
 
 struct indexer {
     const char *config_dir;
@@ -26,6 +28,7 @@ struct indexer {
     uint64_t total;
     sd_event *event;
     sd_event_source *io, *timer;
+    struct publisher *publisher; // NULL: there is no public copy to be made
 };
 
 char *indexer_queue_name(const char *unit)
@@ -106,6 +109,8 @@ static int flush(struct indexer *x, struct error *err)
                     "rejected_message",
                     rejected);
     x->total += n - rejected;
+    if (x->publisher)
+        publisher_touch(x->publisher);
     report(x);
     return amqp_link_ack_up_to(x->link, tag, err);
 }
@@ -230,6 +235,7 @@ static void indexer_release(struct indexer *x)
     disconnect(x);
     batch_free(x->batch);
     sd_event_source_unref(x->timer);
+    publisher_free(x->publisher);
     sd_event_unref(x->event);
     if (x->db)
         database_close(x->db);
@@ -246,13 +252,19 @@ int indexer_run(const char *config_dir, struct error *err)
     x.batch = batch_new();
     if (!x.batch)
         return error_oom(err);
-    if ((r = settings_load_web(config_dir, &x.settings, err)) < 0 ||
-        (r = database_open(x.settings.database, &x.db, err)) < 0)
+    if ((r = settings_load_web(config_dir, &x.settings, err)) < 0)
+        return r;
+    // An older database of millions of results is not migrated in the usual time of a start.
+    (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=opening the database",
+                     MIGRATION_MAX_US);
+    if ((r = database_open(x.settings.database, &x.db, err)) < 0)
         return r;
     x.queue = indexer_queue_name(x.settings.unit);
     if (!x.queue)
         return error_oom(err);
     r = prepare_events(&x, err);
+    if (r == 0 && x.settings.public_database)
+        r = publisher_new(x.event, &x.publisher, err);
     if (r < 0)
         return r;
     // Ready with or without a broker: it is tried again for as long as it takes.
