@@ -31,6 +31,8 @@ static const char derived[] =
     "CREATE TABLE statistic (release TEXT NOT NULL, arch TEXT NOT NULL, day INTEGER NOT NULL,"
     " exitcode INTEGER NOT NULL, runs INTEGER NOT NULL, seconds INTEGER NOT NULL,"
     " PRIMARY KEY(release, arch, day, exitcode)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX statistic_day ON statistic(day);"
+    "CREATE INDEX special_result_container ON special_result(container, run_id DESC);"
     "INSERT INTO statistic SELECT t.release, t.arch, CAST(substr(r.run_id, 1, 8) AS INTEGER) AS "
     "day,"
     " r.exitcode, count(*), sum(r.duration) FROM result r JOIN test t ON t.id = r.test_id"

@@ -6,45 +6,13 @@
 #include "net/http.h"
 #include "web/broker.h"
 #include "web/pages.h"
+#include "web/reports.h"
 #include "web/results.h"
 #include "web/web.h"
 
 #define HOME_ROWS 20
 #define RECENT_ROWS 100
-#define RUNNING_ROWS 20 // of a page about other things
 #define RUNNING_PAGE 50
-
-struct database *page_database(struct exchange *x)
-{
-    _cleanup_error_ struct error err = ERROR_INIT;
-    struct database *db = NULL;
-    int r = web_database(x->web, &db, &err);
-
-    if (r == 0)
-        return db;
-    (void)json_put_string(x->data, "no_results",
-                          r == -ENOENT ? "No results so far: the database is made when the first "
-                                         "result comes in."
-                                       : "The results cannot be read right now.");
-    return NULL;
-}
-
-static int start_data(struct exchange *x, const char *title, struct error *err)
-{
-    x->data = json_object();
-    if (!x->data || json_put_string(x->data, "title", title) < 0)
-        return error_oom(err);
-    return 0;
-}
-
-static int put_rows(json_t *data, const char *key, json_t *rows)
-{
-    bool any = json_array_size(rows) > 0;
-    _cleanup_free_ char *flag = str_format("has_%s", key);
-    int r = json_put(data, key, rows);
-
-    return r < 0 || !flag ? -ENOMEM : json_put_bool(data, flag, any);
-}
 
 // ---- overview
 
@@ -80,52 +48,6 @@ static int put_activity(struct exchange *x, const json_t *lengths)
     return r;
 }
 
-static int add_running_urls(json_t *list)
-{
-    size_t i;
-    json_t *item;
-
-    json_array_foreach (list, i, item) {
-        const char *package = json_string_value(json_object_get(item, "package"));
-        const char *release = json_string_value(json_object_get(item, "release"));
-        const char *arch = json_string_value(json_object_get(item, "arch"));
-        int64_t duration = json_integer_value(json_object_get(item, "duration"));
-        _cleanup_free_ char *url = NULL, *text = clock_format_duration((uint64_t)duration);
-
-        if (package && strcmp(package, "private-test") != 0)
-            url = results_url(package, release, arch, NULL);
-        if (json_put_string(item, "url", url) < 0 ||
-            json_put_string(item, "duration_text", text) < 0)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-// The rows, and where the next ones are.
-static int put_running_list(struct exchange *x, const struct running_filter *filter)
-{
-    const struct running *running = broker_running(x->web->broker);
-    size_t n = running_count(running, filter);
-    json_t *list = running_list(running, filter);
-
-    if (!list || add_running_urls(list) < 0 ||
-        json_put_int(x->data, "running_total", (int64_t)n) < 0 ||
-        json_put_bool(x->data, "running_more", filter->offset + filter->limit < n) < 0 ||
-        json_put_int(x->data, "running_next", (int64_t)(filter->offset + filter->limit)) < 0) {
-        json_decref(list);
-        return -ENOMEM;
-    }
-    return put_rows(x->data, "running", list);
-}
-
-static int put_running(struct exchange *x, const char *package, const char *release,
-                       const char *arch)
-{
-    const struct running_filter filter = {
-        .package = package, .release = release, .arch = arch, .limit = RUNNING_ROWS};
-
-    return put_running_list(x, &filter);
-}
 static int put_recent(struct exchange *x, const struct results_filter *filter, struct error *err)
 {
     struct database *db = page_database(x);
@@ -135,7 +57,7 @@ static int put_recent(struct exchange *x, const struct results_filter *filter, s
     if (!db)
         return 0;
     r = results_recent(db, filter, &rows, err);
-    return r < 0 ? r : put_rows(x->data, "results", rows);
+    return r < 0 ? r : page_put_rows(x->data, "results", rows);
 }
 
 int page_home(struct exchange *x, struct error *err)
@@ -146,11 +68,11 @@ int page_home(struct exchange *x, struct error *err)
 
     if (r == EXCHANGE_WAIT)
         return r;
-    r = r < 0 ? error_oom(err) : start_data(x, "Overview", err);
+    r = r < 0 ? error_oom(err) : page_start(x, "Overview", err);
     if (r == 0)
         r = put_activity(x, lengths);
     if (r == 0)
-        r = put_running(x, NULL, NULL, NULL);
+        r = page_put_running(x, NULL, NULL, NULL);
     return r < 0 ? r : put_recent(x, &newest, err);
 }
 
@@ -164,29 +86,17 @@ int page_running(struct exchange *x, struct error *err)
                                     .limit = RUNNING_PAGE};
     const char *from = params_get_filled(&x->query, "from");
     uint64_t offset = 0;
-    int r = start_data(x, "Running tests", err);
+    int r = page_start(x, "Running tests", err);
 
     if (r == 0 && from && parse_uint(from, 0, RUNNING_MAX, &offset, err) < 0)
         return error_prefix(err, -EINVAL, "from");
     filter.offset = offset;
     if (r == 0 && !broker_is_up(x->web->broker, NULL))
         r = json_put_bool(x->data, "broker_away", true);
-    return r < 0 ? r : put_running_list(x, &filter);
+    return r < 0 ? r : page_put_running_list(x, &filter);
 }
 
 // ---- recent results
-
-// A list of {"value", "selected"} for a menu.
-static json_t *menu(const struct strv *values, const char *selected)
-{
-    json_t *list = json_array();
-
-    STRV_FOREACH (value, values)
-        if (json_array_append_new(list, json_pack("{s:s, s:b}", "value", value, "selected",
-                                                  selected && strcmp(selected, value) == 0)) < 0)
-            break;
-    return list;
-}
 
 static int put_filters(struct exchange *x, const struct results_filter *f)
 {
@@ -196,9 +106,9 @@ static int put_filters(struct exchange *x, const struct results_filter *f)
     _cleanup_strv_ struct strv names = STRV_INIT;
 
     if (strv_add_all(&names, verdicts) < 0 ||
-        json_put(x->data, "releases", menu(&s->releases, f->release)) < 0 ||
-        json_put(x->data, "architectures", menu(&s->architectures, f->arch)) < 0 ||
-        json_put(x->data, "verdicts", menu(&names, f->verdict)) < 0 ||
+        json_put(x->data, "releases", page_menu(&s->releases, f->release)) < 0 ||
+        json_put(x->data, "architectures", page_menu(&s->architectures, f->arch)) < 0 ||
+        json_put(x->data, "verdicts", page_menu(&names, f->verdict)) < 0 ||
         json_put_string(x->data, "requester", f->requester ? f->requester : "") < 0)
         return -ENOMEM;
     return 0;
@@ -212,7 +122,7 @@ int page_recent(struct exchange *x, struct error *err)
                                .verdict = params_get_filled(&x->query, "verdict"),
                                .limit = RECENT_ROWS};
     const char *limit = params_get_filled(&x->query, "limit");
-    int r = start_data(x, "Recent results", err);
+    int r = page_start(x, "Recent results", err);
 
     if (r == 0 && limit) {
         r = parse_uint(limit, 1, RESULTS_MAX, &f.limit, err);
@@ -299,11 +209,11 @@ int page_package(struct exchange *x, struct error *err)
 
     if (!name_is_package(package))
         return exchange_fail(x, 404, err, "%s is not the name of a package", package);
-    r = start_data(x, package, err);
+    r = page_start(x, package, err);
     if (r == 0)
         r = json_put_string(x->data, "package", package);
     if (r == 0)
-        r = put_running(x, package, NULL, NULL);
+        r = page_put_running(x, package, NULL, NULL);
     if (r < 0)
         return r;
     db = page_database(x);
@@ -366,7 +276,7 @@ static int put_chart(json_t *data, const json_t *rows)
     }
     if (json_put_int(data, "chart_width", (int64_t)(n * 12)) < 0)
         return -ENOMEM;
-    return put_rows(data, "chart", bars);
+    return page_put_rows(data, "chart", bars);
 }
 
 static int put_page_of_history(struct exchange *x, json_t *rows)
@@ -384,7 +294,7 @@ static int put_page_of_history(struct exchange *x, json_t *rows)
     }
     if (put_chart(x->data, rows) < 0)
         return -ENOMEM;
-    return put_rows(x->data, "results", json_incref(rows));
+    return page_put_rows(x->data, "results", json_incref(rows));
 }
 
 static bool is_known(const struct exchange *x, const char *release, const char *arch)
@@ -403,7 +313,7 @@ static int start_test(struct exchange *x, struct error *err)
 
     if (!name_is_package(package) || !name_is_release(release) || !name_is_arch(arch))
         return exchange_fail(x, 404, err, "there is no such test");
-    r = title && package_url ? start_data(x, title, err) : error_oom(err);
+    r = title && package_url ? page_start(x, title, err) : error_oom(err);
     if (r == 0 && (json_put_string(x->data, "package", package) < 0 ||
                    json_put_string(x->data, "release", release) < 0 ||
                    json_put_string(x->data, "arch", arch) < 0 ||
@@ -417,20 +327,24 @@ int page_history(struct exchange *x, struct error *err)
     const char *package = exchange_value(x, "package"), *release = exchange_value(x, "release");
     const char *arch = exchange_value(x, "arch");
     const char *before = params_get_filled(&x->query, "before");
-    _cleanup_json_ json_t *rows = NULL;
+    _cleanup_json_ json_t *rows = NULL, *summary = NULL;
     struct database *db;
     int r = start_test(x, err);
 
     if (r == 0)
-        r = put_running(x, package, release, arch);
+        r = page_put_running(x, package, release, arch);
     if (r < 0)
         return r;
     db = page_database(x);
     if (!db)
         return 0;
     r = results_history(db, package, release, arch, before, RESULTS_PAGE + 1, &rows, err);
+    if (r == 0)
+        r = report_test(db, package, release, arch, &summary, err);
     if (r < 0)
         return r;
+    if (json_object_update(x->data, summary) < 0)
+        return error_oom(err);
     if (json_array_size(rows) == 0 && !before && !is_known(x, release, arch))
         return exchange_fail(x, 404, err, "nothing is tested on %s %s here", release, arch);
     return put_page_of_history(x, rows);

@@ -3,10 +3,17 @@
 #pragma once
 
 #include "web/exchange.h"
+#include "web/running.h"
 
 int page_home(struct exchange *x, struct error *err);
 int page_running(struct exchange *x, struct error *err);
 int page_recent(struct exchange *x, struct error *err);
+int page_queues(struct exchange *x, struct error *err);
+int page_regressions(struct exchange *x, struct error *err);
+int page_flaky(struct exchange *x, struct error *err);
+int page_statistics(struct exchange *x, struct error *err);
+int page_user(struct exchange *x, struct error *err);
+int page_ppa(struct exchange *x, struct error *err);
 int page_package(struct exchange *x, struct error *err);
 int page_history(struct exchange *x, struct error *err);
 int page_run(struct exchange *x, struct error *err);
@@ -24,3 +31,15 @@ int page_moved_to_package(struct exchange *x, struct error *err);
 // The database, or NULL when there is none to read: then data.no_results says why, for the page.
 // Negative only for lack of memory.
 struct database *page_database(struct exchange *x);
+
+// ---- page_parts.c: parts of a page's data
+int page_start(struct exchange *x, const char *title, struct error *err);
+// data.KEY and data.has_KEY; takes over the rows.
+int page_put_rows(json_t *data, const char *key, json_t *rows);
+// data.running: tests that run now (NULL: any), the first of them.
+int page_put_running(struct exchange *x, const char *package, const char *release,
+                     const char *arch);
+// The same, and where the next ones are.
+int page_put_running_list(struct exchange *x, const struct running_filter *filter);
+// A list of {"value", "selected"} for a menu.
+json_t *page_menu(const struct strv *values, const char *selected);

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "web/results.h"
+#include "web/results_internal.h"
 
+#include "adt/test_summary.h"
 #include "adt/verdict.h"
 #include "base/clock.h"
 #include "net/http.h"
-
-#define COLUMNS                                                                                    \
-    "t.package, t.release, t.arch, r.run_id, r.version, r.triggers, r.duration, r.exitcode,"       \
-    " r.requester, r.env"
 
 char *results_url(const char *package, const char *release, const char *arch, const char *run_id)
 {
@@ -72,7 +69,7 @@ static int put_date(json_t *row, const char *run_id)
     return put_taken(row, "datetime", clock_format_utc(when, "%Y-%m-%dT%H:%M:%SZ"));
 }
 
-static const char *column(sqlite3_stmt *s, int number)
+const char *results_column(sqlite3_stmt *s, int number)
 {
     const char *text = (const char *)sqlite3_column_text(s, number);
 
@@ -81,18 +78,22 @@ static const char *column(sqlite3_stmt *s, int number)
 
 static int put_urls(json_t *row, sqlite3_stmt *s)
 {
-    _cleanup_free_ char *url = results_url(column(s, 0), column(s, 1), column(s, 2), column(s, 3));
+    _cleanup_free_ char *url = results_url(results_column(s, 0), results_column(s, 1),
+                                           results_column(s, 2), results_column(s, 3));
     int r = url ? json_put_string(row, "url", url) : -ENOMEM;
 
     if (r == 0)
         r = put_taken(row, "log_url", str_format("%s/log", url));
     if (r == 0)
-        r = put_taken(row, "history_url",
-                      results_url(column(s, 0), column(s, 1), column(s, 2), NULL));
-    return r < 0 ? r : put_taken(row, "package_url", results_url(column(s, 0), NULL, NULL, NULL));
+        r = put_taken(
+            row, "history_url",
+            results_url(results_column(s, 0), results_column(s, 1), results_column(s, 2), NULL));
+    return r < 0
+               ? r
+               : put_taken(row, "package_url", results_url(results_column(s, 0), NULL, NULL, NULL));
 }
 
-static int make_row(sqlite3_stmt *s, json_t **ret)
+int results_row(sqlite3_stmt *s, json_t **ret)
 {
     static const struct {
         const char *key;
@@ -104,20 +105,19 @@ static int make_row(sqlite3_stmt *s, json_t **ret)
     int r = row ? 0 : -ENOMEM;
 
     for (size_t i = 0; i < ARRAY_SIZE(texts) && r == 0; i++)
-        r = json_put_string(row, texts[i].key, column(s, texts[i].column));
-    if (r < 0 || (r = put_triggers(row, column(s, 5))) < 0 ||
+        r = json_put_string(row, texts[i].key, results_column(s, texts[i].column));
+    if (r < 0 || (r = put_triggers(row, results_column(s, 5))) < 0 ||
         (r = json_put_int(row, "duration", duration)) < 0 ||
         (r = put_taken(row, "duration_text",
                        clock_format_duration(duration > 0 ? (uint64_t)duration : 0))) < 0 ||
         (r = put_verdict(row, sqlite3_column_int(s, 7))) < 0 ||
-        (r = put_date(row, column(s, 3))) < 0 || (r = put_urls(row, s)) < 0)
+        (r = put_date(row, results_column(s, 3))) < 0 || (r = put_urls(row, s)) < 0)
         return r;
     *ret = TAKE_PTR(row);
     return 0;
 }
 
-// Binds the texts (NULL as "") from parameter 1 on.
-static int bind_texts(sqlite3_stmt *s, const char *const *texts, size_t n)
+int results_bind(sqlite3_stmt *s, const char *const *texts, size_t n)
 {
     int rc = SQLITE_OK;
 
@@ -126,8 +126,8 @@ static int bind_texts(sqlite3_stmt *s, const char *const *texts, size_t n)
     return rc;
 }
 
-// Steps to the end and gathers the rows; resets the statement.
-static int gather(struct database *db, sqlite3_stmt *s, int rc, json_t **ret, struct error *err)
+int results_gather(struct database *db, sqlite3_stmt *s, int rc,
+                   int (*add)(sqlite3_stmt *s, json_t *row), json_t **ret, struct error *err)
 {
     _cleanup_json_ json_t *rows = json_array();
     int r = rows ? 0 : -ENOMEM;
@@ -135,7 +135,9 @@ static int gather(struct database *db, sqlite3_stmt *s, int rc, json_t **ret, st
     while (r == 0 && rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
         json_t *row = NULL;
 
-        r = make_row(s, &row);
+        r = results_row(s, &row);
+        if (r == 0 && add && (r = add(s, row)) < 0)
+            json_decref(row);
         if (r == 0 && json_array_append_new(rows, row) < 0)
             r = -ENOMEM;
         rc = SQLITE_OK;
@@ -152,16 +154,16 @@ static int gather(struct database *db, sqlite3_stmt *s, int rc, json_t **ret, st
 }
 
 static const char sql_newest[] =
-    "SELECT " COLUMNS " FROM result r CROSS JOIN test t ON t.id = r.test_id"
+    "SELECT " RESULT_COLUMNS " FROM result r CROSS JOIN test t ON t.id = r.test_id"
     " ORDER BY r.run_id DESC LIMIT ?1 OFFSET ?2";
 
 static const char sql_requester[] =
-    "SELECT " COLUMNS " FROM result r CROSS JOIN test t ON t.id = r.test_id"
+    "SELECT " RESULT_COLUMNS " FROM result r CROSS JOIN test t ON t.id = r.test_id"
     " WHERE r.requester = ?1 AND r.requester != '' ORDER BY r.run_id DESC LIMIT ?2 OFFSET ?3";
 
 // The newest RESULTS_WINDOW are looked through, however rare what is asked for.
 static const char sql_filtered[] =
-    "SELECT " COLUMNS " FROM result r CROSS JOIN test t ON t.id = r.test_id"
+    "SELECT " RESULT_COLUMNS " FROM result r CROSS JOIN test t ON t.id = r.test_id"
     " WHERE r.run_id >= coalesce((SELECT run_id FROM result ORDER BY run_id DESC"
     "  LIMIT 1 OFFSET 20000), '')"
     " AND (?1 = '' OR t.release = ?1) AND (?2 = '' OR t.arch = ?2)"
@@ -188,31 +190,37 @@ int results_recent(struct database *db, const struct results_filter *f, json_t *
 
     if (r < 0)
         return r;
-    rc = requester ? bind_texts(s, &f->requester, 1) : bind_texts(s, texts, (size_t)n);
+    rc = requester ? results_bind(s, &f->requester, 1) : results_bind(s, texts, (size_t)n);
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_int64(s, n + 1, (sqlite3_int64)f->limit);
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_int64(s, n + 2, (sqlite3_int64)f->offset);
-    return gather(db, s, rc, ret, err);
+    return results_gather(db, s, rc, NULL, ret, err);
+}
+
+static int add_flaky(sqlite3_stmt *s, json_t *row)
+{
+    return json_put_bool(row, "flaky",
+                         sqlite3_column_int(s, RESULT_COLUMNS_LEN) >= SUMMARY_FLAKY_FLIPS);
 }
 
 int results_latest(struct database *db, const char *package, json_t **ret, struct error *err)
 {
-    static const char sql[] =
-        "SELECT " COLUMNS " FROM test t JOIN result r ON r.test_id = t.id AND r.run_id ="
-        " (SELECT max(run_id) FROM result WHERE test_id = t.id)"
-        " WHERE t.package = ?1 ORDER BY t.release, t.arch LIMIT 1000";
+    static const char sql[] = "SELECT " RESULT_COLUMNS ", s.flips FROM test t"
+                              " JOIN test_summary s ON s.test_id = t.id"
+                              " JOIN result r ON r.test_id = t.id AND r.run_id = s.newest"
+                              " WHERE t.package = ?1 ORDER BY t.release, t.arch LIMIT 1000";
     sqlite3_stmt *s = NULL;
     int r = database_statement(db, sql, &s, err);
 
-    return r < 0 ? r : gather(db, s, bind_texts(s, &package, 1), ret, err);
+    return r < 0 ? r : results_gather(db, s, results_bind(s, &package, 1), add_flaky, ret, err);
 }
 
 int results_history(struct database *db, const char *package, const char *release, const char *arch,
                     const char *before, size_t limit, json_t **ret, struct error *err)
 {
     static const char sql[] =
-        "SELECT " COLUMNS " FROM test t JOIN result r ON r.test_id = t.id"
+        "SELECT " RESULT_COLUMNS " FROM test t JOIN result r ON r.test_id = t.id"
         " WHERE t.package = ?1 AND t.release = ?2 AND t.arch = ?3 AND r.run_id < ?4"
         " ORDER BY r.run_id DESC LIMIT ?5";
     const char *texts[] = {package, release, arch, before ? before : "~"};
@@ -221,17 +229,17 @@ int results_history(struct database *db, const char *package, const char *releas
 
     if (r < 0)
         return r;
-    rc = bind_texts(s, texts, ARRAY_SIZE(texts));
+    rc = results_bind(s, texts, ARRAY_SIZE(texts));
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_int64(s, 5, (sqlite3_int64)limit);
-    return gather(db, s, rc, ret, err);
+    return results_gather(db, s, rc, NULL, ret, err);
 }
 
 int results_run(struct database *db, const char *package, const char *release, const char *arch,
                 const char *run_id, json_t **ret, struct error *err)
 {
     static const char sql[] =
-        "SELECT " COLUMNS " FROM test t JOIN result r ON r.test_id = t.id"
+        "SELECT " RESULT_COLUMNS " FROM test t JOIN result r ON r.test_id = t.id"
         " WHERE t.package = ?1 AND t.release = ?2 AND t.arch = ?3 AND r.run_id = ?4";
     const char *texts[] = {package, release, arch, run_id};
     _cleanup_json_ json_t *rows = NULL;
@@ -239,7 +247,7 @@ int results_run(struct database *db, const char *package, const char *release, c
     int r = database_statement(db, sql, &s, err);
 
     if (r == 0)
-        r = gather(db, s, bind_texts(s, texts, ARRAY_SIZE(texts)), &rows, err);
+        r = results_gather(db, s, results_bind(s, texts, ARRAY_SIZE(texts)), NULL, &rows, err);
     if (r < 0)
         return r;
     if (json_array_size(rows) == 0)

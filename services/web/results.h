@@ -21,7 +21,7 @@ struct results_filter { // NULL or "": any
 // Newest first.
 int results_recent(struct database *db, const struct results_filter *filter, json_t **ret,
                    struct error *err);
-// The newest result of each release and architecture of a package.
+// The newest result of each release and architecture of a package, with a member `flaky`.
 int results_latest(struct database *db, const char *package, json_t **ret, struct error *err);
 // Runs of one test, newest first, those before `before` (a run id; NULL: from the newest).
 int results_history(struct database *db, const char *package, const char *release, const char *arch,
@@ -32,6 +32,16 @@ int results_run(struct database *db, const char *package, const char *release, c
 // How many results there are, up to a few (to tell an empty database).
 int results_any(struct database *db, bool *ret, struct error *err);
 
-// A list without rows. And the address of a page: each part escaped, joined by '/'. The caller
+// ---- results_special.c: PPAs. `releases`: those whose containers are looked at.
+
+// Names of the PPAs of a user that have results. (Of `me` also those of a user `me-x`, as `x-NAME`:
+// the containers' names do not tell.)
+int results_ppas(struct database *db, const struct strv *releases, const char *user, json_t **ret,
+                 struct error *err);
+// The newest results of a PPA; `url` is the folder of their files.
+int results_of_ppa(struct database *db, const struct strv *releases, const char *user,
+                   const char *ppa, size_t limit, json_t **ret, struct error *err);
+
+// The address of a page: each part escaped, joined by '/'. The caller
 // frees.
 char *results_url(const char *package, const char *release, const char *arch, const char *run_id);

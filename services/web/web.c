@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/web.h"
+#include "web/statistics.h"
 
 #include "base/file.h"
 
@@ -111,6 +112,7 @@ void web_release(struct web *web)
     free(web->static_version);
     if (web->db)
         database_close(web->db);
+    statistics_forget(web);
     *web = (struct web){0};
 }
 

@@ -31,6 +31,9 @@ struct web {
     struct database *db;
     dev_t db_dev;
     ino_t db_ino;
+
+    json_t *statistics; // of statistics.c; NULL: not looked at
+    uint64_t statistics_us;
 };
 
 // Reads web.conf and what it names; on failure *web stays as it was.

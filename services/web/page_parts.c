@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What several pages have.
+#include "base/clock.h"
+#include "web/broker.h"
+#include "web/pages.h"
+#include "web/results.h"
+#include "web/web.h"
+
+#define RUNNING_ROWS 20 // of a page about other things
+
+struct database *page_database(struct exchange *x)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct database *db = NULL;
+    int r = web_database(x->web, &db, &err);
+
+    if (r == 0)
+        return db;
+    (void)json_put_string(x->data, "no_results",
+                          r == -ENOENT ? "No results so far: the database is made when the first "
+                                         "result comes in."
+                                       : "The results cannot be read right now.");
+    return NULL;
+}
+
+int page_start(struct exchange *x, const char *title, struct error *err)
+{
+    x->data = json_object();
+    if (!x->data || json_put_string(x->data, "title", title) < 0)
+        return error_oom(err);
+    return 0;
+}
+
+int page_put_rows(json_t *data, const char *key, json_t *rows)
+{
+    bool any = json_array_size(rows) > 0;
+    _cleanup_free_ char *flag = str_format("has_%s", key);
+    int r = json_put(data, key, rows);
+
+    return r < 0 || !flag ? -ENOMEM : json_put_bool(data, flag, any);
+}
+
+// ---- running tests
+
+static int add_running_urls(json_t *list)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach (list, i, item) {
+        const char *package = json_string_value(json_object_get(item, "package"));
+        const char *release = json_string_value(json_object_get(item, "release"));
+        const char *arch = json_string_value(json_object_get(item, "arch"));
+        int64_t duration = json_integer_value(json_object_get(item, "duration"));
+        _cleanup_free_ char *url = NULL, *text = clock_format_duration((uint64_t)duration);
+
+        if (package && strcmp(package, "private-test") != 0)
+            url = results_url(package, release, arch, NULL);
+        if (json_put_string(item, "url", url) < 0 ||
+            json_put_string(item, "duration_text", text) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int page_put_running_list(struct exchange *x, const struct running_filter *filter)
+{
+    const struct running *running = broker_running(x->web->broker);
+    size_t n = running_count(running, filter);
+    json_t *list = running_list(running, filter);
+
+    if (!list || add_running_urls(list) < 0 ||
+        json_put_int(x->data, "running_total", (int64_t)n) < 0 ||
+        json_put_bool(x->data, "running_more", filter->offset + filter->limit < n) < 0 ||
+        json_put_int(x->data, "running_next", (int64_t)(filter->offset + filter->limit)) < 0) {
+        json_decref(list);
+        return -ENOMEM;
+    }
+    return page_put_rows(x->data, "running", list);
+}
+
+int page_put_running(struct exchange *x, const char *package, const char *release, const char *arch)
+{
+    const struct running_filter filter = {
+        .package = package, .release = release, .arch = arch, .limit = RUNNING_ROWS};
+
+    return page_put_running_list(x, &filter);
+}
+
+// ---- menus
+
+json_t *page_menu(const struct strv *values, const char *selected)
+{
+    json_t *list = json_array();
+
+    STRV_FOREACH (value, values)
+        if (json_array_append_new(list, json_pack("{s:s, s:b}", "value", value, "selected",
+                                                  selected && strcmp(selected, value) == 0)) < 0)
+            break;
+    return list;
+}

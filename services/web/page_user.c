@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What somebody has requested, and the results of a PPA.
+#include "adt/names.h"
+#include "web/pages.h"
+#include "web/results.h"
+#include "web/web.h"
+
+#define USER_ROWS 100
+
+static int start(struct exchange *x, struct error *err)
+{
+    const char *name = exchange_value(x, "name");
+    int r;
+
+    if (strlen(name) > 100)
+        return exchange_fail(x, 404, err, "nobody has such a name");
+    r = page_start(x, name, err);
+    return r < 0 || json_put_string(x->data, "user", name) == 0 ? r : error_oom(err);
+}
+
+int page_user(struct exchange *x, struct error *err)
+{
+    const struct results_filter f = {.requester = exchange_value(x, "name"), .limit = USER_ROWS};
+    _cleanup_json_ json_t *ppas = NULL;
+    struct database *db;
+    json_t *rows = NULL;
+    int r = start(x, err);
+
+    if (r < 0)
+        return r;
+    db = page_database(x);
+    if (!db)
+        return 0;
+    if ((r = results_recent(db, &f, &rows, err)) < 0)
+        return r;
+    if ((r = page_put_rows(x->data, "results", rows)) < 0 ||
+        (r = results_ppas(db, &x->web->settings.releases, exchange_value(x, "name"), &ppas, err)) <
+            0)
+        return r;
+    return page_put_rows(x->data, "ppas", json_incref(ppas));
+}
+
+int page_ppa(struct exchange *x, struct error *err)
+{
+    const char *ppa = exchange_value(x, "ppa");
+    struct database *db;
+    json_t *rows = NULL;
+    int r = start(x, err);
+
+    if (r == 0 && json_put_string(x->data, "ppa", ppa) < 0)
+        r = error_oom(err);
+    if (r < 0)
+        return r;
+    db = page_database(x);
+    if (!db)
+        return 0;
+    r = results_of_ppa(db, &x->web->settings.releases, exchange_value(x, "name"), ppa, USER_ROWS,
+                       &rows, err);
+    return r < 0 ? r : page_put_rows(x->data, "results", rows);
+}

@@ -1,0 +1,174 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-only
+"""Reports and queues: what is made of many results, and what waits."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
+import counted  # noqa: E402  (the path comes first)
+from broker import Broker  # noqa: E402
+from samples import fill_database, message, run_of_day  # noqa: E402
+from waiting import wait_for  # noqa: E402
+from webserver import ROOT, WebServer, build_dir  # noqa: E402
+
+KEYS = ("RABBIT_HOST", "RABBIT_PORT", "RABBIT_USER", "RABBIT_PASSWORD", "RABBIT_VHOST")
+HTML = {"Accept": "text/html"}
+
+
+def setUpModule() -> None:
+    targets = [str(build_dir() / "bin/autopkgtest-web"), str(build_dir() / "tests/bench/fill_results")]
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
+
+
+def run(package: str, day: int, code: int, release: str = "noble", arch: str = "amd64", **more: str) -> dict[str, object]:
+    return message(package, release, arch, f"202601{day:02}_000000_abcde@", code, **more)
+
+
+class Reports(unittest.TestCase):
+    server: WebServer
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.server = WebServer({"releases": "noble jammy", "architectures": "amd64 arm64"})
+        cls.server.start()
+        cls.empty = {page: cls.server.request("GET", page, None, HTML)
+                     for page in ("/regressions", "/flaky", "/statistics", "/user/me", "/user/me/ppa/tools", "/queues")}
+        rows = [run("broken", 1, 0), run("broken", 2, 4), run("broken", 3, 16), run("broken", 4, 6),
+                run("repaired", 1, 0), run("repaired", 2, 4), run("repaired", 3, 0),
+                run("never", 1, 4), run("never", 2, 4),
+                run("elsewhere", 1, 0, "jammy", "arm64"), run("elsewhere", 5, 12, "jammy", "arm64")]
+        rows += [run("shaky", day, 4 if day % 2 else 0, requester="me") for day in range(1, 12)]
+        rows += [message("today", "noble", "arm64", run_of_day(0), 0), message("today2", "noble", "arm64", run_of_day(0), 4),
+                 message("longago", "noble", "arm64", run_of_day(40), 4)]
+        rows += [{**run("ppa-package", 6, 0), "container": f"{prefix}autopkgtest-noble-me-{name}"}
+                 for prefix, name in (("", "tools"), ("", "other"), ("private-", "secret"))]
+        fill_database(cls.server, rows)
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.server.__exit__()
+
+    def data(self, path: str) -> Any:
+        status, _, body = self.server.request("GET", path, None, {"Accept": "application/json"})
+        self.assertEqual(status, 200, (path, body))
+        self.assertEqual(self.server.request("GET", path, None, HTML)[0], 200)
+        return json.loads(body)
+
+    def test_without_results_each_says_so(self) -> None:
+        for page, (status, _, body) in self.empty.items():
+            self.assertEqual(status, 200, page)
+            if page != "/queues":
+                self.assertIn(b"No results so far", body, page)
+
+    def test_regressions_are_tests_that_had_passed(self) -> None:
+        rows = self.data("/regressions")["results"]
+        self.assertEqual([(r["package"], r["run_id"][:8], r["passed"][:8], r["newest"][:8]) for r in rows],
+                         [("shaky", "20260111", "20260110", "20260111"), ("elsewhere", "20260105", "20260101", "20260105"),
+                          ("broken", "20260102", "20260101", "20260104")])
+        self.assertEqual([r["package"] for r in self.data("/regressions?release=noble")["results"]], ["shaky", "broken"])
+        self.assertEqual([r["package"] for r in self.data("/regressions?arch=arm64")["results"]], ["elsewhere"])
+        self.assertEqual([r["package"] for r in self.data("/regressions?since=2026-01-05")["results"]], ["shaky", "elsewhere"])
+        self.assertEqual([r["package"] for r in self.data("/regressions?before=20260111")["results"]], ["elsewhere", "broken"])
+        for wrong in ("yesterday", "2026-13-01", "20260105"):
+            status, _, body = self.server.request("GET", f"/regressions?since={wrong}", None, {})
+            self.assertEqual((status, json.loads(body)["error"]), (400, f'since: expected a date YYYY-MM-DD, got "{wrong}"'))
+
+    def test_flaky_tests_change_their_verdict_often(self) -> None:
+        (row,) = self.data("/flaky")["results"]
+        self.assertEqual((row["package"], row["flips"], row["score"], row["verdicts"][:2]), ("shaky", 10, 100, ["fail", "pass"]))
+        self.assertEqual(self.data("/flaky?release=jammy")["results"], [])
+        history = self.data("/packages/shaky/noble/amd64")
+        self.assertEqual((history["flaky"], history["score"], history["failing_since"][:8]), (True, 100, "20260111"))
+        self.assertIn(b"Flaky", self.server.request("GET", "/packages/shaky/noble/amd64", None, HTML)[2])
+        self.assertIn(b"flaky", self.server.request("GET", "/packages/shaky", None, HTML)[2])
+        self.assertNotIn(b"flaky<", self.server.request("GET", "/packages/broken", None, HTML)[2])
+
+    def test_statistics_count_the_last_weeks(self) -> None:
+        data = self.data("/statistics")
+        (test,) = data["tests"]
+        self.assertEqual((test["release"], test["arch"], test["runs"], test["pass"], test["fail"], test["percent"]),
+                         ("noble", "arm64", 2, 1, 1, 50))
+        (day,) = data["days"]
+        self.assertEqual((day["date"], day["runs"]), (time.strftime("%Y-%m-%d", time.gmtime()), 2))
+
+    def test_a_user_has_results_and_ppas(self) -> None:
+        data = self.data("/user/me")
+        self.assertEqual({r["package"] for r in data["results"]}, {"shaky"})
+        self.assertEqual(data["ppas"], ["other", "tools"])
+        (result,) = self.data("/user/me/ppa/tools")["results"]
+        self.assertEqual(result["url"], "/results/autopkgtest-noble-me-tools/noble/amd64/p/ppa-package/20260106_000000_abcde%40/")
+        self.assertEqual(self.data("/user/me/ppa/secret")["results"], [], "private results are nowhere")
+        self.assertEqual(self.data("/user/nobody")["results"], [])
+        self.assertEqual(self.server.request("GET", "/user/" + "x" * 200, None, {})[0], 404)
+
+
+class Queues(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.tmp = tempfile.TemporaryDirectory(prefix="web-queues-")
+        cls.broker = Broker(Path(cls.tmp.name))
+        cls.broker.start()
+        cls.server = WebServer({"releases": "noble jammy", "architectures": "amd64 arm64"}, {key: cls.broker.settings[key] for key in KEYS})
+        cls.server.start()
+        fill_database(cls.server, [{**message("gzip", "noble", "amd64", run_of_day(0), 0), "duration": 600}])
+        for queue, bodies in (("debci-noble-amd64", ['gzip\n{"triggers": ["a/1"], "requester": "me", "uuid": "u"}', "nonsense {", "bash"]),
+                              ("debci-ppa-noble-amd64", ['vim\n{"ppas": ["me/tools"]}', 'top\n{"readable-by": ["me"], "triggers": ["secret/1"]}'])):
+            cls.broker.declare_queue(queue)
+            for body in bodies:
+                cls.broker.publish(body, queue)
+        wait_for("the broker", lambda: json.loads(cls.server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+        status = {"release": "noble", "architecture": "amd64", "package": "gzip", "running": True, "params": {}, "duration": 5, "logtail": ""}
+        for number in range(2):
+            cls.broker.publish(json.dumps({**status, "params": {"uuid": str(number)}}), exchange="teststatus.fanout")
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.server.__exit__()
+        cls.broker.rig("destroy")
+        cls.tmp.cleanup()
+
+    def data(self, path: str) -> Any:
+        status, _, body = self.server.request("GET", path, None, {"Accept": "application/json"})
+        self.assertEqual(status, 200, (path, body))
+        self.assertEqual(self.server.request("GET", path, None, HTML)[0], 200)
+        return json.loads(body)
+
+    def test_queues_have_lengths_and_estimates(self) -> None:
+        wait_for("running tests", lambda: self.data("/running")["running_total"] == 2)
+        rows = wait_for("the queues", lambda: [q for q in [self.data("/queues").get("queues", [])] if len(q) == 2])[0]
+        # Two tests run, each of both queues has one of them: 600 s a test.
+        self.assertEqual([(r["context"], r["release"], r["arch"], r["queued"], r["running"], r["wait_s"]) for r in rows],
+                         [("ubuntu", "noble", "amd64", 3, 2, 1800), ("ppa", "noble", "amd64", 2, 2, 1200)])
+
+    def test_a_queue_shows_positions_and_nothing_private(self) -> None:
+        rows = self.data("/queues?context=ubuntu&release=noble&arch=amd64")["requests"]
+        self.assertEqual([(r["position"], r["package"], r.get("triggers")) for r in rows],
+                         [(1, "gzip", "a/1"), (2, "unreadable request", None), (3, "bash", "")])
+        status, _, body = self.server.request("GET", "/queues?context=ppa&release=noble&arch=amd64", None, HTML)
+        self.assertEqual(status, 200)
+        self.assertIn(b"me/tools", body)
+        self.assertIn(b"private job", body)
+        self.assertNotIn(b"secret", body)
+        self.assertNotIn(b">top<", body)
+        self.assertEqual(self.data("/queues?context=huge&release=jammy&arch=arm64")["has_requests"], False)
+        for wrong in ("context=odd&release=noble&arch=amd64", "release=noble", "context=ubuntu&release=x&arch=amd64"):
+            self.assertEqual(self.server.request("GET", f"/queues?{wrong}")[0], 404)
+        self.assertEqual([b.split("\n")[0] for b in self.broker.peek("debci-noble-amd64")], ["gzip", "nonsense {", "bash"])
+
+    def test_z_without_broker_it_says_so(self) -> None:
+        self.broker.rig("kill")
+        wait_for("the page to know", lambda: self.data("/queues").get("broker_away"))
+        self.assertIn(b"broker is away", self.server.request("GET", "/queues", None, HTML)[2])
+
+
+if __name__ == "__main__":
+    counted.main()
