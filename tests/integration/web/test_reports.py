@@ -121,7 +121,7 @@ class Queues(unittest.TestCase):
         cls.server.start()
         fill_database(cls.server, [{**message("gzip", "noble", "amd64", run_of_day(0), 0), "duration": 600}])
         for queue, bodies in (("debci-noble-amd64", ['gzip\n{"triggers": ["a/1"], "requester": "me", "uuid": "u"}', "nonsense {", "bash"]),
-                              ("debci-ppa-noble-amd64", ['vim\n{"ppas": ["me/tools"]}', 'top\n{"readable-by": ["me"], "triggers": ["secret/1"]}'])):
+                              ("debci-ppa-noble-amd64", ['vim\n{"ppas": ["me/tools"]}', 'top\n{"swiftuser": "me", "readable-by": ["me"], "triggers": ["secret/1"]}'])):
             cls.broker.declare_queue(queue)
             for body in bodies:
                 cls.broker.publish(body, queue)
