@@ -19,14 +19,21 @@ struct exchange *exchange_new(struct web *web, const char *uri)
     return x;
 }
 
+void exchange_drop_response(struct exchange *x)
+{
+    if (x->response && !x->response_shared)
+        MHD_destroy_response(x->response);
+    x->response = NULL;
+    x->response_shared = false;
+}
+
 void exchange_free(struct exchange *x)
 {
     if (!x)
         return;
     if (x->free_userdata)
         x->free_userdata(x->userdata);
-    if (x->response)
-        MHD_destroy_response(x->response);
+    exchange_drop_response(x);
     free(x->path);
     free(x->query_text);
     params_release(&x->query);
@@ -81,8 +88,7 @@ int exchange_answer(struct exchange *x, unsigned status, struct MHD_Response *re
 {
     if (!response)
         return -ENOMEM;
-    if (x->response)
-        MHD_destroy_response(x->response);
+    exchange_drop_response(x);
     x->response = response;
     x->status = status;
     for (size_t i = 0; i < x->headers.len; i++)

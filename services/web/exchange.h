@@ -49,6 +49,7 @@ struct exchange {
     unsigned status;
     struct params headers; // of the answer
     struct MHD_Response *response;
+    bool response_shared; // belongs to the cache of pages
 
     void *userdata; // of the route's handlers, freed by free_userdata
     void (*free_userdata)(void *userdata);
@@ -87,6 +88,8 @@ void exchange_resume(struct exchange *x);
 // Instead: calls the handler of a waiting exchange again, from its beginning. Without a broker,
 // that is when the service ends, it is answered here.
 void exchange_again(struct exchange *x);
+
+void exchange_drop_response(struct exchange *x);
 
 struct exchange *exchange_new(struct web *web, const char *uri);
 void exchange_free(struct exchange *x);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // One code path for pages: the same data as HTML by a template, or as JSON.
+#include "web/page_cache.h"
 #include "web/web.h"
 
 #define PAGE_MAX ((size_t)32 * 1024 * 1024)
@@ -47,16 +48,26 @@ int page_render(struct web *web, const char *template, json_t *data, struct buf 
 int page_answer(struct exchange *x, unsigned status, const char *template, struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(PAGE_MAX);
+    size_t size;
     int r;
 
     if (!x->data)
         return error_oom(err);
     if (page_add_headers(x) < 0)
         return error_oom(err);
-    if (x->wants_json)
-        return exchange_answer_json(x, status, x->data);
-    r = page_render(x->web, template, x->data, &text, err);
-    return r < 0 ? r : exchange_answer_buf(x, status, "text/html; charset=utf-8", &text);
+    r = x->wants_json ? json_write(x->data, &text)
+                      : page_render(x->web, template, x->data, &text, err);
+    if (r == 0 && x->wants_json)
+        r = buf_add_char(&text, '\n');
+    if (r < 0)
+        return r;
+    size = text.len;
+    if (exchange_answer_buf(
+            x, status, x->wants_json ? "application/json" : "text/html; charset=utf-8", &text) < 0)
+        return error_oom(err);
+    if (status == MHD_HTTP_OK)
+        page_cache_keep(x->web->page_cache, x, size);
+    return 0;
 }
 
 static const char *status_title(unsigned status)

@@ -30,12 +30,13 @@ int report_regressions(struct database *db, const struct report_filter *f, json_
                        struct error *err)
 {
     static const char sql[] =
-        "SELECT " RESULT_COLUMNS ", s.passed, s.newest FROM (SELECT * FROM test_summary"
-        "  WHERE failing_since != '' AND failing_since >= ?3 AND failing_since < ?4"
-        "  ORDER BY failing_since DESC LIMIT 20000) s"
+        "SELECT " RESULT_COLUMNS ", s.passed, s.newest FROM test_summary s"
         " CROSS JOIN test t ON t.id = s.test_id"
         " CROSS JOIN result r ON r.test_id = s.test_id AND r.run_id = s.failing_since"
-        " WHERE (?1 = '' OR t.release = ?1) AND (?2 = '' OR t.arch = ?2)"
+        " WHERE s.failing_since != '' AND s.failing_since >= ?3 AND s.failing_since < ?4"
+        " AND s.failing_since >= coalesce((SELECT failing_since FROM test_summary"
+        "  WHERE failing_since != '' ORDER BY failing_since DESC LIMIT 1 OFFSET 20000), '')"
+        " AND (?1 = '' OR t.release = ?1) AND (?2 = '' OR t.arch = ?2)"
         " ORDER BY s.failing_since DESC LIMIT ?5";
     const char *texts[] = {f->release, f->arch, f->since, str_empty(f->before) ? "~" : f->before};
     sqlite3_stmt *s = NULL;
@@ -79,11 +80,10 @@ int report_flaky(struct database *db, const struct report_filter *f, json_t **re
                  struct error *err)
 {
     static const char sql[] =
-        "SELECT " RESULT_COLUMNS ", s.flips, s.verdicts FROM (SELECT * FROM test_summary"
-        "  WHERE flips >= 4 ORDER BY flips DESC, newest DESC LIMIT 20000) s"
+        "SELECT " RESULT_COLUMNS ", s.flips, s.verdicts FROM test_summary s"
         " CROSS JOIN test t ON t.id = s.test_id"
         " CROSS JOIN result r ON r.test_id = s.test_id AND r.run_id = s.newest"
-        " WHERE (?1 = '' OR t.release = ?1) AND (?2 = '' OR t.arch = ?2)"
+        " WHERE s.flips >= 4 AND (?1 = '' OR t.release = ?1) AND (?2 = '' OR t.arch = ?2)"
         " ORDER BY s.flips DESC, s.newest DESC LIMIT ?3 OFFSET ?4";
     const char *texts[] = {f->release, f->arch};
     sqlite3_stmt *s = NULL;
@@ -138,6 +138,40 @@ int report_test(struct database *db, const char *package, const char *release, c
     if (r == 0)
         *ret = TAKE_PTR(summary);
     return r;
+}
+
+// ---- changes of verdict
+
+static int add_before(sqlite3_stmt *s, json_t *row)
+{
+    const char *letter = results_column(s, RESULT_COLUMNS_LEN);
+
+    return json_put_string(row, "before", *letter == 'P' ? "pass" : "fail");
+}
+
+int report_changes(struct database *db, const char *package, const char *since, uint64_t limit,
+                   json_t **ret, struct error *err)
+{
+    static const char sql[] =
+        "WITH run AS (SELECT r.rowid AS id, r.test_id, r.run_id, CASE WHEN r.exitcode IN (0, 2, 8)"
+        "  THEN 'P' WHEN r.exitcode IN (4, 6, 12, 14) THEN 'F' END AS letter"
+        "  FROM test t JOIN result r ON r.test_id = t.id"
+        "  WHERE t.package = ?1 AND r.run_id >= ?2 AND letter IS NOT NULL),"
+        " change AS (SELECT id, letter,"
+        "  lag(letter) OVER (PARTITION BY test_id ORDER BY run_id) AS before FROM run)"
+        " SELECT " RESULT_COLUMNS ", c.before FROM change c CROSS JOIN result r ON r.rowid = c.id"
+        " CROSS JOIN test t ON t.id = r.test_id"
+        " WHERE c.before != c.letter ORDER BY r.run_id DESC LIMIT ?3";
+    const char *texts[] = {package, since};
+    sqlite3_stmt *s = NULL;
+    int r = database_statement(db, sql, &s, err), rc;
+
+    if (r < 0)
+        return r;
+    rc = results_bind(s, texts, ARRAY_SIZE(texts));
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(s, 3, (sqlite3_int64)limit);
+    return results_gather(db, s, rc, add_before, ret, err);
 }
 
 // ---- statistics

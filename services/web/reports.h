@@ -7,7 +7,7 @@
 #include "data/json.h"
 
 #define REPORT_ROWS 100
-#define REPORT_WINDOW 20000 // newest regressions, flakiest tests that filters look through
+#define REPORT_WINDOW 20000 // newest regressions that filters look through
 
 struct report_filter { // NULL or "": any
     const char *release, *arch;
@@ -29,6 +29,12 @@ int report_flaky(struct database *db, const struct report_filter *filter, json_t
 // "failing_since", "passed"}; an empty object when it has none.
 int report_test(struct database *db, const char *package, const char *release, const char *arch,
                 json_t **ret, struct error *err);
+
+// Results of a package since `since` (a run id or the beginning of one) whose verdict differs
+// between pass and fail from that of the run before, newest first, with `before` ("pass" or
+// "fail").
+int report_changes(struct database *db, const char *package, const char *since, uint64_t limit,
+                   json_t **ret, struct error *err);
 
 // Runs since `first_day` (YYYYMMDD):
 //     {"tests": [{"release", "arch", "runs", VERDICT: n…, "seconds", "mean_s"}],

@@ -39,6 +39,7 @@ struct route {
     // Instead of keeping the body: called before it comes (may answer already), and for each piece.
     int (*begin)(struct exchange *x, struct error *err);
     int (*receive)(struct exchange *x, const void *bytes, size_t len, struct error *err);
+    bool keep; // ROUTE_PAGE that changes nothing: may be a second old (page_cache.h)
 };
 
 enum method method_parse(const char *name);

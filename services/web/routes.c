@@ -6,52 +6,78 @@
 
 #define FORM_MAX ((size_t)64 * 1024)
 
+// A page that everybody sees alike and that changes nothing, one made for a client of its own, a
+// machine's interface, and what answers itself.
+#define PAGE(path, name, handler)                                                                  \
+    {                                                                                              \
+        .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_PAGE, .template = (name),        \
+        .handle = (handler), .keep = true                                                          \
+    }
+#define OWN_PAGE(path, name, handler)                                                              \
+    {                                                                                              \
+        .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_PAGE, .template = (name),        \
+        .handle = (handler)                                                                        \
+    }
+#define DATA(path, handler)                                                                        \
+    {                                                                                              \
+        .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_DATA, .handle = (handler)        \
+    }
+#define RAW(set, path, handler)                                                                    \
+    {                                                                                              \
+        .methods = (set), .pattern = (path), .kind = ROUTE_RAW, .handle = (handler)                \
+    }
+
 const struct route web_routes[] = {
     // pages
-    {METHODS_READ, "/", ROUTE_PAGE, "home", page_home, 0, NULL, NULL},
-    {METHODS_READ, "/recent", ROUTE_PAGE, "recent", page_recent, 0, NULL, NULL},
-    {METHODS_READ, "/running", ROUTE_PAGE, "running", page_running, 0, NULL, NULL},
-    {METHODS_READ, "/queues", ROUTE_PAGE, "queues", page_queues, 0, NULL, NULL},
-    {METHODS_READ, "/regressions", ROUTE_PAGE, "regressions", page_regressions, 0, NULL, NULL},
-    {METHODS_READ, "/flaky", ROUTE_PAGE, "flaky", page_flaky, 0, NULL, NULL},
-    {METHODS_READ, "/statistics", ROUTE_PAGE, "statistics", page_statistics, 0, NULL, NULL},
-    {METHODS_READ, "/user/{name}", ROUTE_PAGE, "user", page_user, 0, NULL, NULL},
-    {METHODS_READ, "/user/{name}/ppa/{ppa}", ROUTE_PAGE, "user", page_ppa, 0, NULL, NULL},
-    {METHODS_READ, "/packages/{package}", ROUTE_PAGE, "package", page_package, 0, NULL, NULL},
-    {METHODS_READ, "/packages/{prefix}/{package}", ROUTE_PAGE, NULL, page_moved_to_package, 0, NULL,
-     NULL},
-    {METHODS_READ, "/packages/{package}/{release}/{arch}", ROUTE_PAGE, "history", page_history, 0,
-     NULL, NULL},
-    {METHODS_READ, "/packages/{package}/{release}/{arch}/{run}", ROUTE_PAGE, "run", page_run, 0,
-     NULL, NULL},
-    {METHODS_READ, "/packages/{package}/{release}/{arch}/{run}/log", ROUTE_PAGE, "log", page_log, 0,
-     NULL, NULL},
-    {METHODS_READ, "/results/{container}/{object...}", ROUTE_PAGE, "results", page_results, 0, NULL,
-     NULL},
-    {METHODS_READ, "/request", ROUTE_PAGE, "request", page_request_form, 0, NULL, NULL},
-    {METHODS_READ, "/static/{path...}", ROUTE_RAW, NULL, page_static, 0, NULL, NULL},
-    {METHODS_READ, "/robots.txt", ROUTE_RAW, NULL, page_robots, 0, NULL, NULL},
+    PAGE("/", "home", page_home),
+    PAGE("/recent", "recent", page_recent),
+    PAGE("/running", "running", page_running),
+    PAGE("/queues", "queues", page_queues),
+    PAGE("/regressions", "regressions", page_regressions),
+    PAGE("/flaky", "flaky", page_flaky),
+    PAGE("/statistics", "statistics", page_statistics),
+    PAGE("/user/{name}", "user", page_user),
+    PAGE("/user/{name}/ppa/{ppa}", "user", page_ppa),
+    RAW(METHODS_READ, "/user/{name}/feed.atom", page_user_feed),
+    RAW(METHODS_READ, "/packages/{package}/feed.atom", page_package_feed),
+    RAW(METHODS_READ, "/packages/{package}/{release}/{arch}/badge.svg", page_badge),
+    PAGE("/packages/{package}", "package", page_package),
+    OWN_PAGE("/packages/{prefix}/{package}", NULL, page_moved_to_package),
+    PAGE("/packages/{package}/{release}/{arch}", "history", page_history),
+    PAGE("/packages/{package}/{release}/{arch}/{run}", "run", page_run),
+    OWN_PAGE("/packages/{package}/{release}/{arch}/{run}/log", "log", page_log),
+    OWN_PAGE("/results/{container}/{object...}", "results", page_results),
+    OWN_PAGE("/request", "request", page_request_form),
+    RAW(METHODS_READ, "/static/{path...}", page_static),
+    RAW(METHODS_READ, "/robots.txt", page_robots),
 
     // for programs
-    {METHOD_GET | METHOD_POST, "/request.cgi", ROUTE_PAGE, "requested", page_request, FORM_MAX,
-     NULL, NULL},
-    {METHODS_READ, "/queues.json", ROUTE_DATA, NULL, page_queues_json, 0, NULL, NULL},
-    {METHODS_READ, "/running.json", ROUTE_DATA, NULL, page_running_json, 0, NULL, NULL},
-    {METHODS_READ, "/healthz", ROUTE_DATA, NULL, page_health, 0, NULL, NULL},
+    {.methods = METHOD_GET | METHOD_POST,
+     .pattern = "/request.cgi",
+     .kind = ROUTE_PAGE,
+     .template = "requested",
+     .handle = page_request,
+     .body_max = FORM_MAX},
+    DATA("/queues.json", page_queues_json),
+    DATA("/running.json", page_running_json),
+    DATA("/api/experimental/recent.json", page_recent_json),
+    DATA("/healthz", page_health),
+    RAW(METHODS_READ, "/metrics", page_metrics),
 
     // the built-in store: Swift v1
-    {METHODS_READ, "/auth/v1.0", ROUTE_RAW, NULL, store_auth, 0, NULL, NULL},
-    {METHODS_READ, "/swift/info", ROUTE_RAW, NULL, store_info, 0, NULL, NULL},
-    {METHODS_READ | METHOD_POST, "/swift/v1", ROUTE_RAW, NULL, store_account, 0, NULL, NULL},
-    {METHODS_READ, "/swift/v1/{container}", ROUTE_RAW, NULL, store_container, 0, NULL, NULL},
-    {METHOD_PUT | METHOD_POST | METHOD_DELETE, "/swift/v1/{container}", ROUTE_RAW, NULL,
-     store_container_change, 0, NULL, NULL},
-    {METHODS_READ, "/swift/v1/{container}/{object...}", ROUTE_RAW, NULL, store_object_read, 0, NULL,
-     NULL},
-    {METHOD_PUT, "/swift/v1/{container}/{object...}", ROUTE_RAW, NULL, store_put_end, 0,
-     store_put_begin, store_put_receive},
-    {METHOD_POST | METHOD_DELETE, "/swift/v1/{container}/{object...}", ROUTE_RAW, NULL,
-     store_object_change, 0, NULL, NULL},
+    RAW(METHODS_READ, "/auth/v1.0", store_auth),
+    RAW(METHODS_READ, "/swift/info", store_info),
+    RAW(METHODS_READ | METHOD_POST, "/swift/v1", store_account),
+    RAW(METHODS_READ, "/swift/v1/{container}", store_container),
+    RAW(METHOD_PUT | METHOD_POST | METHOD_DELETE, "/swift/v1/{container}", store_container_change),
+    RAW(METHODS_READ, "/swift/v1/{container}/{object...}", store_object_read),
+    {.methods = METHOD_PUT,
+     .pattern = "/swift/v1/{container}/{object...}",
+     .kind = ROUTE_RAW,
+     .handle = store_put_end,
+     .begin = store_put_begin,
+     .receive = store_put_receive},
+    RAW(METHOD_POST | METHOD_DELETE, "/swift/v1/{container}/{object...}", store_object_change),
 };
 
 const size_t web_routes_len = ARRAY_SIZE(web_routes);

@@ -2,6 +2,7 @@
 // The event loop, and libmicrohttpd in it: the daemon polls with an epoll descriptor of its own,
 // which is one source of ours; a timer stands for its time-outs.
 #include "web/broker.h"
+#include "web/page_cache.h"
 #include "web/web.h"
 
 #include "base/clock.h"
@@ -74,8 +75,7 @@ static enum MHD_Result send_answer(struct exchange *x)
         return MHD_NO;
     x->state = EXCHANGE_ANSWERED;
     r = MHD_queue_response(x->connection, x->status, x->response);
-    MHD_destroy_response(x->response);
-    x->response = NULL;
+    exchange_drop_response(x);
     return r;
 }
 
@@ -200,6 +200,8 @@ static enum MHD_Result handle_exchange(struct exchange *x)
 
     x->state = EXCHANGE_HANDLING;
     x->again = false;
+    if (page_cache_answer(x->web->page_cache, x))
+        return send_answer(x);
     r = x->route->handle(x, &err);
     if (r == 0 && x->route->kind == ROUTE_PAGE && !x->response)
         r = page_answer(x, x->status ? x->status : MHD_HTTP_OK, x->route->template, &err);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/web.h"
+#include "web/page_cache.h"
 #include "web/statistics.h"
 
 #include "base/file.h"
@@ -86,6 +87,8 @@ int web_load(struct web *web, struct error *err)
         fresh.static_version = static_version(fresh.settings.static_dir);
         r = fresh.static_version ? 0 : error_oom(err);
     }
+    if (r == 0 && !(fresh.page_cache = page_cache_new()))
+        r = error_oom(err);
     if (r < 0) {
         fresh.config_dir = NULL;
         web_release(&fresh);
@@ -112,6 +115,7 @@ void web_release(struct web *web)
     free(web->static_version);
     if (web->db)
         database_close(web->db);
+    page_cache_free(web->page_cache);
     statistics_forget(web);
     *web = (struct web){0};
 }

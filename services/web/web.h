@@ -15,6 +15,7 @@
 #include <systemd/sd-event.h>
 
 struct broker;
+struct page_cache;
 
 struct web {
     char *config_dir;
@@ -32,6 +33,7 @@ struct web {
     dev_t db_dev;
     ino_t db_ino;
 
+    struct page_cache *page_cache;
     json_t *statistics; // of statistics.c; NULL: not looked at
     uint64_t statistics_us;
 };

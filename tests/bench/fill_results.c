@@ -2,9 +2,10 @@
 // fill_results DATABASE: adds the completion messages on standard input, one to a line, as the
 // indexer would, in one transaction. For tests and benchmarks of what reads the database.
 //
-// fill_results DATABASE N: adds N made-up results instead, the same at every call: 8 releases, 8
-// architectures and a package for each 400 results; of every thousand results one is of pkg0 on
-// noble amd64, which has a long history therefore. Fast, and not safe against a power cut.
+// fill_results DATABASE N: adds N made-up results instead, up to today, else the same at every
+// call: 8 releases, 8 architectures and a package for each 400 results; of every thousand results
+// one is of pkg0 on noble amd64, which has a long history therefore. Fast, and not safe against a
+// power cut.
 #include "adt/database.h"
 #include "base/clock.h"
 #include "base/parse.h"
@@ -13,7 +14,7 @@
 
 #define RESULTS_PER_PACKAGE 400
 #define RESULTS_PER_COMMIT 50000
-#define LAST_RUN_S INT64_C(1790000000)
+#define DAY_S 86400
 #define RUN_EVERY_S 60
 #define MANY_RESULTS UINT64_C(100000000)
 
@@ -35,6 +36,14 @@ static int fill(struct database *db, struct error *err)
     return r < 0 ? r : database_commit(db, err);
 }
 
+// The beginning of today.
+static int64_t last_run_s(void)
+{
+    int64_t now = (int64_t)(clock_realtime_us() / USEC_PER_SEC);
+
+    return now - now % DAY_S;
+}
+
 // Result number `i` of `n`.
 static int add_made_up(struct database *db, uint64_t i, uint64_t n, struct error *err)
 {
@@ -48,7 +57,7 @@ static int add_made_up(struct database *db, uint64_t i, uint64_t n, struct error
     const char *release = releases[test / 8 % 8], *arch = archs[test % 8];
     _cleanup_free_ char *package = str_format("pkg%llu", (unsigned long long)number);
     _cleanup_free_ char *when =
-        clock_format_utc(LAST_RUN_S - (int64_t)(n - i) * RUN_EVERY_S, "%Y%m%d_%H%M%S");
+        clock_format_utc(last_run_s() - (int64_t)(n - i) * RUN_EVERY_S, "%Y%m%d_%H%M%S");
     _cleanup_free_ char *container = str_format("autopkgtest-%s", release);
     _cleanup_free_ char *version =
         str_format("1.%llu-%llu", (unsigned long long)(i / 1000), (unsigned long long)(i % 7));

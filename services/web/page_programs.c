@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Results for programs: recent.json, feeds, badges.
+#include "adt/names.h"
+#include "base/clock.h"
+#include "base/parse.h"
+#include "net/http.h"
+#include "web/pages.h"
+#include "web/reports.h"
+#include "web/results.h"
+#include "web/web.h"
+
+#define RECENT_LIMIT 100
+#define FEED_ROWS 50
+#define FEED_DAYS 90
+
+// ---- /api/experimental/recent.json: names and types as other programs expect them
+
+// "0h 01m 40s"
+static char *hours_text(int64_t seconds)
+{
+    return str_format("%lldh %02lldm %02llds", (long long)(seconds / 3600),
+                      (long long)(seconds % 3600 / 60), (long long)(seconds % 60));
+}
+
+static char *date_text(const char *run_id)
+{
+    int64_t when;
+
+    return clock_parse_compact(run_id, &when, NULL) < 0
+               ? strdup(run_id)
+               : clock_format_utc(when, "%Y-%m-%d %H:%M:%S UTC");
+}
+
+static char *folder_url(const char *origin, const json_t *row)
+{
+    _cleanup_free_ char *path = run_path(json_text(row, "release"), json_text(row, "arch"),
+                                         json_text(row, "package"), json_text(row, "run_id"));
+
+    return path
+               ? str_format("%s/results/autopkgtest-%s/%s", origin, json_text(row, "release"), path)
+               : NULL;
+}
+
+static char *joined_triggers(const json_t *row)
+{
+    _cleanup_strv_ struct strv list = STRV_INIT;
+    size_t i;
+    json_t *trigger;
+
+    json_array_foreach (json_object_get(row, "triggers"), i, trigger) {
+        if (strv_add(&list, json_string_value(trigger)) < 0)
+            return NULL;
+    }
+    return strv_join(&list, " ");
+}
+
+// Whether a newer row is of the same test, version and triggers: then a retry was made already.
+static bool is_seen(struct strv *seen, const json_t *row, const char *triggers)
+{
+    char *key = str_format("%s %s %s %s %s", json_text(row, "package"), json_text(row, "release"),
+                           json_text(row, "arch"), json_text(row, "version"), triggers);
+    bool known = key && strv_contains(seen, key);
+
+    if (key && !known)
+        (void)strv_add(seen, key);
+    free(key);
+    return known;
+}
+
+static json_t *recent_row(const json_t *row, const char *origin, struct strv *seen)
+{
+    static const char *const same[] = {"version", "run_id", "package", "release", "arch"};
+    _cleanup_free_ char *date = date_text(json_text(row, "run_id"));
+    _cleanup_free_ char *took = hours_text(json_integer_value(json_object_get(row, "duration")));
+    _cleanup_free_ char *url = folder_url(origin, row), *triggers = joined_triggers(row);
+    const char *requester = json_text(row, "requester"), *env = json_text(row, "env");
+    const char *code = json_text(row, "verdict");
+    json_t *out = json_object();
+    int r = date && took && url && triggers ? 0 : -ENOMEM;
+
+    for (size_t i = 0; i < ARRAY_SIZE(same) && r == 0; i++)
+        r = json_put_string(out, same[i], json_text(row, same[i]));
+    if (r < 0 || json_put_string(out, "triggers", triggers) < 0 ||
+        json_put_string(out, "additional_params", env) < 0 ||
+        json_put_string(out, "human_date", date) < 0 ||
+        json_put_string(out, "human_sec", took) < 0 ||
+        json_put_string(out, "requester", *requester ? requester : "-") < 0 ||
+        json_put_string(out, "code", code) < 0 || json_put_string(out, "url", url) < 0 ||
+        json_put_bool(out, "show_retry",
+                      strcmp(code, "pass") != 0 && !is_seen(seen, row, triggers)) < 0 ||
+        json_put_bool(out, "all_proposed", strstr(env, "all-proposed=1") != NULL) < 0) {
+        json_decref(out);
+        return NULL;
+    }
+    return out;
+}
+
+static int answer_recent(struct exchange *x, const json_t *rows)
+{
+    _cleanup_free_ char *origin = exchange_origin(x);
+    _cleanup_strv_ struct strv seen = STRV_INIT;
+    _cleanup_json_ json_t *list = json_array();
+    size_t i;
+    json_t *row;
+
+    if (!origin)
+        return -ENOMEM;
+    json_array_foreach ((json_t *)rows, i, row) {
+        if (json_array_append_new(list, recent_row(row, origin, &seen)) < 0)
+            return -ENOMEM;
+    }
+    return exchange_answer_json(x, MHD_HTTP_OK, list);
+}
+
+int page_recent_json(struct exchange *x, struct error *err)
+{
+    struct results_filter f = {.release = params_get_filled(&x->query, "release"),
+                               .arch = params_get_filled(&x->query, "arch"),
+                               .requester = params_get_filled(&x->query, "user"),
+                               .verdict = params_get_filled(&x->query, "result"),
+                               .limit = RECENT_LIMIT};
+    const char *limit = params_get_filled(&x->query, "limit");
+    const char *offset = params_get_filled(&x->query, "offset");
+    _cleanup_json_ json_t *rows = NULL;
+    struct database *db = NULL;
+    int r;
+
+    if (limit && parse_uint(limit, 1, RESULTS_MAX, &f.limit, err) < 0)
+        return error_prefix(err, -EINVAL, "limit");
+    if (offset && parse_uint(offset, 0, RESULTS_WINDOW, &f.offset, err) < 0)
+        return error_prefix(err, -EINVAL, "offset");
+    if (web_database(x->web, &db, err) < 0)
+        return exchange_fail(x, 503, err, "the results cannot be read right now");
+    r = results_recent(db, &f, &rows, err);
+    return r < 0 ? r : answer_recent(x, rows) < 0 ? error_oom(err) : 0;
+}
+
+// ---- feeds
+
+static int answer_feed(struct exchange *x, const char *title, const char *page, json_t *rows,
+                       struct error *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_json_ json_t *data = json_object();
+    _cleanup_free_ char *origin = exchange_origin(x);
+    // Of a feed without entries the time does not matter.
+    const json_t *newest = json_array_get(rows, 0);
+    int r;
+
+    if (!origin || json_put_string(data, "title", title) < 0 ||
+        json_put_string(data, "origin", origin) < 0 || json_put_string(data, "page", page) < 0 ||
+        json_put_string(data, "self", x->path) < 0 ||
+        json_put_string(data, "updated",
+                        newest ? json_text(newest, "datetime") : "1970-01-01T00:00:00Z") < 0 ||
+        json_put(data, "entries", json_incref(rows)) < 0)
+        return error_oom(err);
+    r = page_render(x->web, "feed", data, &text, err);
+    if (r < 0)
+        return r;
+    if (exchange_add_header(x, "Cache-Control", "max-age=60") < 0 ||
+        exchange_answer_buf(x, MHD_HTTP_OK, "application/atom+xml; charset=utf-8", &text) < 0)
+        return error_oom(err);
+    return 0;
+}
+
+static char *days_ago(int64_t days)
+{
+    return clock_format_utc((int64_t)(clock_realtime_us() / USEC_PER_SEC) - days * 86400, "%Y%m%d");
+}
+
+int page_package_feed(struct exchange *x, struct error *err)
+{
+    const char *package = exchange_value(x, "package");
+    _cleanup_free_ char *since = days_ago(FEED_DAYS);
+    _cleanup_free_ char *title = str_format("Verdicts of %s", package);
+    _cleanup_free_ char *page = results_url(package, NULL, NULL, NULL);
+    _cleanup_json_ json_t *rows = NULL;
+    struct database *db = NULL;
+    int r;
+
+    if (!name_is_package(package))
+        return exchange_fail(x, 404, err, "%s is not the name of a package", package);
+    if (!since || !title || !page)
+        return error_oom(err);
+    if (web_database(x->web, &db, err) < 0)
+        return exchange_fail(x, 503, err, "the results cannot be read right now");
+    r = report_changes(db, package, since, FEED_ROWS, &rows, err);
+    return r < 0 ? r : answer_feed(x, title, page, rows, err);
+}
+
+int page_user_feed(struct exchange *x, struct error *err)
+{
+    const char *name = exchange_value(x, "name");
+    const struct results_filter f = {.requester = name, .limit = FEED_ROWS};
+    _cleanup_free_ char *title = str_format("Results for %s", name);
+    _cleanup_free_ char *escaped = http_escape(name, false);
+    _cleanup_free_ char *page = escaped ? str_format("/user/%s", escaped) : NULL;
+    _cleanup_json_ json_t *rows = NULL;
+    struct database *db = NULL;
+    int r;
+
+    if (!title || !page)
+        return error_oom(err);
+    if (web_database(x->web, &db, err) < 0)
+        return exchange_fail(x, 503, err, "the results cannot be read right now");
+    r = results_recent(db, &f, &rows, err);
+    return r < 0 ? r : answer_feed(x, title, page, rows, err);
+}
+
+// ---- badges
+
+// Of a style sheet's colours those that carry white text.
+static const char *badge_colour(const char *verdict)
+{
+    return strcmp(verdict, "pass") == 0      ? "#1d7a43"
+           : strcmp(verdict, "fail") == 0    ? "#b3261e"
+           : strcmp(verdict, "neutral") == 0 ? "#52606d"
+                                             : "#8a5300";
+}
+
+// About what 11 px of a sans serif take.
+static int text_width(const char *text)
+{
+    return 10 + (int)strlen(text) * 7;
+}
+
+static int answer_badge(struct exchange *x, const char *label, const char *verdict,
+                        struct error *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_json_ json_t *data = json_object();
+    int left = text_width(label), right = text_width(verdict), r;
+
+    if (json_put_string(data, "label", label) < 0 ||
+        json_put_string(data, "verdict", verdict) < 0 ||
+        json_put_string(data, "colour", badge_colour(verdict)) < 0 ||
+        json_put_int(data, "left", left) < 0 || json_put_int(data, "right", right) < 0 ||
+        json_put_int(data, "width", left + right) < 0 ||
+        json_put_int(data, "label_at", left / 2) < 0 ||
+        json_put_int(data, "verdict_at", left + right / 2) < 0)
+        return error_oom(err);
+    r = page_render(x->web, "badge", data, &text, err);
+    if (r < 0)
+        return r;
+    if (exchange_add_header(x, "Cache-Control", "no-cache") < 0 ||
+        exchange_add_header(x, "Content-Security-Policy", "default-src 'none'") < 0 ||
+        exchange_answer_buf(x, MHD_HTTP_OK, "image/svg+xml", &text) < 0)
+        return error_oom(err);
+    return 0;
+}
+
+int page_badge(struct exchange *x, struct error *err)
+{
+    const char *package = exchange_value(x, "package"), *release = exchange_value(x, "release");
+    const char *arch = exchange_value(x, "arch");
+    _cleanup_free_ char *label = str_format("%s %s", release, arch);
+    _cleanup_json_ json_t *rows = NULL;
+    struct database *db = NULL;
+    int r;
+
+    if (!name_is_package(package) || !name_is_release(release) || !name_is_arch(arch))
+        return exchange_fail(x, 404, err, "there is no such test");
+    if (!label)
+        return error_oom(err);
+    if (web_database(x->web, &db, err) < 0)
+        return answer_badge(x, label, "unknown", err);
+    r = results_history(db, package, release, arch, NULL, 1, &rows, err);
+    if (r < 0)
+        return r;
+    return answer_badge(
+        x, label, json_array_size(rows) ? json_text(json_array_get(rows, 0), "verdict") : "unknown",
+        err);
+}
