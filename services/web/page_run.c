@@ -4,6 +4,7 @@
 #include "data/archive.h"
 #include "net/http.h"
 #include "web/log_view.h"
+#include "web/package_diff.h"
 #include "web/pages.h"
 #include "web/results.h"
 #include "web/web.h"
@@ -11,6 +12,8 @@
 #include <fcntl.h>
 
 #define SUMMARY_MAX ((size_t)256 * 1024)
+#define PACKAGES_MAX ((size_t)1024 * 1024)
+#define FEW_CHANGES 40 // are shown unfolded
 #define LOG_BLOCK ((size_t)32 * 1024)
 #define LOG_MARK "\x01log\x01" // no template and no JSON string that is shown has it
 
@@ -127,24 +130,81 @@ static int add_test(json_t *tests, char *line)
                : 0;
 }
 
+// A file of result.tar; empty when there is none, or it may not be shown.
+static void read_result_file(struct exchange *x, const struct run_names *n, const char *name,
+                             struct buf *ret)
+{
+    _cleanup_free_ char *object = object_name(n, "result.tar"), *path = NULL;
+
+    if (!object || !is_open(x->web, n->container) ||
+        store_object_path(x->web->store, n->container, object, &path, NULL) < 0 ||
+        tar_read_member(path, name, ret, NULL) < 0)
+        ret->len = 0;
+}
+
 // The verdicts of the single tests, from `summary` in result.tar; nothing when there is none.
 static int put_tests(struct exchange *x, const struct run_names *n)
 {
-    _cleanup_free_ char *object = object_name(n, "result.tar"), *path = NULL;
     _cleanup_buf_ struct buf text = BUF_INIT(SUMMARY_MAX);
     _cleanup_strv_ struct strv lines = STRV_INIT;
     json_t *tests = json_array();
     bool any;
 
-    if (object && is_open(x->web, n->container) &&
-        store_object_path(x->web->store, n->container, object, &path, NULL) == 0 &&
-        tar_read_member(path, "summary", &text, NULL) == 0)
-        (void)strv_split(&lines, buf_str(&text), "\n");
+    read_result_file(x, n, "summary", &text);
+    (void)strv_split(&lines, buf_str(&text), "\n");
     for (size_t i = 0; i < lines.len; i++)
         (void)add_test(tests, lines.items[i]); // what is no summary line is left out
     any = json_array_size(tests) > 0;
     return json_put(x->data, "tests", tests) < 0 ? -ENOMEM
                                                  : json_put_bool(x->data, "has_tests", any);
+}
+
+// ---- what changed since the last pass
+
+static int put_diff(struct exchange *x, const struct run_names *n, const char *passed,
+                    struct error *err)
+{
+    _cleanup_(run_names_release) struct run_names last = {
+        .container = strdup(n->container),
+        .folder = run_path(n->release, n->arch, n->package, passed)};
+    _cleanup_buf_ struct buf before = BUF_INIT(PACKAGES_MAX), after = BUF_INIT(PACKAGES_MAX);
+    _cleanup_free_ char *url = results_url(n->package, n->release, n->arch, passed);
+    json_t *changes = NULL;
+    int r;
+
+    if (!url || !last.container || !last.folder)
+        return error_oom(err);
+    read_result_file(x, &last, "testbed-packages", &before);
+    read_result_file(x, n, "testbed-packages", &after);
+    if (before.len == 0 || after.len == 0)
+        return 0; // one of both is no longer stored, or had no testbed
+    r = package_diff(buf_str(&before), buf_str(&after), &changes, err);
+    if (r < 0)
+        return r;
+    if (json_put_bool(x->data, "compared", true) < 0 ||
+        json_put_string(x->data, "passed_url", url) < 0 ||
+        json_put_string(x->data, "passed", passed) < 0 ||
+        json_put_int(x->data, "changed", (int64_t)json_array_size(changes)) < 0 ||
+        json_put_bool(x->data, "many_changes", json_array_size(changes) > FEW_CHANGES) < 0) {
+        json_decref(changes);
+        return error_oom(err);
+    }
+    return page_put_rows(x->data, "changes", changes);
+}
+
+// Of a run that failed.
+static int put_changes(struct exchange *x, const struct run_names *n, struct error *err)
+{
+    const json_t *result = json_object_get(x->data, "result");
+    _cleanup_free_ char *passed = NULL;
+    struct database *db = NULL;
+    int r;
+
+    if (!result || strcmp(json_text(result, "verdict"), "pass") == 0 ||
+        web_database(x->web, &db, NULL) < 0)
+        return 0;
+    r = results_pass_before(db, n->package, n->release, n->arch, n->run_id, &passed, err);
+    return r < 0 || !passed ? r : put_diff(x, n, passed, err);
 }
 
 // ---- the run's page
@@ -212,6 +272,8 @@ int page_run(struct exchange *x, struct error *err)
         r = put_result(x, &n, true, err);
     if (r == 0)
         r = put_tests(x, &n);
+    if (r == 0)
+        r = put_changes(x, &n, err);
     return r < 0 ? r : put_files(x, &n, err);
 }
 

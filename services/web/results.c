@@ -257,6 +257,31 @@ int results_run(struct database *db, const char *package, const char *release, c
     return 0;
 }
 
+int results_pass_before(struct database *db, const char *package, const char *release,
+                        const char *arch, const char *run_id, char **ret, struct error *err)
+{
+    static const char sql[] =
+        "SELECT r.run_id FROM test t JOIN result r ON r.test_id = t.id"
+        " WHERE t.package = ?1 AND t.release = ?2 AND t.arch = ?3 AND r.run_id < ?4"
+        " AND r.exitcode IN (0, 2, 8) ORDER BY r.run_id DESC LIMIT 1";
+    const char *texts[] = {package, release, arch, run_id};
+    sqlite3_stmt *s = NULL;
+    int r = database_statement(db, sql, &s, err), rc;
+
+    *ret = NULL;
+    if (r < 0)
+        return r;
+    rc = results_bind(s, texts, ARRAY_SIZE(texts));
+    if (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        *ret = strdup(results_column(s, 0));
+        r = *ret ? 0 : error_oom(err);
+    } else if (rc != SQLITE_DONE) {
+        r = database_error(db, rc, "cannot read the results", err);
+    }
+    (void)sqlite3_reset(s);
+    return r;
+}
+
 int results_any(struct database *db, bool *ret, struct error *err)
 {
     sqlite3_stmt *s = NULL;

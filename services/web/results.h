@@ -29,6 +29,10 @@ int results_history(struct database *db, const char *package, const char *releas
 // One run. -ENOENT.
 int results_run(struct database *db, const char *package, const char *release, const char *arch,
                 const char *run_id, json_t **ret, struct error *err);
+// The run id of the newest run before this one that passed (or had nothing to test); NULL: none.
+// The caller frees.
+int results_pass_before(struct database *db, const char *package, const char *release,
+                        const char *arch, const char *run_id, char **ret, struct error *err);
 // How many results there are, up to a few (to tell an empty database).
 int results_any(struct database *db, bool *ret, struct error *err);
 

@@ -39,6 +39,10 @@ upstream             FAIL non-zero exit status 2
 SUMMARY = "simple-gzip          PASS\nupstream             FAIL non-zero exit status 2\n"
 
 
+PACKAGES = "bash\t5.2\nlibc6\t2.39-0ubuntu8\nzlib1g\t1.3.1\nnewcomer\t1\n"
+PASSED = "20251228_070000_00037@"  # the pass before RUN
+
+
 def message(package: str, release: str, arch: str, run: str, code: int, **more: str) -> dict[str, object]:
     prefix = package[:4] if package.startswith("lib") else package[:1]
     return {"architecture": arch, "container": f"autopkgtest-{release}", "duration": 40 + 7 * (code + len(package)),
@@ -75,10 +79,10 @@ def fill_database(server: WebServer, rows: list[dict[str, object]] | None = None
                    text=True, check=True)
 
 
-def result_tar() -> bytes:
+def result_tar(code: int = 4, packages: str = PACKAGES) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, text in (("exitcode", "4\n"), ("summary", SUMMARY)):
+        for name, text in (("exitcode", f"{code}\n"), ("summary", SUMMARY), ("testbed-packages", packages)):
             info = tarfile.TarInfo(name)
             info.size = len(text)
             tar.addfile(info, io.BytesIO(text.encode()))
@@ -96,4 +100,6 @@ def fill_store(server: WebServer, log: bytes | None = None) -> None:
             ("result.tar", result_tar(), {"Content-Type": "application/x-tar"})):
         status, _, _ = server.request("PUT", f"/swift/v1/autopkgtest-noble/{FOLDER}/{name}", body, signed | headers)
         assert status == 201, status
+    packages = "libc6\t2.39-0ubuntu7\nbash\t5.2\nzlib1g\t1.3\nleaver\t2\n"
+    server.request("PUT", f"/swift/v1/autopkgtest-noble/noble/amd64/g/gzip/{PASSED}/result.tar", result_tar(0, packages), signed)
     server.request("PUT", "/swift/v1/private-autopkgtest-noble/secret", b"secret", signed)

@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 import counted  # noqa: E402  (the path comes first)
 from broker import Broker  # noqa: E402
-from samples import FOLDER, RUN, fill_database, fill_store  # noqa: E402
+from samples import FOLDER, PASSED, RUN, fill_database, fill_store  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
 
 HTML = {"Accept": "text/html"}
@@ -162,6 +162,19 @@ class PagesTest(unittest.TestCase):
             self.assertIn(b"(the log is cut off here)", server.request("GET", LOG_PAGE)[2])
             fill_store(server, b"\x1f\x8b garbage")
             self.assertIn(b"(the rest of the log is damaged)", server.request("GET", LOG_PAGE)[2])
+
+    def test_run_that_failed_tells_what_changed_since_the_last_pass(self) -> None:
+        page = json.loads(self.server.request("GET", f"/packages/gzip/noble/amd64/{RUN}?format=json")[2])
+        self.assertEqual((page["passed"], page["changed"]), (PASSED, 4))
+        self.assertEqual(page["changes"], [
+            {"package": "leaver", "before": "2", "removed": True},
+            {"package": "libc6", "before": "2.39-0ubuntu7", "after": "2.39-0ubuntu8"},
+            {"package": "newcomer", "after": "1", "added": True},
+            {"package": "zlib1g", "before": "1.3", "after": "1.3.1"}])
+        html = self.server.request("GET", f"/packages/gzip/noble/amd64/{RUN}", None, HTML)[2]
+        self.assertIn(b"What changed since the last pass", html)
+        passed = json.loads(self.server.request("GET", f"/packages/gzip/noble/amd64/{PASSED}?format=json")[2])
+        self.assertNotIn("changes", passed, "its predecessor's files are not stored")
 
     def test_run_whose_files_are_gone_is_still_shown(self) -> None:
         rows = json.loads(self.page("/recent?format=json&release=jammy"))["results"]
