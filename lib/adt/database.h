@@ -6,6 +6,7 @@
 // One process writes (the indexer); readers open read-only and see a consistent state (WAL).
 #pragma once
 
+#include "adt/event.h"
 #include "adt/message.h"
 
 #include <sqlite3.h>
@@ -31,6 +32,12 @@ int database_add_result(struct database *db, const struct test_complete *done, s
 // Sets a message aside that has no place in the tables, with the reason, for a person to look at.
 int database_add_rejected(struct database *db, const void *body, size_t len, const char *reason,
                           struct error *err);
+
+// Adds what has become of a request. Idempotent.
+int database_add_event(struct database *db, const struct request_event *event, struct error *err);
+// Forgets requests of which nothing was heard since (microseconds since 1970), at most a thousand
+// at a time.
+int database_expire_events(struct database *db, int64_t before_us, struct error *err);
 
 // A prepared statement, kept for the life of the handle and reset; bind with database_bind. The
 // text must be a constant.

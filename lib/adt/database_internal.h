@@ -4,11 +4,12 @@
 //     database.c         handles, transactions, statements
 //     database_schema.c  the tables, and how older ones become them
 //     database_result.c  results and what is derived from them
+//     database_request.c what has become of requests
 #pragma once
 
 #include "adt/database.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 int database_execute(struct database *db, const char *sql, const char *doing, struct error *err);
 

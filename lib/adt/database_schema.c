@@ -45,6 +45,16 @@ static const char derived[] =
     " WHERE failing_since != '';"
     "CREATE INDEX test_summary_flaky ON test_summary(flips DESC, newest DESC) WHERE flips >= 4;";
 
+// What has become of requests (event.h). Kept for some months.
+static const char requests[] =
+    "CREATE TABLE request (uuid TEXT PRIMARY KEY, package TEXT NOT NULL, release TEXT NOT NULL,"
+    " arch TEXT NOT NULL, container TEXT NOT NULL, run_id TEXT NOT NULL,"
+    " changed_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX request_changed ON request(changed_us);"
+    "CREATE TABLE request_event (uuid TEXT NOT NULL, time_us INTEGER NOT NULL,"
+    " state TEXT NOT NULL, worker TEXT NOT NULL, reason TEXT NOT NULL,"
+    " PRIMARY KEY(uuid, time_us, state)) STRICT, WITHOUT ROWID;";
+
 static int make_results(struct database *db, struct error *err)
 {
     return database_execute(db, results, "cannot make the tables", err);
@@ -57,9 +67,14 @@ static int make_derived(struct database *db, struct error *err)
     return r < 0 ? r : database_summarize_all(db, err);
 }
 
+static int make_requests(struct database *db, struct error *err)
+{
+    return database_execute(db, requests, "cannot make the tables of requests", err);
+}
+
 // steps[N] makes version N + 1 of version N.
-static int (*const steps[SCHEMA_VERSION])(struct database *, struct error *) = {make_results,
-                                                                                make_derived};
+static int (*const steps[SCHEMA_VERSION])(struct database *, struct error *) = {
+    make_results, make_derived, make_requests};
 
 int schema_read_version(struct database *db, int *ret, struct error *err)
 {

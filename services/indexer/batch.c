@@ -4,6 +4,7 @@
 struct batch {
     struct {
         uint64_t tag;
+        bool event; // else a result
         struct buf body;
     } * message;
     size_t len, alloc;
@@ -44,6 +45,7 @@ int batch_add(struct batch *batch, struct amqp_delivery *delivery)
         batch->alloc = alloc;
     }
     batch->message[batch->len].tag = delivery->tag;
+    batch->message[batch->len].event = str_equal(delivery->exchange, EXCHANGE_EVENT);
     batch->message[batch->len].body = delivery->body;
     delivery->body = (struct buf)BUF_INIT(0);
     batch->len++;
@@ -56,15 +58,17 @@ size_t batch_size(const struct batch *batch)
 }
 
 // One message into its table, or aside. A database error is the only failure.
-static int write_message(struct database *db, const struct buf *body, size_t *rejected,
-                         struct error *err)
+static int write_message(struct database *db, const struct buf *body, bool is_event,
+                         size_t *rejected, struct error *err)
 {
     _cleanup_(test_complete_release) struct test_complete done = {0};
+    _cleanup_(event_release) struct request_event event = {0};
     _cleanup_error_ struct error reason = ERROR_INIT;
-    int r = test_complete_parse(buf_str(body), body->len, &done, &reason);
+    int r = is_event ? event_parse(buf_str(body), body->len, &event, &reason)
+                     : test_complete_parse(buf_str(body), body->len, &done, &reason);
 
     if (r == 0)
-        return database_add_result(db, &done, err);
+        return is_event ? database_add_event(db, &event, err) : database_add_result(db, &done, err);
     if (r == -ENOMEM)
         return error_oom(err);
     (*rejected)++;
@@ -80,7 +84,7 @@ int batch_write(struct batch *batch, struct database *db, uint64_t *ret_last_tag
     if (r < 0)
         return r;
     for (i = 0; i < batch->len && r == 0; i++)
-        r = write_message(db, &batch->message[i].body, &rejected, err);
+        r = write_message(db, &batch->message[i].body, batch->message[i].event, &rejected, err);
     if (r == 0)
         r = database_commit(db, err);
     if (r < 0) {

@@ -12,6 +12,8 @@
 
 #define PREFETCH 1000 // most messages in one transaction
 #define WRITE_RETRY_US (5 * USEC_PER_SEC)
+#define EXPIRE_US (60 * USEC_PER_SEC)
+#define EVENTS_KEPT_US (UINT64_C(90) * 86400 * USEC_PER_SEC)
 #define MIGRATION_MAX_US (1800 * USEC_PER_SEC)
 
 struct indexer {
@@ -25,7 +27,7 @@ struct indexer {
     size_t host;
     unsigned attempt;
     bool incomplete; // a delivery is missing from the batch: nothing behind it may be acknowledged
-    uint64_t total;
+    uint64_t total, expire_at_us;
     sd_event *event;
     sd_event_source *io, *timer;
     struct publisher *publisher; // NULL: there is no public copy to be made
@@ -85,6 +87,19 @@ static void report(struct indexer *x)
                      amqp_link_host(x->link), x->total);
 }
 
+// Requests that nobody has heard of for long are forgotten, now and then.
+static void expire_events(struct indexer *x)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    uint64_t now = clock_monotonic_us();
+
+    if (now < x->expire_at_us)
+        return;
+    x->expire_at_us = now + EXPIRE_US;
+    if (database_expire_events(x->db, (int64_t)(clock_realtime_us() - EVENTS_KEPT_US), &err) < 0)
+        log_warning("%s", error_message(&err));
+}
+
 // Writes what has arrived and acknowledges it; what cannot be written is tried again.
 static int flush(struct indexer *x, struct error *err)
 {
@@ -108,6 +123,7 @@ static int flush(struct indexer *x, struct error *err)
         log_warning("%zu completion messages could not be read and were set aside in the table "
                     "rejected_message",
                     rejected);
+    expire_events(x);
     x->total += n - rejected;
     if (x->publisher)
         publisher_touch(x->publisher);
@@ -125,6 +141,9 @@ static int subscribe(struct indexer *x, struct error *err)
             0 ||
         (r = amqp_link_declare_queue(x->link, x->queue, AMQP_DURABLE, NULL, NULL, err)) < 0 ||
         (r = amqp_link_bind(x->link, x->queue, EXCHANGE_COMPLETE, "", NULL, err)) < 0 ||
+        (r = amqp_link_declare_exchange(x->link, EXCHANGE_EVENT, "fanout", AMQP_DURABLE, err)) <
+            0 ||
+        (r = amqp_link_bind(x->link, x->queue, EXCHANGE_EVENT, "", NULL, err)) < 0 ||
         (r = amqp_link_prefetch(x->link, PREFETCH, err)) < 0)
         return r;
     return amqp_link_consume(x->link, x->queue, "indexer", false, false, err);

@@ -204,6 +204,8 @@ static int follow_running(struct amqp_link *link, struct error *err)
     int r = amqp_link_declare_exchange(link, EXCHANGE_STATUS, "fanout", 0, err);
 
     if (r == 0)
+        r = amqp_link_declare_exchange(link, EXCHANGE_EVENT, "fanout", AMQP_DURABLE, err);
+    if (r == 0)
         r = amqp_link_declare_queue(link, "", AMQP_EXCLUSIVE | AMQP_AUTO_DELETE, NULL, &queue, err);
     if (r == 0)
         r = amqp_link_bind(link, queue, EXCHANGE_STATUS, "", NULL, err);
@@ -460,6 +462,20 @@ int broker_publish(struct broker *b, const char *queue, const void *body, size_t
     arm(b); // a round trip may have brought something in
     need_tick(b);
     return 0;
+}
+
+void broker_tell(struct broker *b, const json_t *event)
+{
+    struct amqp_publication publication = {
+        .exchange = EXCHANGE_EVENT, .routing_key = "", .persistent = true};
+    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    uint64_t tag;
+
+    if (!b->link || json_write(event, &body) < 0)
+        return;
+    publication.body = buf_str(&body);
+    publication.body_len = body.len;
+    (void)amqp_link_publish(b->link, &publication, &tag, NULL); // a dispatch finds out
 }
 
 // ---- queues

@@ -6,6 +6,7 @@
 // of its round trips is bounded by a second or two, since pages wait for them.
 #pragma once
 
+#include "adt/event.h"
 #include "adt/names.h"
 #include "web/exchange.h"
 #include "web/queue_walk.h"
@@ -32,6 +33,9 @@ typedef void broker_done(int r, const char *reason, void *userdata);
 // comes later, never from within. -ENOTCONN with the reason when the broker is away.
 int broker_publish(struct broker *broker, const char *queue, const void *body, size_t len,
                    broker_done *done, void *userdata, struct error *err);
+
+// Publishes an event (adt/event.h) when the broker is there; nobody waits for it. Borrowed.
+void broker_tell(struct broker *broker, const json_t *event);
 
 // What waits in the queues (queue_walk.h), as of some seconds ago, in *ret, borrowed; NULL while
 // the broker is away. EXCHANGE_WAIT when nobody has looked lately: the handler returns that at

@@ -134,6 +134,7 @@ static const struct {
 } types[] = {
     {".css", "text/css; charset=utf-8"},
     {".js", "text/javascript; charset=utf-8"},
+    {".json", "application/json"},
     {".svg", "image/svg+xml"},
     {".png", "image/png"},
     {".ico", "image/x-icon"},
@@ -163,9 +164,8 @@ static char *static_path(const struct web *web, const char *name)
                                                   : NULL;
 }
 
-int page_static(struct exchange *x, struct error *err)
+int page_static_file(struct exchange *x, const char *name, struct error *err)
 {
-    const char *name = exchange_value(x, "path");
     _cleanup_free_ char *path = static_path(x->web, name), *etag = NULL, *quoted = NULL;
     bool database = str_starts_with(name, "autopkgtest.db");
     _cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
@@ -186,6 +186,11 @@ int page_static(struct exchange *x, struct error *err)
                                                          : "max-age=300") < 0)
         return error_oom(err);
     return file_answer(x, &fd, (uint64_t)st.st_size, (int64_t)st.st_mtim.tv_sec, etag);
+}
+
+int page_static(struct exchange *x, struct error *err)
+{
+    return page_static_file(x, exchange_value(x, "path"), err);
 }
 
 int page_robots(struct exchange *x, struct error *err)

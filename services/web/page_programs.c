@@ -69,30 +69,22 @@ static bool is_seen(struct strv *seen, const json_t *row, const char *triggers)
 
 static json_t *recent_row(const json_t *row, const char *origin, struct strv *seen)
 {
-    static const char *const same[] = {"version", "run_id", "package", "release", "arch"};
     _cleanup_free_ char *date = date_text(json_text(row, "run_id"));
     _cleanup_free_ char *took = hours_text(json_integer_value(json_object_get(row, "duration")));
     _cleanup_free_ char *url = folder_url(origin, row), *triggers = joined_triggers(row);
     const char *requester = json_text(row, "requester"), *env = json_text(row, "env");
     const char *code = json_text(row, "verdict");
-    json_t *out = json_object();
-    int r = date && took && url && triggers ? 0 : -ENOMEM;
 
-    for (size_t i = 0; i < ARRAY_SIZE(same) && r == 0; i++)
-        r = json_put_string(out, same[i], json_text(row, same[i]));
-    if (r < 0 || json_put_string(out, "triggers", triggers) < 0 ||
-        json_put_string(out, "additional_params", env) < 0 ||
-        json_put_string(out, "human_date", date) < 0 ||
-        json_put_string(out, "human_sec", took) < 0 ||
-        json_put_string(out, "requester", *requester ? requester : "-") < 0 ||
-        json_put_string(out, "code", code) < 0 || json_put_string(out, "url", url) < 0 ||
-        json_put_bool(out, "show_retry",
-                      strcmp(code, "pass") != 0 && !is_seen(seen, row, triggers)) < 0 ||
-        json_put_bool(out, "all_proposed", strstr(env, "all-proposed=1") != NULL) < 0) {
-        json_decref(out);
+    if (!date || !took || !url || !triggers)
         return NULL;
-    }
-    return out;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b}",
+                     "version", json_text(row, "version"), "run_id", json_text(row, "run_id"),
+                     "package", json_text(row, "package"), "release", json_text(row, "release"),
+                     "arch", json_text(row, "arch"), "triggers", triggers, "additional_params", env,
+                     "human_date", date, "human_sec", took, "requester",
+                     *requester ? requester : "-", "code", code, "url", url, "show_retry",
+                     strcmp(code, "pass") != 0 && !is_seen(seen, row, triggers), "all_proposed",
+                     strstr(env, "all-proposed=1") != NULL);
 }
 
 static int answer_recent(struct exchange *x, const json_t *rows)

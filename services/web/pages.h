@@ -25,6 +25,14 @@ int page_health(struct exchange *x, struct error *err);
 int page_queues_json(struct exchange *x, struct error *err);
 int page_running_json(struct exchange *x, struct error *err);
 int page_recent_json(struct exchange *x, struct error *err);
+int page_api_submit(struct exchange *x, struct error *err);
+int page_api_request(struct exchange *x, struct error *err);
+int page_api_results(struct exchange *x, struct error *err);
+int page_api_changes(struct exchange *x, struct error *err);
+int page_api_test(struct exchange *x, struct error *err);
+int page_api_document(struct exchange *x, struct error *err);
+int page_request_state(struct exchange *x, struct error *err);
+int page_run_by_uuid(struct exchange *x, struct error *err);
 int page_metrics(struct exchange *x, struct error *err);
 int page_package_feed(struct exchange *x, struct error *err);
 int page_user_feed(struct exchange *x, struct error *err);
@@ -32,6 +40,9 @@ int page_badge(struct exchange *x, struct error *err);
 int page_request_form(struct exchange *x, struct error *err);
 int page_request(struct exchange *x, struct error *err);
 int page_moved_to_package(struct exchange *x, struct error *err);
+
+// Answers with a file of static/ (page_files.c).
+int page_static_file(struct exchange *x, const char *name, struct error *err);
 
 // The database, or NULL when there is none to read: then data.no_results says why, for the page.
 // Negative only for lack of memory.

@@ -5,6 +5,7 @@
 #include "web/web.h"
 
 #define FORM_MAX ((size_t)64 * 1024)
+#define API_BODY_MAX ((size_t)1024 * 1024)
 
 // A page that everybody sees alike and that changes nothing, one made for a client of its own, a
 // machine's interface, and what answers itself.
@@ -47,6 +48,8 @@ const struct route web_routes[] = {
     PAGE("/packages/{package}/{release}/{arch}/{run}", "run", page_run),
     OWN_PAGE("/packages/{package}/{release}/{arch}/{run}/log", "log", page_log),
     OWN_PAGE("/results/{container}/{object...}", "results", page_results),
+    OWN_PAGE("/requests/{uuid}", "request_state", page_request_state),
+    OWN_PAGE("/run/{uuid}", NULL, page_run_by_uuid),
     OWN_PAGE("/request", "request", page_request_form),
     RAW(METHODS_READ, "/static/{path...}", page_static),
     RAW(METHODS_READ, "/robots.txt", page_robots),
@@ -61,6 +64,16 @@ const struct route web_routes[] = {
     DATA("/queues.json", page_queues_json),
     DATA("/running.json", page_running_json),
     DATA("/api/experimental/recent.json", page_recent_json),
+    {.methods = METHOD_POST,
+     .pattern = "/api/v1/requests",
+     .kind = ROUTE_DATA,
+     .handle = page_api_submit,
+     .body_max = API_BODY_MAX},
+    DATA("/api/v1/requests/{uuid}", page_api_request),
+    DATA("/api/v1/results", page_api_results),
+    DATA("/api/v1/changes", page_api_changes),
+    DATA("/api/v1/tests/{package}/{release}/{arch}", page_api_test),
+    DATA("/api/v1/openapi.json", page_api_document),
     DATA("/healthz", page_health),
     RAW(METHODS_READ, "/metrics", page_metrics),
 

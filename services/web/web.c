@@ -95,6 +95,8 @@ int web_load(struct web *web, struct error *err)
         return r;
     }
     fresh.broker = TAKE_PTR(web->broker);
+    fresh.keyed = web->keyed;
+    web->keyed = (struct strv)STRV_INIT;
     fresh.event = TAKE_PTR(web->event);
     fresh.http_timer = TAKE_PTR(web->http_timer);
     web->config_dir = NULL;
@@ -115,6 +117,7 @@ void web_release(struct web *web)
     free(web->static_version);
     if (web->db)
         database_close(web->db);
+    strv_release(&web->keyed);
     page_cache_free(web->page_cache);
     statistics_forget(web);
     *web = (struct web){0};

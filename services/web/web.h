@@ -14,6 +14,8 @@
 
 #include <systemd/sd-event.h>
 
+#define WEB_KEYED_MAX 1000
+
 struct broker;
 struct page_cache;
 
@@ -33,6 +35,7 @@ struct web {
     dev_t db_dev;
     ino_t db_ino;
 
+    struct strv keyed; // first uuids of submissions with a key (submission.h), lately
     struct page_cache *page_cache;
     json_t *statistics; // of statistics.c; NULL: not looked at
     uint64_t statistics_us;

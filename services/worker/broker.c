@@ -89,6 +89,8 @@ static int declare_exchanges(struct worker *w, struct error *err)
 
     if (r == -EEXIST || r >= 0)
         r = amqp_link_declare_exchange(w->link, EXCHANGE_COMPLETE, "fanout", AMQP_DURABLE, err);
+    if (r == 0)
+        r = amqp_link_declare_exchange(w->link, EXCHANGE_EVENT, "fanout", AMQP_DURABLE, err);
     return r == -EEXIST ? 0 : r;
 }
 

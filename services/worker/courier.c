@@ -188,7 +188,8 @@ void courier_upload_ended(struct worker *w)
 
 // ---------------------------------------------------------------- announcing
 
-static int publish_complete(struct worker *w, const char *dir, struct error *err)
+static int publish_complete(struct worker *w, const struct parcel *parcel, const char *dir,
+                            struct error *err)
 {
     _cleanup_(test_complete_release) struct test_complete done = {0};
     _cleanup_buf_ struct buf body = BUF_INIT(2 * REQUEST_BODY_MAX);
@@ -201,7 +202,10 @@ static int publish_complete(struct worker *w, const char *dir, struct error *err
     message.body = buf_str(&body);
     message.body_len = body.len;
     message.persistent = true;
-    return amqp_link_publish_confirmed(w->link, &message, err);
+    r = amqp_link_publish_confirmed(w->link, &message, err);
+    if (r == 0)
+        report_done(w, parcel->uuid, parcel->run_id, &done);
+    return r;
 }
 
 static int announce(struct worker *w, struct parcel *parcel, struct error *err)
@@ -213,7 +217,7 @@ static int announce(struct worker *w, struct parcel *parcel, struct error *err)
     if (!dir)
         return error_oom(err);
     if (parcel->state == LIFE_STORED) {
-        r = publish_complete(w, dir, err);
+        r = publish_complete(w, parcel, dir, err);
         if (r == -EBADMSG) {
             log_error("%s", error_message(err));
             error_clear(err);

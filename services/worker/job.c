@@ -223,9 +223,11 @@ int job_leased(struct worker *w, struct error *err)
         job_finish(w);
     } else if (job->doubtful) {
         worker_move(&job->state, LIFE_CHECKING);
+        report_event(w, EVENT_TAKEN, "it may be in the hands of another worker");
         job_check(w);
     } else {
         worker_move(&job->state, LIFE_RUNNING);
+        report_event(w, EVENT_RUNNING, NULL);
         report_test(w, true);
     }
     return 0;
@@ -293,6 +295,7 @@ static void checked(struct worker *w, int status)
 static void begin(struct worker *w)
 {
     worker_move(&w->job.state, LIFE_RUNNING);
+    report_event(w, EVENT_RUNNING, NULL);
     job_start(w);
     report_test(w, true);
 }
@@ -334,6 +337,7 @@ static int announce_found(struct worker *w, struct error *err)
         log_error("cannot announce %s again: %s", job->run_id, error_message(err));
     else if ((r = amqp_link_publish_confirmed(w->link, &message, err)) < 0)
         return r;
+    report_event(w, EVENT_DONE, "its result was stored already");
     worker_move(&job->state, LIFE_ANNOUNCED);
     claim_finished(w, job->request.uuid, w->pick.queues[job->queue].name);
     r = lease_remove(w, job->run_id, err);
@@ -368,6 +372,7 @@ static void hand_over(struct worker *w)
     log_info("%s: exit code %d after %" PRIu64 " s", job->run_id, job->exitcode,
              (job->ended_us - job->started_us) / USEC_PER_SEC);
     worker_move(&job->state, LIFE_SPOOLED);
+    report_event(w, EVENT_STORING, NULL);
     if (courier_add(w, job->run_id, job->request.uuid, w->pick.queues[job->queue].name,
                     job->since_us, &err) < 0) {
         log_error("the result waits for the next start: %s", error_message(&err));
@@ -448,6 +453,7 @@ void job_finish(struct worker *w)
     job->retry_at_us = clock_monotonic_us() + w->settings.retry_delay_s * USEC_PER_SEC;
     log_warning("testbed failure, attempt %u of %u follows in %" PRIu64 " s", job->attempt + 1,
                 OUTCOME_RETRIES + 1, w->settings.retry_delay_s);
+    report_event(w, EVENT_WAITING, "the testbed failed");
     worker_move(&job->state, LIFE_WAITING);
 }
 
@@ -510,6 +516,11 @@ static int return_now(struct worker *w, struct error *err)
         return r;
     if (!dropped)
         log_info("the request went back to %s", w->pick.queues[w->job.queue].name);
+    if (!w->job.yielded)
+        report_event(w, dropped ? EVENT_CANCELLED : EVENT_RETURNED,
+                     w->job.kill.asked      ? "an operator ended the test"
+                     : w->stop_requests > 0 ? "the worker stops"
+                                            : "the worker could not go on");
     control_done(w);
     let_go(w);
     return 0;
@@ -575,6 +586,7 @@ int job_advance(struct worker *w, struct error *err)
         if (folder_reset_output(job, &failed) < 0)
             log_warning("%s", error_message(&failed));
         worker_move(&job->state, LIFE_RUNNING);
+        report_event(w, EVENT_RUNNING, "the next attempt");
         job_start(w);
         report_test(w, true);
     }

@@ -43,6 +43,61 @@ static void publish(struct worker *w, const struct buf *tail, bool running)
     (void)amqp_link_publish(w->link, &message, &tag, NULL);
 }
 
+static void publish_event(struct worker *w, struct request_event *event)
+{
+    _cleanup_free_ char *worker = str_format("%s/%s", w->settings.unit, w->settings.name);
+    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct amqp_publication message = {
+        .exchange = EXCHANGE_EVENT, .routing_key = "", .persistent = true};
+    uint64_t tag;
+
+    event->worker = worker;
+    event->time_us = (int64_t)clock_realtime_us();
+    if (!w->link || !worker || event_format(event, &body, NULL) < 0)
+        return;
+    message.body = buf_str(&body);
+    message.body_len = body.len;
+    (void)amqp_link_publish(w->link, &message, &tag, NULL); // as above
+}
+
+void report_event(struct worker *w, enum event_state state, const char *reason)
+{
+    const struct job *job = &w->job;
+    bool private = job_is_private(job);
+    struct request_event event = {.uuid = job->request.uuid, .state = state};
+    _cleanup_free_ char *why = reason ? strdup(reason) : NULL;
+
+    if (!job->request.uuid)
+        return;
+    event.reason = why;
+    if (!private) {
+        event.package = job->request.package;
+        event.release = w->pick.queues[job->queue].release;
+        event.arch = w->settings.arch;
+    }
+    publish_event(w, &event);
+}
+
+void report_done(struct worker *w, const char *uuid, const char *run_id,
+                 const struct test_complete *done)
+{
+    _cleanup_free_ char *id = strdup(run_id);
+    struct request_event event = {.uuid = NULL, .state = EVENT_DONE};
+    _cleanup_free_ char *of = uuid ? strdup(uuid) : NULL;
+
+    if (!of || !id)
+        return;
+    event.uuid = of;
+    if (!str_starts_with(done->container, "private-")) {
+        event.package = done->package;
+        event.release = done->release;
+        event.arch = done->arch;
+        event.container = done->container;
+        event.run_id = id;
+    }
+    publish_event(w, &event);
+}
+
 void report_test(struct worker *w, bool running)
 {
     struct job *job = &w->job;

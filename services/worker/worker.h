@@ -21,6 +21,8 @@
 // One thread. Calls that wait for the broker take one round trip, bounded by the settings.
 #pragma once
 
+#include "adt/event.h"
+#include "adt/message.h"
 #include "adt/request.h"
 #include "adt/settings.h"
 #include "base/clock.h"
@@ -273,6 +275,11 @@ int adopt_spooled(struct worker *w, struct error *err);
 // ---- report.c
 // A status message on the test; sets the time of the next one.
 void report_test(struct worker *w, bool running);
+// Tells those who ask for the request's uuid what has become of it; `reason` may be NULL.
+void report_event(struct worker *w, enum event_state state, const char *reason);
+// The same of a result that was announced; `uuid` NULL: nobody can ask for it.
+void report_done(struct worker *w, const char *uuid, const char *run_id,
+                 const struct test_complete *done);
 // Journal fields of the job; without one they go.
 void report_fields(const struct worker *w);
 // The line systemd shows.

@@ -73,6 +73,54 @@ def test_an_instance_that_cannot_be_removed_yet_is_removed_later(bed: Bed) -> No
     assert "may be left" not in worker.text()[worker.earlier:]
 
 
+def told(bed: Bed, uuid: str, queue: str = "test.events") -> list[tuple[str, str]]:
+    """States and reasons of the events so far."""
+    events = [json.loads(text) for text in bed.get(queue)]
+    for event in events:
+        assert event["uuid"] == uuid and event["worker"] == "autopkgtest-cloud/0/local-amd64-1", event
+    assert [e["time"] for e in events] == sorted(e["time"] for e in events)
+    told.events = events  # type: ignore[attr-defined]
+    return [(e["state"], e.get("reason", "")) for e in events]
+
+
+def listen(bed: Bed) -> None:
+    bed.broker.api("PUT", "/exchanges/%2F/autopkgtest.events", {"type": "fanout", "durable": True})
+    bed.broker.declare_queue("test.events")
+    bed.broker.api("POST", "/bindings/%2F/e/autopkgtest.events/q/test.events", {})
+
+
+def test_events_tell_what_becomes_of_a_request(bed: Bed) -> None:
+    listen(bed)
+    bed.behave('[ -e "$FAKE_DIR/again" ] || { touch "$FAKE_DIR/again"; exit_code=16; }\n')
+    bed.ready_worker()
+    uuid = bed.request()
+    done = bed.completions(1)[0]
+    bed.assert_clean()
+    assert told(bed, uuid) == [("running", ""), ("waiting", "the testbed failed"), ("running", "the next attempt"), ("storing", ""), ("done", "")]
+    last = told.events[-1]  # type: ignore[attr-defined]
+    assert (last["package"], last["release"], last["architecture"], last["container"]) == ("gzip", "noble", "amd64", "autopkgtest-noble")
+    assert done["swift_dir"].endswith("/" + last["run-id"])
+
+
+def test_events_tell_of_kills_and_nothing_of_private_requests(bed: Bed) -> None:
+    listen(bed)
+    bed.behave(HOLD)
+    bed.ready_worker()
+    uuid = bed.request(swiftuser="me")
+    bed.wait_runs(1)
+    cli(bed, "drain")
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    cli(bed, "kill", "--requeue", uuid)
+    assert told(bed, uuid)[-1] == ("returned", "an operator ended the test")
+    for event in told.events:  # type: ignore[attr-defined]
+        assert not any(event.get(key) for key in ("package", "release", "architecture", "container", "run-id")), event
+    cli(bed, "resume")
+    bed.wait_runs(2)
+    wait_for("the lease", lambda: len(bed.leases()) == 1)
+    cli(bed, "kill", uuid)
+    assert told(bed, uuid)[-1] == ("cancelled", "an operator ended the test")
+
+
 def test_a_killed_test_can_go_back_into_its_queue(bed: Bed) -> None:
     worker, uuid = leased_test(bed)
     cli(bed, "drain")

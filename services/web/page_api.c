@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// /api/v1, which static/openapi.json describes: requests, results, changes.
+#include "adt/names.h"
+#include "base/parse.h"
+#include "web/pages.h"
+#include "web/reports.h"
+#include "web/requester.h"
+#include "web/requests.h"
+#include "web/results.h"
+#include "web/submission.h"
+#include "web/web.h"
+
+#include <openssl/evp.h>
+
+#define BATCH_MAX 100 // requests in one submission
+#define LIST_MAX 1000
+#define LIST_DEFAULT 100
+#define KEY_MAX 200
+
+static int open_database(struct exchange *x, struct database **ret, struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT;
+
+    if (web_database(x->web, ret, &why) < 0)
+        return exchange_fail(x, 503, err, "the results cannot be read right now");
+    return 0;
+}
+
+// ---- sending requests
+
+// A member of a JSON request as parameters of /request.cgi: lists are repeated, true is 1.
+static int add_member(struct params *params, const char *key, const json_t *value,
+                      struct error *err)
+{
+    size_t i;
+    json_t *item;
+    int r = 0;
+
+    if (json_is_string(value))
+        return params_add(params, key, json_string_value(value));
+    if (json_is_boolean(value))
+        return json_is_true(value) ? params_add(params, key, "1") : 0;
+    if (!json_is_array(value))
+        return error_set(err, -EINVAL,
+                         "%s: expected a string, a list of strings or a boolean, got %s", key,
+                         json_type_name(value));
+    json_array_foreach ((json_t *)value, i, item) {
+        if (!json_is_string(item))
+            return error_set(err, -EINVAL, "%s: item %zu: expected a string, got %s", key, i + 1,
+                             json_type_name(item));
+        if (r == 0)
+            r = params_add(params, key, json_string_value(item));
+    }
+    return r;
+}
+
+static int read_order(struct exchange *x, const json_t *object, struct request_order *ret,
+                      struct error *err)
+{
+    const struct request_limits limits = {.releases = &x->web->settings.releases,
+                                          .architectures = &x->web->settings.architectures};
+    _cleanup_params_ struct params params = {0};
+    const char *key;
+    json_t *value;
+    int r = 0;
+
+    if (!json_is_object(object))
+        return error_set(err, -EINVAL, "expected an object, got %s", json_type_name(object));
+    json_object_foreach ((json_t *)object, key, value) {
+        if (r == 0)
+            r = add_member(&params, key, value, err);
+    }
+    if (r == 0)
+        r = request_order_read(&params, &limits, ret, err);
+    return r < 0 && str_empty(error_message(err)) ? error_oom(err) : r;
+}
+
+static int answer_accepted(struct exchange *x, json_t *accepted, struct error *err)
+{
+    _cleanup_json_ json_t *answer = json_object();
+    int r = json_put(answer, "requests", accepted);
+
+    return r < 0 || exchange_answer_json(x, MHD_HTTP_ACCEPTED, answer) < 0 ? error_oom(err) : 0;
+}
+
+static int send_orders(struct exchange *x, const json_t *list, struct request_order *orders,
+                       const struct submission_options *options, struct error *err)
+{
+    size_t n = json_array_size(list);
+    int r = 0;
+
+    // All are checked before the first is queued.
+    for (size_t i = 0; i < n && r == 0; i++) {
+        r = read_order(x, json_array_get(list, i), &orders[i], err);
+        if (r < 0 && n > 1)
+            r = error_prefix(err, r, "request %zu", i + 1);
+    }
+    if (r == 0)
+        r = submission_send(x, orders, n, options, err);
+    for (size_t i = 0; i < n; i++)
+        request_order_release(&orders[i]);
+    return r;
+}
+
+int page_api_submit(struct exchange *x, struct error *err)
+{
+    _cleanup_json_ json_t *body = NULL, *list = NULL;
+    _cleanup_free_ struct request_order *orders = NULL;
+    _cleanup_free_ char *user = NULL;
+    const char *key = exchange_header(x, "Idempotency-Key");
+    int r;
+
+    if (!requester_same_origin(x))
+        return exchange_fail(x, 403, err, "another site sent this");
+    if (key && (!*key || strlen(key) > KEY_MAX))
+        return exchange_fail(x, 400, err, "Idempotency-Key: expected 1 to %d characters", KEY_MAX);
+    r = requester_identify(x, &user, err);
+    if (r == 0)
+        r = json_parse(x->body.data ? x->body.data : "", x->body.len, "body", &body, err);
+    if (r < 0)
+        return r;
+    list = json_is_array(body) ? json_incref(body) : json_pack("[O]", body);
+    if (json_array_size(list) == 0 || json_array_size(list) > BATCH_MAX)
+        return exchange_fail(x, 400, err, "expected 1 to %d requests, got %zu", BATCH_MAX,
+                             json_array_size(list));
+    orders = calloc(json_array_size(list), sizeof(*orders));
+    if (!orders)
+        return error_oom(err);
+    return send_orders(
+        x, list, orders,
+        &(struct submission_options){.requester = user, .key = key, .answer = answer_accepted},
+        err);
+}
+
+// ---- what has become of them
+
+static bool is_uuid(const char *text)
+{
+    return strlen(text) == 36 && strspn(text, "0123456789abcdefABCDEF-") == 36;
+}
+
+static int find_request(struct exchange *x, json_t **ret, struct error *err)
+{
+    const char *uuid = exchange_value(x, "uuid");
+    struct database *db = NULL;
+    int r;
+
+    if (!is_uuid(uuid))
+        return exchange_fail(x, 404, err, "%.100s is not the uuid of a request", uuid);
+    r = open_database(x, &db, err);
+    return r < 0 ? r : requests_find(db, uuid, ret, err);
+}
+
+int page_api_request(struct exchange *x, struct error *err)
+{
+    _cleanup_json_ json_t *request = NULL;
+    int r = find_request(x, &request, err);
+
+    if (r < 0)
+        return r;
+    if (exchange_add_header(x, "Cache-Control", "no-cache") < 0 ||
+        exchange_answer_json(x, MHD_HTTP_OK, request) < 0)
+        return error_oom(err);
+    return 0;
+}
+
+int page_request_state(struct exchange *x, struct error *err)
+{
+    json_t *request = NULL;
+    int r = find_request(x, &request, err);
+
+    if (r < 0)
+        return r;
+    x->data = request;
+    return json_put_string(request, "title", "Request") < 0 ? error_oom(err) : 0;
+}
+
+// /run/UUID: the run's page once there is one.
+int page_run_by_uuid(struct exchange *x, struct error *err)
+{
+    _cleanup_json_ json_t *request = NULL;
+    _cleanup_free_ char *url = NULL;
+    int r = find_request(x, &request, err);
+
+    if (r < 0)
+        return r;
+    url = json_object_get(request, "url") ? strdup(json_text(request, "url"))
+                                          : str_format("/requests/%s", json_text(request, "uuid"));
+    return url ? exchange_redirect(x, MHD_HTTP_FOUND, url) : error_oom(err);
+}
+
+// ---- results
+
+// With the validator of its content; 304 when the client has it.
+static int answer_with_etag(struct exchange *x, const json_t *value, struct error *err)
+{
+    const char *known = exchange_header(x, "If-None-Match");
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    char hex[2 * EVP_MAX_MD_SIZE + 1];
+    _cleanup_free_ char *etag = NULL;
+    unsigned len = 0;
+
+    if (json_write(value, &text) < 0 || buf_add_char(&text, '\n') < 0 ||
+        EVP_Digest(text.data, text.len, digest, &len, EVP_sha256(), NULL) != 1)
+        return error_oom(err);
+    hex_encode(digest, 16, hex);
+    etag = str_format("\"%s\"", hex);
+    if (!etag || exchange_add_header(x, "ETag", etag) < 0 ||
+        exchange_add_header(x, "Cache-Control", "no-cache") < 0)
+        return error_oom(err);
+    if (known && strstr(known, etag))
+        return exchange_answer_empty(x, MHD_HTTP_NOT_MODIFIED) < 0 ? error_oom(err) : 0;
+    return exchange_answer_buf(x, MHD_HTTP_OK, "application/json", &text) < 0 ? error_oom(err) : 0;
+}
+
+static int read_limit(struct exchange *x, uint64_t *ret, struct error *err)
+{
+    const char *limit = params_get_filled(&x->query, "limit");
+
+    *ret = LIST_DEFAULT;
+    if (limit && parse_uint(limit, 1, LIST_MAX, ret, err) < 0)
+        return error_prefix(err, -EINVAL, "limit");
+    return 0;
+}
+
+// Of one test by its history, else the newest of all that fit; `cursor` is the run id of the last.
+static int find_results(struct exchange *x, struct database *db, uint64_t limit, json_t **ret,
+                        struct error *err)
+{
+    const char *package = params_get_filled(&x->query, "package");
+    const char *release = params_get_filled(&x->query, "release");
+    const char *arch = params_get_filled(&x->query, "arch");
+    const char *cursor = params_get_filled(&x->query, "cursor");
+    struct results_filter f = {.release = release,
+                               .arch = arch,
+                               .requester = params_get_filled(&x->query, "requester"),
+                               .verdict = params_get_filled(&x->query, "verdict"),
+                               .limit = limit};
+
+    if (!package) {
+        if (cursor && parse_uint(cursor, 0, RESULTS_WINDOW, &f.offset, err) < 0)
+            return error_prefix(err, -EINVAL, "cursor");
+        return results_recent(db, &f, ret, err);
+    }
+    if (!release || !arch)
+        return exchange_fail(x, 400, err, "package: release and arch are needed with it");
+    return results_history(db, package, release, arch, cursor, limit, ret, err);
+}
+
+int page_api_results(struct exchange *x, struct error *err)
+{
+    const char *cursor = params_get_filled(&x->query, "cursor");
+    _cleanup_json_ json_t *answer = json_object();
+    struct database *db = NULL;
+    json_t *rows = NULL;
+    uint64_t limit, offset = 0;
+    int r;
+
+    if ((r = read_limit(x, &limit, err)) < 0 || (r = open_database(x, &db, err)) < 0 ||
+        (r = find_results(x, db, limit, &rows, err)) < 0)
+        return r;
+    if (json_put(answer, "results", rows) < 0)
+        return error_oom(err);
+    if (json_array_size(rows) == limit) {
+        const json_t *last = json_array_get(rows, limit - 1);
+        _cleanup_free_ char *next = NULL;
+
+        if (params_get_filled(&x->query, "package")) {
+            next = strdup(json_text(last, "run_id"));
+        } else {
+            (void)parse_uint(cursor ? cursor : "0", 0, RESULTS_WINDOW, &offset, NULL);
+            offset += limit;
+            next = str_format("%llu", (unsigned long long)offset);
+        }
+        if (!next || json_put_string(answer, "cursor", next) < 0)
+            return error_oom(err);
+    }
+    return answer_with_etag(x, answer, err);
+}
+
+int page_api_changes(struct exchange *x, struct error *err)
+{
+    const char *cursor = params_get_filled(&x->query, "cursor");
+    _cleanup_json_ json_t *answer = json_object();
+    struct database *db = NULL;
+    json_t *rows = NULL;
+    uint64_t limit, after = 0;
+    int64_t last = 0;
+    int r;
+
+    if (cursor && parse_uint(cursor, 0, INT64_MAX, &after, err) < 0)
+        return error_prefix(err, -EINVAL, "cursor");
+    if ((r = read_limit(x, &limit, err)) < 0 || (r = open_database(x, &db, err)) < 0 ||
+        (r = results_after(db, cursor ? (int64_t)after : -1, limit, &rows, &last, err)) < 0)
+        return r;
+    if (json_put(answer, "results", rows) < 0)
+        return error_oom(err);
+    {
+        _cleanup_free_ char *next = str_format("%lld", (long long)last);
+
+        if (!next || json_put_string(answer, "cursor", next) < 0)
+            return error_oom(err);
+    }
+    return answer_with_etag(x, answer, err);
+}
+
+int page_api_test(struct exchange *x, struct error *err)
+{
+    const char *package = exchange_value(x, "package"), *release = exchange_value(x, "release");
+    const char *arch = exchange_value(x, "arch");
+    _cleanup_json_ json_t *test = NULL;
+    struct database *db = NULL;
+    int r;
+
+    if (!name_is_package(package) || !name_is_release(release) || !name_is_arch(arch))
+        return exchange_fail(x, 404, err, "there is no such test");
+    if ((r = open_database(x, &db, err)) < 0 ||
+        (r = report_test(db, package, release, arch, &test, err)) < 0)
+        return r;
+    if (json_object_size(test) == 0)
+        return exchange_fail(x, 404, err, "there are no results of %s on %s %s", package, release,
+                             arch);
+    return answer_with_etag(x, test, err);
+}
+
+int page_api_document(struct exchange *x, struct error *err)
+{
+    return page_static_file(x, "openapi.json", err);
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "web/submission.h"
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "web/broker.h"
+#include "web/requests.h"
+#include "web/results.h"
+#include "web/web.h"
+
+#include <openssl/evp.h>
+
+struct submission {
+    struct exchange *x;
+    char *requester, *key;
+    int (*answer)(struct exchange *x, json_t *accepted, struct error *err);
+    size_t number;   // of the next message
+    bool known;      // the key was seen before: nothing is queued
+    size_t waiting;  // confirms to come
+    bool publishing; // the loop that publishes has not ended: do not answer yet
+    int result;
+    struct error why;
+    json_t *accepted;
+};
+
+static void submission_free(void *userdata)
+{
+    struct submission *s = userdata;
+
+    error_clear(&s->why);
+    json_decref(s->accepted);
+    free(s->requester);
+    free(s->key);
+    free(s);
+}
+
+// ---- uuids of submissions with a key
+
+// A UUID of version 8 (RFC 9562): the first bytes of a digest of requester, key and number.
+static char *uuid_of(const struct submission *s, size_t number)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    char hex[2 * EVP_MAX_MD_SIZE + 1];
+    _cleanup_free_ char *text =
+        str_format("%s\n%s\n%zu", s->requester ? s->requester : "", s->key, number);
+    unsigned len = 0;
+
+    if (!text || EVP_Digest(text, strlen(text), digest, &len, EVP_sha256(), NULL) != 1)
+        return NULL;
+    digest[6] = (unsigned char)((digest[6] & 0x0f) | 0x80);
+    digest[8] = (unsigned char)((digest[8] & 0x3f) | 0x80);
+    hex_encode(digest, 16, hex);
+    return str_format("%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+// Whether this unit has just queued the first of them, or the database knows it.
+static bool is_known(struct submission *s)
+{
+    _cleanup_free_ char *first = s->key ? uuid_of(s, 0) : NULL;
+    _cleanup_json_ json_t *request = NULL;
+    struct database *db = NULL;
+
+    if (!first)
+        return false;
+    if (strv_contains(&s->x->web->keyed, first))
+        return true;
+    return web_database(s->x->web, &db, NULL) == 0 && requests_find(db, first, &request, NULL) == 0;
+}
+
+// Until the database has it.
+static void remember(struct submission *s)
+{
+    struct strv *keyed = &s->x->web->keyed;
+    char *first = s->key ? uuid_of(s, 0) : NULL;
+
+    if (!first)
+        return;
+    if (keyed->len >= WEB_KEYED_MAX)
+        strv_release(keyed);
+    (void)strv_add(keyed, first);
+    free(first);
+}
+
+// ---- the answer
+
+static void announce(struct submission *s)
+{
+    size_t i;
+    json_t *one;
+
+    json_array_foreach (s->accepted, i, one) {
+        json_t *event = json_pack(
+            "{s:s, s:s, s:I, s:O, s:O, s:O}", "uuid", json_text(one, "uuid"), "state",
+            event_state_name(EVENT_QUEUED), "time", (json_int_t)clock_realtime_us(), "package",
+            json_object_get(one, "package"), "release", json_object_get(one, "release"),
+            "architecture", json_object_get(one, "arch"));
+
+        broker_tell(s->x->web->broker, event);
+        json_decref(event);
+    }
+}
+
+static int make_answer(struct submission *s, struct error *err)
+{
+    struct exchange *x = s->x;
+
+    if (s->result < 0) {
+        size_t queued = json_array_size(s->accepted);
+
+        x->status = s->result == -EINVAL ? 400 : 503;
+        return error_set(err, s->result, "%s: %s",
+                         queued > 1 ? "not all requests were queued" : "the request was not queued",
+                         error_message(&s->why));
+    }
+    if (!s->known) {
+        announce(s);
+        remember(s);
+    }
+    return s->answer(x, TAKE_PTR(s->accepted), err);
+}
+
+static void on_confirmed(int r, const char *reason, void *userdata)
+{
+    struct submission *s = userdata;
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    s->waiting--;
+    if (r < 0 && s->result == 0)
+        s->result = error_set(&s->why, r, "%s", reason);
+    if (s->waiting > 0 || s->publishing)
+        return;
+    r = make_answer(s, &err);
+    if (r < 0)
+        exchange_answer_error(s->x, r, &err);
+    exchange_resume(s->x);
+}
+
+// ---- queueing
+
+static int add_accepted(struct submission *s, const struct request_order *order, const char *arch)
+{
+    _cleanup_free_ char *url = results_url(order->request.package, order->release, arch, NULL);
+    _cleanup_free_ char *origin = exchange_origin(s->x);
+    _cleanup_free_ char *full = url && origin ? str_format("%s%s", origin, url) : NULL;
+
+    return full ? json_array_append_new(
+                      s->accepted, json_pack("{s:s, s:s, s:s, s:s, s:s}", "uuid",
+                                             order->request.uuid, "package", order->request.package,
+                                             "release", order->release, "arch", arch, "url", full))
+                : -1;
+}
+
+static int queue_one(struct submission *s, struct request_order *order, const char *arch,
+                     struct error *err)
+{
+    _cleanup_free_ char *queue = queue_name(order->context, order->release, arch);
+    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    int r;
+
+    free(TAKE_PTR(order->request.uuid)); // each message has one of its own
+    if (s->key && !(order->request.uuid = uuid_of(s, s->number)))
+        return error_oom(err);
+    s->number++;
+    r = request_complete(&order->request, err);
+    if (r == 0)
+        r = request_format(&order->request, &body, err);
+    if (r < 0)
+        return r;
+    if (!queue || add_accepted(s, order, arch) < 0)
+        return error_oom(err);
+    if (s->known)
+        return 0;
+    s->waiting++;
+    r = broker_publish(s->x->web->broker, queue, body.data, body.len, on_confirmed, s, err);
+    if (r < 0)
+        s->waiting--;
+    return r;
+}
+
+static int queue_all(struct submission *s, struct request_order *order, struct error *err)
+{
+    int r = 0;
+
+    if (s->requester) {
+        free(order->request.requester);
+        order->request.requester = strdup(s->requester);
+        r = order->request.requester ? 0 : error_oom(err);
+    }
+    STRV_FOREACH (arch, &order->archs)
+        if (r == 0)
+            r = queue_one(s, order, arch, err);
+    return r;
+}
+
+static struct submission *submission_new(struct exchange *x,
+                                         const struct submission_options *options)
+{
+    struct submission *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->x = x;
+    s->answer = options->answer;
+    s->accepted = json_array();
+    s->requester = options->requester ? strdup(options->requester) : NULL;
+    s->key = options->key ? strdup(options->key) : NULL;
+    if (!s->accepted || (options->requester && !s->requester) || (options->key && !s->key)) {
+        submission_free(s);
+        return NULL;
+    }
+    x->userdata = s;
+    x->free_userdata = submission_free;
+    return s;
+}
+
+int submission_send(struct exchange *x, struct request_order *orders, size_t n,
+                    const struct submission_options *options, struct error *err)
+{
+    struct submission *s = submission_new(x, options);
+    const char *reason = NULL;
+    int r = 0;
+
+    if (!s)
+        return error_oom(err);
+    s->known = is_known(s);
+    if (!s->known && !broker_is_up(x->web->broker, &reason))
+        return exchange_fail(x, 503, err, "the broker is away, try again soon: %s", reason);
+    s->publishing = true;
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = queue_all(s, &orders[i], err);
+    s->publishing = false;
+    if (r < 0 && s->result == 0)
+        s->result = error_set(&s->why, r, "%s", error_message(err));
+    if (s->waiting > 0)
+        return EXCHANGE_WAIT;
+    error_clear(err);
+    return make_answer(s, err);
+}

@@ -1,0 +1,217 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-only
+"""/api/v1 against its OpenAPI document, with a real broker and the real indexer: every answer that is given here fits the document."""
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
+import counted  # noqa: E402  (the path comes first)
+from broker import Broker  # noqa: E402
+from samples import message, run_of_day  # noqa: E402
+from waiting import wait_for  # noqa: E402
+from webserver import ROOT, WebServer, build_dir  # noqa: E402
+
+KEYS = ("RABBIT_HOST", "RABBIT_PORT", "RABBIT_USER", "RABBIT_PASSWORD", "RABBIT_VHOST")
+HTML = {"Accept": "text/html"}
+ONE = {"package": "gzip", "release": "noble", "arch": "amd64", "trigger": "gzip/1"}
+DOCUMENT = json.loads((ROOT / "static/openapi.json").read_text())
+
+
+def setUpModule() -> None:
+    targets = [str(build_dir() / name) for name in ("bin/autopkgtest-web", "bin/autopkgtest-indexer")]
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
+
+
+def documented(method: str, path: str) -> dict[str, Any]:
+    """The operation of the document that this address belongs to."""
+    for pattern, operations in DOCUMENT["paths"].items():
+        if re.fullmatch(re.sub(r"\{[a-z]+\}", "[^/]+", pattern), path.split("?")[0]) and method.lower() in operations:
+            return operations[method.lower()]
+    raise AssertionError(f"{method} {path} is not in the document")
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in node:
+        target: Any = DOCUMENT
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = target
+    return node
+
+
+def check(schema: dict[str, Any], value: Any) -> None:
+    jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
+
+
+class Api(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.tmp = tempfile.TemporaryDirectory(prefix="web-api-")
+        cls.broker = Broker(Path(cls.tmp.name))
+        cls.broker.start()
+        keys = Path(cls.tmp.name) / "keys.json"
+        keys.write_text(json.dumps({"gater": "the-key", "other": "another"}))
+        cls.server = WebServer({"api-keys-file": str(keys), "architectures": "amd64 arm64", "releases": "noble jammy",
+                                "authorization": "api-key"}, {key: cls.broker.settings[key] for key in KEYS})
+        cls.server.start()
+        cls.indexer = subprocess.Popen([build_dir() / "bin/autopkgtest-indexer"], stderr=subprocess.DEVNULL,
+                                       env={"AUTOPKGTEST_CLOUD_CONFIG": str(cls.server.dir)})
+        wait_for("the broker", lambda: json.loads(cls.server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+        wait_for("the indexer", lambda: cls.broker.is_bound("autopkgtest.events") and (cls.server.dir / "results.db").exists())
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.indexer.kill()
+        cls.indexer.wait()
+        cls.server.__exit__()
+        cls.broker.rig("destroy")
+        cls.tmp.cleanup()
+
+    def call(self, method: str, path: str, body: Any = None, status: int = 200, **headers: str) -> Any:
+        """Checks the answer, and what was sent where it is accepted, against the document."""
+        operation = documented(method, path)
+        sent = None if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        fields = {"X-Api-Key": "gater:the-key"} | {name.replace("_", "-"): value for name, value in headers.items()}
+        fields = {name: value for name, value in fields.items() if value}
+        got, self.headers, text = self.server.request(method, path, sent, fields)
+        self.assertEqual(got, status, text)
+        response = resolved(operation["responses"][str(status)])
+        if "content" not in response:
+            self.assertEqual(text, b"")
+            return None
+        value = json.loads(text)
+        check(response["content"]["application/json"]["schema"], value)
+        if sent and status < 400:
+            check(operation["requestBody"]["content"]["application/json"]["schema"], body)
+        return value
+
+    def take(self, queue: str) -> list[dict[str, Any]]:
+        return [json.loads(text.split("\n", 1)[1]) for text in self.broker.take(queue)]
+
+    def test_the_document_is_served_and_names_every_address(self) -> None:
+        self.assertEqual(json.loads(self.server.request("GET", "/api/v1/openapi.json")[2]), DOCUMENT)
+        routes = set(re.findall(r'"(/api/v1/[^"]+)"', (ROOT / "services/web/routes.c").read_text())) - {"/api/v1/openapi.json"}
+        self.assertEqual(routes, set(DOCUMENT["paths"]))
+
+    def test_a_request_is_followed_from_queue_to_result(self) -> None:
+        (one,) = self.call("POST", "/api/v1/requests", ONE, 202)["requests"]
+        uuid = one["uuid"]
+        self.assertEqual([(r["uuid"], r["requester"]) for r in self.take("debci-noble-amd64")], [(uuid, "gater")])
+        self.state_of(uuid, "queued")
+        event = {"uuid": uuid, "worker": "autopkgtest-cloud/0/local-amd64-1", "package": "gzip", "release": "noble", "architecture": "amd64"}
+        run = run_of_day(0)
+        for state, more in (("running", {}), ("waiting", {"reason": "the testbed failed"}), ("running", {"reason": "the next attempt"}),
+                            ("storing", {}), ("done", {"container": "autopkgtest-noble", "run-id": run})):
+            self.broker.publish(json.dumps(event | more | {"state": state, "time": int(time.time() * 1e6)}), exchange="autopkgtest.events")
+            request = self.state_of(uuid, state)
+        self.assertEqual([e["state"] for e in request["history"]], ["queued", "running", "waiting", "running", "storing", "done"])
+        self.assertEqual(request["history"][2]["reason"], "the testbed failed")
+        self.assertEqual(request["url"], f"/packages/gzip/noble/amd64/{run.replace('@', '%40')}")
+        status, headers, _ = self.server.request("GET", f"/run/{uuid}")
+        self.assertEqual((status, headers["location"]), (302, request["url"]))
+        page = self.server.request("GET", f"/requests/{uuid}", None, HTML)
+        self.assertEqual(page[0], 200)
+        self.assertIn(b"the testbed failed", page[2])
+
+    def state_of(self, uuid: str, state: str) -> Any:
+        def there() -> Any:
+            status, _, text = self.server.request("GET", f"/api/v1/requests/{uuid}")
+            return status == 200 and json.loads(text)["state"] == state
+        wait_for(f"the state {state}", there)
+        return self.call("GET", f"/api/v1/requests/{uuid}")
+
+    def test_unknown_requests_are_404(self) -> None:
+        for uuid in ("00000000-0000-0000-0000-000000000000", "no-uuid"):
+            self.call("GET", f"/api/v1/requests/{uuid}", status=404)
+            self.assertEqual(self.server.request("GET", f"/requests/{uuid}", None, HTML)[0], 404)
+            self.assertEqual(self.server.request("GET", f"/run/{uuid}")[0], 404)
+
+    def test_a_batch_is_queued_whole_or_not_at_all(self) -> None:
+        batch = [ONE | {"arch": ["amd64", "arm64"], "release": "jammy"}, ONE | {"package": "vim", "ppa": ["me/tools"], "release": "jammy"}]
+        accepted = self.call("POST", "/api/v1/requests", batch, 202)["requests"]
+        self.assertEqual([(r["package"], r["arch"]) for r in accepted], [("gzip", "amd64"), ("gzip", "arm64"), ("vim", "amd64")])
+        self.assertEqual(len(self.take("debci-jammy-amd64") + self.take("debci-jammy-arm64") + self.take("debci-ppa-jammy-amd64")), 3)
+        error = self.call("POST", "/api/v1/requests", [ONE | {"release": "jammy"}, ONE | {"trigger": "gzip"}], 400)["error"]
+        self.assertTrue(error.startswith("request 2: trigger: "), error)
+        self.assertEqual(self.take("debci-jammy-amd64"), [], "the first was queued all the same")
+
+    def test_bad_requests_say_what_is_wrong(self) -> None:
+        for body, status, text in (("", 400, "body"), ("{", 400, "body"), ([], 400, "expected 1 to 100 requests, got 0"),
+                                   ([ONE] * 101, 400, "expected 1 to 100 requests, got 101"), ([1], 400, "expected an object, got a number"),
+                                   (ONE | {"arch": 1}, 400, "arch: expected a string, a list of strings or a boolean, got a number"),
+                                   (ONE | {"arch": [None]}, 400, "arch: item 1: expected a string, got null"),
+                                   (ONE | {"release": "odd"}, 404, "release"), (ONE | {"odd": "x"}, 400, "odd"),
+                                   ({"package": "gzip"}, 400, "release")):
+            error = self.call("POST", "/api/v1/requests", body, status)["error"]
+            self.assertTrue(error.startswith(text), (body, error))
+        self.call("POST", "/api/v1/requests", ONE, 401, X_Api_Key="")
+        self.call("POST", "/api/v1/requests", ONE, 403, X_Api_Key="gater:wrong")
+        self.call("POST", "/api/v1/requests", ONE, 403, Origin="https://evil.example")
+        self.call("POST", "/api/v1/requests", ONE, 400, Idempotency_Key="x" * 201)
+        self.assertEqual(self.take("debci-noble-amd64"), [])
+
+    def test_a_key_makes_a_submission_once(self) -> None:
+        batch = [ONE | {"package": "one"}, ONE | {"package": "two"}]
+        first = self.call("POST", "/api/v1/requests", batch, 202, Idempotency_Key="run 17")
+        self.assertEqual(self.call("POST", "/api/v1/requests", batch, 202, Idempotency_Key="run 17"), first)
+        self.assertEqual([r["uuid"] for r in self.take("debci-noble-amd64")], [r["uuid"] for r in first["requests"]])
+        self.state_of(first["requests"][0]["uuid"], "queued")
+        self.server.stop()
+        self.server.start()  # another process knows it by the database
+        wait_for("the broker", lambda: json.loads(self.server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+        self.assertEqual(self.call("POST", "/api/v1/requests", batch, 202, Idempotency_Key="run 17"), first)
+        self.assertEqual(self.take("debci-noble-amd64"), [])
+        other = self.call("POST", "/api/v1/requests", batch, 202, Idempotency_Key="run 17", X_Api_Key="other:another")
+        self.assertNotEqual(other, first, "another user's key is another key")
+        self.assertEqual(len(self.take("debci-noble-amd64")), 2)
+
+    def test_results_and_changes_go_on_behind_a_cursor(self) -> None:
+        start = self.call("GET", "/api/v1/changes")
+        self.assertEqual(start["results"], [])
+        for day in (3, 2, 1):
+            self.broker.publish(json.dumps(message("paged", "noble", "amd64", run_of_day(day), 4 if day == 2 else 0)), exchange="testcomplete.fanout")
+        wait_for("the results", lambda: len(json.loads(self.server.request("GET", f"/api/v1/changes?cursor={start['cursor']}")[2])["results"]) == 3)
+        changes = self.call("GET", f"/api/v1/changes?cursor={start['cursor']}&limit=2")
+        self.assertEqual([r["run_id"] for r in changes["results"]], [run_of_day(3), run_of_day(2)])
+        rest = self.call("GET", f"/api/v1/changes?cursor={changes['cursor']}")
+        self.assertEqual([r["run_id"] for r in rest["results"]], [run_of_day(1)])
+        end = self.call("GET", f"/api/v1/changes?cursor={rest['cursor']}")
+        self.assertEqual((end["results"], end["cursor"]), ([], rest["cursor"]))
+        etag = self.headers["etag"]
+        self.call("GET", f"/api/v1/changes?cursor={rest['cursor']}", status=304, If_None_Match=etag)
+        path = "/api/v1/results?package=paged&release=noble&arch=amd64"
+        page = self.call("GET", f"{path}&limit=2")
+        self.assertEqual([r["verdict"] for r in page["results"]], ["pass", "fail"])
+        last = self.call("GET", f"{path}&limit=2&cursor={page['cursor']}")
+        self.assertEqual([r["verdict"] for r in last["results"]], ["pass"])
+        self.assertNotIn("cursor", last)
+        newest = self.call("GET", "/api/v1/results?limit=1")
+        self.assertEqual(self.call("GET", f"/api/v1/results?limit=1&cursor={newest['cursor']}")["results"][0]["run_id"], run_of_day(2))
+        self.assertEqual(len(self.call("GET", "/api/v1/results?verdict=fail")["results"]), 1)
+        test = self.call("GET", "/api/v1/tests/paged/noble/amd64")
+        self.assertEqual((test["verdicts"], test["flips"], test["flaky"]), (["pass", "fail", "pass"], 2, False))
+        self.call("GET", "/api/v1/tests/nothing/noble/amd64", status=404)
+        for wrong in ("results?limit=0", "results?limit=1001", "results?package=gzip", "results?cursor=x", "changes?cursor=-1"):
+            self.call("GET", f"/api/v1/{wrong}", status=400)
+
+    def test_z_without_a_broker_requests_are_503(self) -> None:
+        self.broker.rig("kill")
+        wait_for("the server to know", lambda: json.loads(self.server.request("GET", "/healthz")[2])["checks"]["broker"] != "ok")
+        error = self.call("POST", "/api/v1/requests", ONE, 503)["error"]
+        self.assertTrue(error.startswith("the broker is away, try again soon"), error)
+
+
+if __name__ == "__main__":
+    counted.main()
