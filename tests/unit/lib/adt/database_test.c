@@ -210,6 +210,8 @@ TEST(statistics_and_summaries_are_the_same_in_whatever_order_results_come)
     // As the migration of an older database makes them.
     ck_assert_int_eq(sqlite3_exec(database_handle(db),
                                   "DROP TABLE statistic; DROP TABLE test_summary;"
+                                  "DROP TABLE request; DROP TABLE request_event;"
+                                  "DROP INDEX special_result_container;"
                                   "PRAGMA user_version = 1",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
