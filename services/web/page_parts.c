@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // What several pages have.
 #include "base/clock.h"
+#include "net/http.h"
 #include "web/broker.h"
 #include "web/pages.h"
 #include "web/results.h"
@@ -63,14 +64,33 @@ static int add_running_urls(json_t *list)
     return 0;
 }
 
+// The filter as the query of an address, "" for none.
+static char *filter_query(const struct running_filter *f)
+{
+    const struct {
+        const char *name, *value;
+    } parts[] = {{"package", f->package}, {"release", f->release}, {"arch", f->arch}};
+    _cleanup_buf_ struct buf query = BUF_INIT(16384);
+
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        _cleanup_free_ char *value = parts[i].value ? http_escape(parts[i].value, false) : NULL;
+
+        if (parts[i].value && (!value || buf_addf(&query, "%s%s=%s", query.len ? "&" : "?",
+                                                  parts[i].name, value) < 0))
+            return NULL;
+    }
+    return buf_take(&query);
+}
+
 int page_put_running_list(struct exchange *x, const struct running_filter *filter)
 {
     const struct running *running = broker_running(x->web->broker);
     size_t n = running_count(running, filter);
     json_t *list = running_list(running, filter);
+    _cleanup_free_ char *query = filter_query(filter);
 
-    if (!list || add_running_urls(list) < 0 ||
-        json_put_int(x->data, "running_total", (int64_t)n) < 0 ||
+    if (!list || !query || json_put_string(x->data, "running_filter", query) < 0 ||
+        add_running_urls(list) < 0 || json_put_int(x->data, "running_total", (int64_t)n) < 0 ||
         json_put_bool(x->data, "running_more", filter->offset + filter->limit < n) < 0 ||
         json_put_int(x->data, "running_next", (int64_t)(filter->offset + filter->limit)) < 0) {
         json_decref(list);

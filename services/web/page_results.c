@@ -8,6 +8,7 @@
 #include "web/pages.h"
 #include "web/reports.h"
 #include "web/results.h"
+#include "web/streams.h"
 #include "web/web.h"
 
 #define HOME_ROWS 20
@@ -94,6 +95,11 @@ int page_running(struct exchange *x, struct error *err)
     if (r == 0 && !broker_is_up(x->web->broker, NULL))
         r = json_put_bool(x->data, "broker_away", true);
     return r < 0 ? r : page_put_running_list(x, &filter);
+}
+
+int page_running_events(struct exchange *x, struct error *err)
+{
+    return streams_open(x->web->streams, x, err);
 }
 
 // ---- recent results

@@ -7,6 +7,7 @@
 
 int page_home(struct exchange *x, struct error *err);
 int page_running(struct exchange *x, struct error *err);
+int page_running_events(struct exchange *x, struct error *err);
 int page_recent(struct exchange *x, struct error *err);
 int page_queues(struct exchange *x, struct error *err);
 int page_regressions(struct exchange *x, struct error *err);

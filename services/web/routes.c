@@ -33,6 +33,7 @@ const struct route web_routes[] = {
     PAGE("/", "home", page_home),
     PAGE("/recent", "recent", page_recent),
     PAGE("/running", "running", page_running),
+    RAW(METHOD_GET, "/running/events", page_running_events),
     PAGE("/queues", "queues", page_queues),
     PAGE("/regressions", "regressions", page_regressions),
     PAGE("/flaky", "flaky", page_flaky),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/running.h"
 
+#include "base/hash.h"
+
 struct item {
     struct test_status status;
     char *key;
@@ -72,6 +74,23 @@ int running_key(const json_t *params, struct buf *ret)
             r = buf_add_char(ret, ';');
     }
     return r;
+}
+
+static char *id_of(const struct test_status *s, const char *key)
+{
+    const char *texts[] = {s->package, s->release, s->arch, key};
+    uint64_t hash = HASH_START;
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        hash = hash_add(hash, texts[i], strlen(texts[i]) + 1);
+    return str_format("%016llx", (unsigned long long)hash);
+}
+
+char *running_id(const struct test_status *status)
+{
+    _cleanup_buf_ struct buf key = BUF_INIT(REQUEST_BODY_MAX);
+
+    return running_key(status->params, &key) < 0 ? NULL : id_of(status, buf_str(&key));
 }
 
 static int compare(const struct test_status *a, const char *a_key, const struct test_status *b,
@@ -227,13 +246,16 @@ json_t *running_list(const struct running *running, const struct running_filter 
 
     for (size_t i = 0; list && i < running->len && json_array_size(list) < filter->limit; i++) {
         const struct test_status *s = &running->items[i].status;
+        _cleanup_free_ char *id = NULL;
 
         if (!fits(s, filter) || (skip > 0 && skip--))
             continue;
-        if (json_array_append_new(
-                list, json_pack("{s:s, s:s, s:s, s:O, s:I, s:s}", "package", s->package, "release",
-                                s->release, "arch", s->arch, "params", s->params, "duration",
-                                (json_int_t)s->duration_s, "logtail", s->logtail)) < 0) {
+        id = id_of(s, running->items[i].key);
+        if (json_array_append_new(list, json_pack("{s:s*, s:s, s:s, s:s, s:O, s:I, s:s}", "id", id,
+                                                  "package", s->package, "release", s->release,
+                                                  "arch", s->arch, "params", s->params, "duration",
+                                                  (json_int_t)s->duration_s, "logtail",
+                                                  s->logtail)) < 0) {
             json_decref(list);
             return NULL;
         }

@@ -23,8 +23,10 @@ struct running_filter { // NULL lets everything through
     const char *package, *release, *arch;
     size_t offset, limit; // of lists
 };
-// A list for pages, by package.
+// A list for pages, by package: package, release, arch, params, duration, logtail, id.
 json_t *running_list(const struct running *running, const struct running_filter *filter);
 size_t running_count(const struct running *running, const struct running_filter *filter);
+// What tells one test from all others, for addresses: 16 hexadecimal digits. The caller frees.
+char *running_id(const struct test_status *status);
 // The `run` text of parameters; values that are lists are written as ['a', 'b'].
 int running_key(const json_t *params, struct buf *ret);

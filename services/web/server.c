@@ -3,6 +3,7 @@
 // which is one source of ours; a timer stands for its time-outs.
 #include "web/broker.h"
 #include "web/page_cache.h"
+#include "web/streams.h"
 #include "web/web.h"
 
 #include "base/clock.h"
@@ -311,6 +312,7 @@ static int on_stop(sd_event_source *source _unused_, const struct signalfd_sigin
     if (s->draining)
         return sd_event_exit(s->web->event, 0);
     s->draining = true;
+    streams_end(s->web->streams);
     (void)sd_notify(false, "STOPPING=1");
     listener = MHD_quiesce_daemon(s->daemon);
     if (listener != MHD_INVALID_SOCKET)
@@ -399,6 +401,7 @@ static int start_daemon(struct server *s, struct error *err)
 static void stop_server(struct server *s)
 {
     broker_free(TAKE_PTR(s->web->broker)); // answers what still waits
+    streams_end(s->web->streams);
     (void)sd_event_source_unref(s->io);
     (void)sd_event_source_unref(s->timer);
     (void)sd_event_source_unref(s->drain_timer);
@@ -406,6 +409,7 @@ static void stop_server(struct server *s)
         (void)MHD_run(s->daemon);
         MHD_stop_daemon(s->daemon);
     }
+    streams_free(TAKE_PTR(s->web->streams));
     s->web->event = sd_event_unref(s->web->event);
 }
 
@@ -422,7 +426,9 @@ int server_run(struct web *web, struct error *err)
         stop_server(&s);
         return error_errno(err, r, "cannot make the event loop");
     }
-    r = broker_new(web, &web->broker, err);
+    r = streams_new(web, &web->streams, err);
+    if (r == 0)
+        r = broker_new(web, &web->broker, err);
     if (r == 0)
         r = start_daemon(&s, err);
     if (r == 0) {

@@ -95,6 +95,7 @@ int web_load(struct web *web, struct error *err)
         return r;
     }
     fresh.broker = TAKE_PTR(web->broker);
+    fresh.streams = TAKE_PTR(web->streams);
     fresh.keyed = web->keyed;
     web->keyed = (struct strv)STRV_INIT;
     fresh.event = TAKE_PTR(web->event);

@@ -18,6 +18,7 @@
 
 struct broker;
 struct page_cache;
+struct streams;
 
 struct web {
     char *config_dir;
@@ -27,6 +28,7 @@ struct web {
     char *store_user, *store_password; // whom the built-in store lets write; NULL: nobody
     char *static_version;              // changes when a static file does: part of their addresses
     struct broker *broker;
+    struct streams *streams;
     sd_event *event;
     sd_event_source *http_timer; // of server.c: makes libmicrohttpd run
 

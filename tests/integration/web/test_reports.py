@@ -3,6 +3,7 @@
 """Reports and queues: what is made of many results, and what waits."""
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 import sys
@@ -163,6 +164,47 @@ class Queues(unittest.TestCase):
         for wrong in ("context=odd&release=noble&arch=amd64", "release=noble", "context=ubuntu&release=x&arch=amd64"):
             self.assertEqual(self.server.request("GET", f"/queues?{wrong}")[0], 404)
         self.assertEqual([b.split("\n")[0] for b in self.broker.peek("debci-noble-amd64")], ["gzip", "nonsense {", "bash"])
+
+    def stream(self, query: str = "") -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection.request("GET", f"/running/events{query}")
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, answer.getheader("Content-Type")), (200, "text/event-stream"))
+        self.assertEqual((answer.readline(), answer.readline()), (b"retry: 3000\n", b"\n"))
+        return answer
+
+    def event(self, stream: http.client.HTTPResponse) -> Any:
+        line = stream.readline()
+        while line in (b":\n", b"\n"):
+            line = stream.readline()
+        self.assertTrue(line.startswith(b"data: "), line)
+        return json.loads(line[6:])
+
+    def announce(self, package: str, running: bool = True, logtail: str = "the log") -> None:
+        self.broker.publish(json.dumps({"release": "noble", "architecture": "arm64", "package": package, "running": running, "params": {},
+                                        "duration": 61, "logtail": logtail}), exchange="teststatus.fanout")
+
+    def test_running_tests_are_told_at_once(self) -> None:
+        everything, other, narrow = self.stream(), self.stream("?arch=amd64"), self.stream("?package=live")
+        self.announce("another")
+        self.announce("live")
+        self.assertEqual(self.event(everything)["package"], "another")
+        for stream in (everything, narrow):
+            event = self.event(stream)
+            self.assertEqual((event["package"], event["running"], event["duration_text"], event["url"]),
+                             ("live", True, "1m 01s", "/packages/live/noble/arm64"))
+            self.assertNotIn("logtail", event)
+        one = self.stream(f"?id={event['id']}")
+        self.announce("another", logtail="line 1")
+        self.announce("live", logtail="line 1\nline 2\n")
+        self.assertEqual(self.event(one)["logtail"], "line 1\nline 2\n")
+        page = self.data("/running?package=live")
+        self.assertEqual(page["running"][0]["id"], event["id"])
+        self.announce("live", running=False)
+        self.assertEqual(self.event(one)["running"], False)
+        for stream in (everything, other, narrow, one):
+            stream.close()
+        self.announce("another", running=False)
 
     def test_z_without_broker_it_says_so(self) -> None:
         self.broker.rig("kill")

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Keeps the list of running tests as it is now. Without this script the list is as of when the page was made.
+"use strict";
+
+(() => {
+    const list = document.querySelector("ul.running[data-live]");
+    if (!list || !window.EventSource)
+        return;
+    const counter = document.querySelector("[data-running-total]");
+    const rows = new Map();
+    const logs = new Map();
+
+    function follow(row, id) {
+        const tail = row.querySelector(".tail");
+        const source = new EventSource("/running/events?id=" + encodeURIComponent(id));
+        source.onmessage = (message) => {
+            const end = tail.scrollTop + tail.clientHeight >= tail.scrollHeight - 8;
+            tail.textContent = JSON.parse(message.data).logtail;
+            if (end)
+                tail.scrollTop = tail.scrollHeight;
+        };
+        logs.set(id, source);
+    }
+
+    function unfollow(id) {
+        logs.get(id)?.close();
+        logs.delete(id);
+    }
+
+    function adopt(row) {
+        const id = row.dataset.id;
+        rows.set(id, row);
+        row.querySelector("details").addEventListener("toggle", (event) => {
+            unfollow(id);
+            if (event.target.open)
+                follow(row, id);
+        });
+    }
+
+    function make(test) {
+        const row = document.createElement("li");
+        row.dataset.id = test.id;
+        const details = document.createElement("details");
+        const summary = document.createElement("summary");
+        const name = document.createElement(test.url ? "a" : "span");
+        if (test.url)
+            name.href = test.url;
+        name.textContent = test.package;
+        const took = document.createElement("span");
+        took.className = "quiet took";
+        summary.append(name, ` on ${test.release} ${test.arch} `, took);
+        const tail = document.createElement("pre");
+        tail.className = "tail";
+        details.append(summary, tail);
+        row.append(details);
+        adopt(row);
+        list.append(row);
+        return row;
+    }
+
+    function count(change) {
+        if (counter)
+            counter.textContent = Number(counter.textContent) + change;
+    }
+
+    function hear(test) {
+        let row = rows.get(test.id);
+        if (!test.running) {
+            if (row && !row.classList.contains("ended")) {
+                row.classList.add("ended");
+                row.querySelector(".took").textContent = `ended after ${test.duration_text}`;
+                unfollow(test.id);
+                rows.delete(test.id);
+                count(-1);
+            }
+            return;
+        }
+        if (!row) {
+            if (list.dataset.live !== "all")
+                return; // one page of several: its tests only
+            document.querySelector("[data-when-empty]")?.remove();
+            row = make(test);
+            count(1);
+        }
+        row.querySelector(".took").textContent = `for ${test.duration_text}`;
+    }
+
+    list.querySelectorAll("li[data-id]").forEach(adopt);
+    const events = new EventSource("/running/events" + list.dataset.filter);
+    events.onmessage = (message) => hear(JSON.parse(message.data));
+})();
