@@ -20,16 +20,17 @@ static int run(struct database *db, sqlite3_stmt *statement, struct error *err)
 static int write_request(struct database *db, const struct request_event *event, struct error *err)
 {
     static const char sql[] =
-        "INSERT INTO request(uuid, package, release, arch, container, run_id, changed_us)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        "INSERT INTO request(uuid, package, release, arch, container, run_id, digest, changed_us)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " package = coalesce(nullif(excluded.package, ''), package),"
         " release = coalesce(nullif(excluded.release, ''), release),"
         " arch = coalesce(nullif(excluded.arch, ''), arch),"
         " container = coalesce(nullif(excluded.container, ''), container),"
         " run_id = coalesce(nullif(excluded.run_id, ''), run_id),"
+        " digest = coalesce(nullif(excluded.digest, ''), digest),"
         " changed_us = max(changed_us, excluded.changed_us)";
-    const char *texts[] = {event->uuid, event->package,   event->release,
-                           event->arch, event->container, event->run_id};
+    const char *texts[] = {event->uuid,      event->package, event->release, event->arch,
+                           event->container, event->run_id,  event->digest};
     sqlite3_stmt *statement = NULL;
     int r = database_statement(db, sql, &statement, err);
 

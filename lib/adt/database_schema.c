@@ -48,9 +48,10 @@ static const char derived[] =
 // What has become of requests (event.h). Kept for some months.
 static const char requests[] =
     "CREATE TABLE request (uuid TEXT PRIMARY KEY, package TEXT NOT NULL, release TEXT NOT NULL,"
-    " arch TEXT NOT NULL, container TEXT NOT NULL, run_id TEXT NOT NULL,"
+    " arch TEXT NOT NULL, container TEXT NOT NULL, run_id TEXT NOT NULL, digest TEXT NOT NULL,"
     " changed_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX request_changed ON request(changed_us);"
+    "CREATE INDEX request_digest ON request(digest, changed_us DESC) WHERE digest != '';"
     "CREATE TABLE request_event (uuid TEXT NOT NULL, time_us INTEGER NOT NULL,"
     " state TEXT NOT NULL, worker TEXT NOT NULL, reason TEXT NOT NULL,"
     " PRIMARY KEY(uuid, time_us, state)) STRICT, WITHOUT ROWID;";

@@ -29,7 +29,8 @@ int event_format(const struct request_event *event, struct buf *body, struct err
         json_put_string(message, "release", event->release) < 0 ||
         json_put_string(message, "architecture", event->arch) < 0 ||
         json_put_string(message, "container", event->container) < 0 ||
-        json_put_string(message, "run-id", event->run_id) < 0 || json_write(message, body) < 0)
+        json_put_string(message, "run-id", event->run_id) < 0 ||
+        json_put_string(message, "digest", event->digest) < 0 || json_write(message, body) < 0)
         return error_oom(err);
     return 0;
 }
@@ -61,7 +62,8 @@ static int read_members(const json_t *message, struct request_event *event, stru
         (r = json_copy_optional_string(message, "architecture", "", &event->arch, err)) < 0 ||
         (r = json_copy_optional_string(message, "container", "", &event->container, err)) < 0)
         return r;
-    return json_copy_optional_string(message, "run-id", "", &event->run_id, err);
+    r = json_copy_optional_string(message, "run-id", "", &event->run_id, err);
+    return r < 0 ? r : json_copy_optional_string(message, "digest", "", &event->digest, err);
 }
 
 int event_parse(const char *body, size_t len, struct request_event *ret, struct error *err)
@@ -97,5 +99,6 @@ void event_release(struct request_event *event)
     free(event->arch);
     free(event->container);
     free(event->run_id);
+    free(event->digest);
     *event = (struct request_event){0};
 }

@@ -34,6 +34,7 @@ struct request_event {
     char *worker, *reason;          // "" when there is none
     char *package, *release, *arch; // "" of a private request
     char *container, *run_id;       // of EVENT_DONE; else ""
+    char *digest;                   // request_digest(), "" when it is not told
 };
 
 // "queued", "taken", …

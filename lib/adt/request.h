@@ -64,6 +64,11 @@ int request_container(const struct request *request, const char *release, char *
 // frees.
 char *request_read_acl(const struct request *request);
 
+// What makes two requests the same test: a number (32 hexadecimal digits) of package, release,
+// architecture and all parameters but who asks, when and by which uuid. "" of a private request.
+// The caller frees; NULL for lack of memory.
+char *request_digest(const struct request *request, const char *release, const char *arch);
+
 void request_release(struct request *request);
 
 #define _cleanup_request_ _cleanup_(request_release)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "cli/queue_edit.h"
 
+#include "adt/event.h"
 #include "adt/names.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/utf8.h"
@@ -224,6 +226,25 @@ static int act(struct edit *edit, struct amqp_delivery *delivery, enum queue_fat
     return move(edit, delivery, err);
 }
 
+// For those who ask what has become of it.
+static void tell_removed(struct edit *edit, const struct request *request)
+{
+    struct request_event event = {.uuid = request->uuid,
+                                  .state = EVENT_CANCELLED,
+                                  .time_us = (int64_t)clock_realtime_us(),
+                                  .reason = (char[]){"an operator removed it from its queue"}};
+    _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct amqp_publication message = {
+        .exchange = EXCHANGE_EVENT, .routing_key = "", .persistent = true};
+    uint64_t tag;
+
+    if (!request->uuid || event_format(&event, &body, NULL) < 0)
+        return;
+    message.body = buf_str(&body);
+    message.body_len = body.len;
+    (void)amqp_link_publish(edit->link, &message, &tag, NULL); // a lost link is found out
+}
+
 static int see(struct amqp_delivery *delivery, enum queue_fate *ret, void *userdata,
                struct error *err)
 {
@@ -231,6 +252,7 @@ static int see(struct amqp_delivery *delivery, enum queue_fate *ret, void *userd
     _cleanup_request_ struct request parsed = REQUEST_INIT;
     bool readable = request_parse(buf_str(&delivery->body), delivery->body.len, &parsed, NULL) == 0;
     const struct request *request = readable ? &parsed : NULL;
+    int r;
 
     if (!selection_matches(&edit->selection, request, &delivery->body))
         return 0;
@@ -241,7 +263,10 @@ static int see(struct amqp_delivery *delivery, enum queue_fate *ret, void *userd
     }
     if (show(edit, &delivery->body, request) < 0)
         return error_errno(err, -EIO, "cannot write to standard output");
-    return act(edit, delivery, ret, err);
+    r = act(edit, delivery, ret, err);
+    if (r == 0 && *ret == QUEUE_REMOVE && request)
+        tell_removed(edit, request);
+    return r;
 }
 
 // The other queue has it, or does not take it: then it keeps its place.
@@ -315,6 +340,10 @@ static int run(struct edit *edit, struct error *err)
 
     if (r < 0 || (r = cli_connect(&handlers, &edit->link, err)) < 0 ||
         (r = check_target(edit, err)) < 0)
+        return r;
+    if (edit->verb == QUEUE_FILTER && !edit->dry_run &&
+        (r = amqp_link_declare_exchange(edit->link, EXCHANGE_EVENT, "fanout", AMQP_DURABLE, err)) <
+            0)
         return r;
     walk.link = edit->link;
     r = queue_walk(&walk, err);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // One code path for pages: the same data as HTML by a template, or as JSON.
+#include "base/file.h"
 #include "web/page_cache.h"
 #include "web/web.h"
 
@@ -18,12 +19,30 @@ int page_add_headers(struct exchange *x)
     return 0;
 }
 
+#define ALERT_MAX ((size_t)16 * 1024)
+
+// What operators want everybody to read: alert.json among the settings, {"level": "info", "warning"
+// or "error", "message"}. Read for each page that is made, so that it is there at once; absent or
+// unreadable: no banner.
+static int add_alert(struct web *web, json_t *layout)
+{
+    _cleanup_free_ char *path = path_join(web->config_dir, "alert.json");
+    _cleanup_json_ json_t *alert = NULL;
+
+    if (!path)
+        return -ENOMEM;
+    if (access(path, F_OK) < 0 || json_parse_file(path, ALERT_MAX, &alert, NULL) < 0 ||
+        !*json_text(alert, "message"))
+        return 0;
+    return json_put(layout, "alert", json_incref(alert));
+}
+
 // What every page's layout needs, beside the page's own data.
 static int add_layout(struct web *web, json_t *data)
 {
     json_t *layout = json_object();
 
-    if (json_put(data, "layout", layout) < 0 ||
+    if (json_put(data, "layout", layout) < 0 || add_alert(web, layout) < 0 ||
         json_put_string(layout, "static_version", web->static_version) < 0 ||
         json_put_string(layout, "hostname", web->settings.hostname) < 0 ||
         json_put_bool(layout, "can_request", strcmp(web->settings.authorization, "open") == 0) < 0)

@@ -16,6 +16,7 @@
 #define LIST_MAX 1000
 #define LIST_DEFAULT 100
 #define KEY_MAX 200
+#define PACKAGES_MAX 20 // names that complete a prefix
 
 static int open_database(struct exchange *x, struct database **ret, struct error *err)
 {
@@ -322,6 +323,22 @@ int page_api_test(struct exchange *x, struct error *err)
         return exchange_fail(x, 404, err, "there are no results of %s on %s %s", package, release,
                              arch);
     return answer_with_etag(x, test, err);
+}
+
+int page_api_packages(struct exchange *x, struct error *err)
+{
+    const char *prefix = params_get(&x->query, "prefix");
+    _cleanup_json_ json_t *answer = json_object();
+    struct database *db = NULL;
+    json_t *names = NULL;
+    int r = open_database(x, &db, err);
+
+    if (r == 0)
+        r = results_packages(db, prefix ? prefix : "", PACKAGES_MAX, &names, err);
+    if (r < 0)
+        return r;
+    return json_put(answer, "packages", names) < 0 ? error_oom(err)
+                                                   : answer_with_etag(x, answer, err);
 }
 
 int page_api_document(struct exchange *x, struct error *err)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Requests for tests: the form, and /request.cgi, which answers when the broker has confirmed.
+#include "web/duplicates.h"
 #include "web/pages.h"
 #include "web/request_order.h"
 #include "web/requester.h"
+#include "web/results.h"
 #include "web/submission.h"
 #include "web/web.h"
 
@@ -77,6 +79,69 @@ int page_request(struct exchange *x, struct error *err)
     return submission_send(
         x, &order, 1, &(struct submission_options){.requester = user, .answer = answer_requested},
         err);
+}
+
+// ---- what is known before
+
+static int put_tested(struct exchange *x, json_t *check, const char *package, const char *release,
+                      const char *arch)
+{
+    _cleanup_json_ json_t *rows = NULL;
+    struct database *db = NULL;
+    const json_t *newest;
+
+    if (web_database(x->web, &db, NULL) < 0 ||
+        results_history(db, package, release, arch, NULL, 1, &rows, NULL) < 0 ||
+        json_array_size(rows) == 0)
+        return json_put_string(check, "state", "new");
+    newest = json_array_get(rows, 0);
+    if (json_put_string(check, "state", "tested") < 0 ||
+        json_put_string(check, "verdict", json_text(newest, "verdict")) < 0 ||
+        json_put_string(check, "date", json_text(newest, "date")) < 0)
+        return -ENOMEM;
+    return json_put_string(check, "url", json_text(newest, "url"));
+}
+
+static int put_check(struct exchange *x, json_t *checks, const struct request_order *order,
+                     const char *arch)
+{
+    _cleanup_free_ char *digest = request_digest(&order->request, order->release, arch);
+    _cleanup_json_ json_t *same = NULL;
+    json_t *check = json_pack("{s:s, s:s}", "release", order->release, "arch", arch);
+    int r = digest ? duplicate_find(x->web, digest, &same) : -ENOMEM;
+
+    if (r > 0) {
+        _cleanup_free_ char *url = str_format("/requests/%s", json_text(same, "uuid"));
+
+        r = url ? json_put_string(check, "state", json_text(same, "state")) : -ENOMEM;
+        if (r == 0)
+            r = json_put_string(check, "url", *json_text(same, "uuid") ? url : "/queues");
+    } else if (r == 0) {
+        r = put_tested(x, check, order->request.package, order->release, arch);
+    }
+    if (json_array_append_new(checks, check) < 0)
+        r = -ENOMEM;
+    return r;
+}
+
+// The parameters of the form, not sent yet: for each architecture what would become of it.
+int page_request_check(struct exchange *x, struct error *err)
+{
+    const struct request_limits limits = {.releases = &x->web->settings.releases,
+                                          .architectures = &x->web->settings.architectures};
+    _cleanup_(request_order_release) struct request_order order = {.request = REQUEST_INIT};
+    _cleanup_json_ json_t *answer = json_object();
+    json_t *checks = json_array();
+    int r = json_put(answer, "checks", checks) < 0
+                ? error_oom(err)
+                : request_order_read(&x->query, &limits, &order, err);
+
+    if (r < 0)
+        return r;
+    STRV_FOREACH (arch, &order.archs)
+        if (r == 0)
+            r = put_check(x, checks, &order, arch);
+    return r < 0 || exchange_answer_json(x, MHD_HTTP_OK, answer) < 0 ? error_oom(err) : 0;
 }
 
 // ---- the form

@@ -31,6 +31,7 @@ int page_api_request(struct exchange *x, struct error *err);
 int page_api_results(struct exchange *x, struct error *err);
 int page_api_changes(struct exchange *x, struct error *err);
 int page_api_test(struct exchange *x, struct error *err);
+int page_api_packages(struct exchange *x, struct error *err);
 int page_api_document(struct exchange *x, struct error *err);
 int page_request_state(struct exchange *x, struct error *err);
 int page_run_by_uuid(struct exchange *x, struct error *err);
@@ -39,6 +40,7 @@ int page_package_feed(struct exchange *x, struct error *err);
 int page_user_feed(struct exchange *x, struct error *err);
 int page_badge(struct exchange *x, struct error *err);
 int page_request_form(struct exchange *x, struct error *err);
+int page_request_check(struct exchange *x, struct error *err);
 int page_request(struct exchange *x, struct error *err);
 int page_moved_to_package(struct exchange *x, struct error *err);
 

@@ -106,3 +106,34 @@ int requests_find(struct database *db, const char *uuid, json_t **ret, struct er
     *ret = TAKE_PTR(request);
     return 0;
 }
+
+int requests_find_same(struct database *db, const char *digest, int64_t since_us, json_t **ret,
+                       struct error *err)
+{
+    static const char sql[] = "SELECT uuid FROM request WHERE digest = ?1 AND digest != ''"
+                              " AND changed_us >= ?2 ORDER BY changed_us DESC LIMIT 1";
+    _cleanup_free_ char *uuid = NULL;
+    sqlite3_stmt *s = NULL;
+    int r = database_statement(db, sql, &s, err), rc;
+
+    if (r < 0)
+        return r;
+    rc = results_bind(s, &digest, 1);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(s, 2, since_us);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW &&
+        !(uuid = strdup(results_column(s, 0))))
+        r = error_oom(err);
+    else if (rc == SQLITE_DONE)
+        r = error_set(err, -ENOENT, "nobody has asked for the same");
+    else if (rc != SQLITE_ROW)
+        r = database_error(db, rc, "cannot read the requests", err);
+    (void)sqlite3_reset(s);
+    return r < 0 ? r : requests_find(db, uuid, ret, err);
+}
+
+bool request_state_is_open(const char *state)
+{
+    return strcmp(state, event_state_name(EVENT_DONE)) != 0 &&
+           strcmp(state, event_state_name(EVENT_CANCELLED)) != 0;
+}

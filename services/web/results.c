@@ -328,6 +328,49 @@ int results_pass_before(struct database *db, const char *package, const char *re
     return r;
 }
 
+// The first name behind `after` (at or behind it with `including`), by a jump in the index: of each
+// package there are as many rows as releases and architectures.
+static int next_package(struct database *db, const char *after, bool including, char **ret,
+                        struct error *err)
+{
+    const char *sql = including
+                          ? "SELECT package FROM test WHERE package >= ?1 ORDER BY package LIMIT 1"
+                          : "SELECT package FROM test WHERE package > ?1 ORDER BY package LIMIT 1";
+    sqlite3_stmt *s = NULL;
+    int r = database_statement(db, sql, &s, err), rc;
+
+    *ret = NULL;
+    if (r < 0)
+        return r;
+    rc = results_bind(s, &after, 1);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW &&
+        !(*ret = strdup(results_column(s, 0))))
+        r = error_oom(err);
+    else if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        r = database_error(db, rc, "cannot read the tests", err);
+    (void)sqlite3_reset(s);
+    return r;
+}
+
+int results_packages(struct database *db, const char *prefix, size_t limit, json_t **ret,
+                     struct error *err)
+{
+    _cleanup_json_ json_t *names = json_array();
+    _cleanup_free_ char *name = NULL;
+    int r = names ? next_package(db, prefix, true, &name, err) : error_oom(err);
+
+    while (r == 0 && name && str_starts_with(name, prefix) && json_array_size(names) < limit) {
+        _cleanup_free_ char *last = TAKE_PTR(name);
+
+        r = json_array_append_new(names, json_string(last)) < 0
+                ? error_oom(err)
+                : next_package(db, last, false, &name, err);
+    }
+    if (r == 0)
+        *ret = TAKE_PTR(names);
+    return r;
+}
+
 int results_any(struct database *db, bool *ret, struct error *err)
 {
     sqlite3_stmt *s = NULL;

@@ -38,6 +38,9 @@ int results_run(struct database *db, const char *package, const char *release, c
 // The caller frees.
 int results_pass_before(struct database *db, const char *package, const char *release,
                         const char *arch, const char *run_id, char **ret, struct error *err);
+// Names of packages with results that begin with `prefix`, in order, at most `limit`.
+int results_packages(struct database *db, const char *prefix, size_t limit, json_t **ret,
+                     struct error *err);
 // How many results there are, up to a few (to tell an empty database).
 int results_any(struct database *db, bool *ret, struct error *err);
 

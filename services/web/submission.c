@@ -2,8 +2,10 @@
 #include "web/submission.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "web/broker.h"
+#include "web/duplicates.h"
 #include "web/requests.h"
 #include "web/results.h"
 #include "web/web.h"
@@ -21,6 +23,7 @@ struct submission {
     int result;
     struct error why;
     json_t *accepted;
+    struct strv digests; // request_digest() of each that is accepted
 };
 
 static void submission_free(void *userdata)
@@ -29,6 +32,7 @@ static void submission_free(void *userdata)
 
     error_clear(&s->why);
     json_decref(s->accepted);
+    strv_release(&s->digests);
     free(s->requester);
     free(s->key);
     free(s);
@@ -89,14 +93,19 @@ static void announce(struct submission *s)
     json_t *one;
 
     json_array_foreach (s->accepted, i, one) {
-        json_t *event = json_pack(
-            "{s:s, s:s, s:I, s:O, s:O, s:O}", "uuid", json_text(one, "uuid"), "state",
-            event_state_name(EVENT_QUEUED), "time", (json_int_t)clock_realtime_us(), "package",
-            json_object_get(one, "package"), "release", json_object_get(one, "release"),
-            "architecture", json_object_get(one, "arch"));
+        const char *digest = s->digests.items[i];
+        json_t *event = json_pack("{s:s, s:s, s:I, s:s}", "uuid", json_text(one, "uuid"), "state",
+                                  event_state_name(EVENT_QUEUED), "time",
+                                  (json_int_t)clock_realtime_us(), "digest", digest);
 
+        // Of a private request nothing else is told.
+        if (*digest && (json_put_string(event, "package", json_text(one, "package")) < 0 ||
+                        json_put_string(event, "release", json_text(one, "release")) < 0 ||
+                        json_put_string(event, "architecture", json_text(one, "arch")) < 0))
+            log_warning("no memory to tell of a request");
         broker_tell(s->x->web->broker, event);
         json_decref(event);
+        (void)duplicate_note(s->x->web, digest); // at worst it is queued twice
     }
 }
 
@@ -137,12 +146,44 @@ static void on_confirmed(int r, const char *reason, void *userdata)
 
 // ---- queueing
 
+// Whether the same test waits or runs already: then it is refused, with the way to it.
+static int refuse_duplicate(struct submission *s, const struct request_order *order,
+                            const char *arch, struct error *err)
+{
+    _cleanup_free_ char *digest = request_digest(&order->request, order->release, arch);
+    _cleanup_json_ json_t *same = NULL;
+
+    if (!digest)
+        return error_oom(err);
+    if (duplicate_find(s->x->web, digest, &same) <= 0)
+        return 0;
+    return exchange_fail(s->x, 403, err, "the same test of %s on %s %s is %s already%s%s",
+                         order->request.package, order->release, arch, json_text(same, "state"),
+                         *json_text(same, "uuid") ? ": see /requests/" : "",
+                         json_text(same, "uuid"));
+}
+
+static int check_duplicates(struct submission *s, const struct request_order *orders, size_t n,
+                            struct error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < n; i++)
+        STRV_FOREACH (arch, &orders[i].archs)
+            if (r == 0)
+                r = refuse_duplicate(s, &orders[i], arch, err);
+    return r;
+}
+
 static int add_accepted(struct submission *s, const struct request_order *order, const char *arch)
 {
     _cleanup_free_ char *url = results_url(order->request.package, order->release, arch, NULL);
     _cleanup_free_ char *origin = exchange_origin(s->x);
     _cleanup_free_ char *full = url && origin ? str_format("%s%s", origin, url) : NULL;
+    _cleanup_free_ char *digest = request_digest(&order->request, order->release, arch);
 
+    if (!digest || strv_add(&s->digests, digest) < 0)
+        return -1;
     return full ? json_array_append_new(
                       s->accepted, json_pack("{s:s, s:s, s:s, s:s, s:s}", "uuid",
                                              order->request.uuid, "package", order->request.package,
@@ -225,6 +266,8 @@ int submission_send(struct exchange *x, struct request_order *orders, size_t n,
     s->known = is_known(s);
     if (!s->known && !broker_is_up(x->web->broker, &reason))
         return exchange_fail(x, 503, err, "the broker is away, try again soon: %s", reason);
+    if (!s->known && (r = check_duplicates(s, orders, n, err)) < 0)
+        return r;
     s->publishing = true;
     for (size_t i = 0; i < n && r == 0; i++)
         r = queue_all(s, &orders[i], err);

@@ -96,6 +96,10 @@ int web_load(struct web *web, struct error *err)
     }
     fresh.broker = TAKE_PTR(web->broker);
     fresh.streams = TAKE_PTR(web->streams);
+    fresh.noted = web->noted;
+    fresh.noted_before = web->noted_before;
+    web->noted = web->noted_before = (struct strv)STRV_INIT;
+    fresh.noted_us = web->noted_us;
     fresh.keyed = web->keyed;
     web->keyed = (struct strv)STRV_INIT;
     fresh.event = TAKE_PTR(web->event);
@@ -119,6 +123,8 @@ void web_release(struct web *web)
     if (web->db)
         database_close(web->db);
     strv_release(&web->keyed);
+    strv_release(&web->noted);
+    strv_release(&web->noted_before);
     page_cache_free(web->page_cache);
     statistics_forget(web);
     *web = (struct web){0};

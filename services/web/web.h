@@ -37,6 +37,8 @@ struct web {
     dev_t db_dev;
     ino_t db_ino;
 
+    struct strv noted, noted_before; // of duplicates.c: what was queued in the last seconds
+    uint64_t noted_us;
     struct strv keyed; // first uuids of submissions with a key (submission.h), lately
     struct page_cache *page_cache;
     json_t *statistics; // of statistics.c; NULL: not looked at

@@ -65,7 +65,7 @@ void report_event(struct worker *w, enum event_state state, const char *reason)
     const struct job *job = &w->job;
     bool private = job_is_private(job);
     struct request_event event = {.uuid = job->request.uuid, .state = state};
-    _cleanup_free_ char *why = reason ? strdup(reason) : NULL;
+    _cleanup_free_ char *why = reason ? strdup(reason) : NULL, *digest = NULL;
 
     if (!job->request.uuid)
         return;
@@ -74,6 +74,8 @@ void report_event(struct worker *w, enum event_state state, const char *reason)
         event.package = job->request.package;
         event.release = w->pick.queues[job->queue].release;
         event.arch = w->settings.arch;
+        digest = request_digest(&job->request, event.release, event.arch);
+        event.digest = digest;
     }
     publish_event(w, &event);
 }

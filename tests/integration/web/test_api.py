@@ -173,9 +173,36 @@ class Api(unittest.TestCase):
         wait_for("the broker", lambda: json.loads(self.server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
         self.assertEqual(self.call("POST", "/api/v1/requests", batch, 202, Idempotency_Key="run 17"), first)
         self.assertEqual(self.take("debci-noble-amd64"), [])
-        other = self.call("POST", "/api/v1/requests", batch, 202, Idempotency_Key="run 17", X_Api_Key="other:another")
+        other = self.call("POST", "/api/v1/requests", [ONE | {"package": "three"}, ONE | {"package": "four"}], 202,
+                          Idempotency_Key="run 17", X_Api_Key="other:another")
         self.assertNotEqual(other, first, "another user's key is another key")
         self.assertEqual(len(self.take("debci-noble-amd64")), 2)
+
+    def test_a_test_that_is_on_its_way_is_refused_until_it_is_done(self) -> None:
+        order = ONE | {"package": "again", "arch": "arm64"}
+        uuid = self.call("POST", "/api/v1/requests", order, 202)["requests"][0]["uuid"]
+        self.state_of(uuid, "queued")
+        self.server.stop()
+        self.server.start()  # what it remembers itself is gone
+        wait_for("the broker", lambda: json.loads(self.server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+        error = self.call("POST", "/api/v1/requests", order, 403)["error"]
+        self.assertEqual(error, f"the same test of again on noble arm64 is queued already: see /requests/{uuid}")
+        for state in ("running", "done"):
+            self.broker.publish(json.dumps({"uuid": uuid, "state": state, "time": int(time.time() * 1e6)}), exchange="autopkgtest.events")
+            self.state_of(uuid, state)
+            if state == "running":
+                self.assertIn("is running already", self.call("POST", "/api/v1/requests", order, 403)["error"])
+        again = self.call("POST", "/api/v1/requests", order, 202)["requests"][0]["uuid"]
+        self.assertNotEqual(again, uuid)
+        self.assertEqual(len(self.take("debci-noble-arm64")), 2)
+
+    def test_names_of_packages_are_completed(self) -> None:
+        for name in ("compl-a", "compl-b", "complete"):
+            for arch in ("amd64", "arm64"):
+                self.broker.publish(json.dumps(message(name, "noble", arch, run_of_day(5), 0)), exchange="testcomplete.fanout")
+        wait_for("the results", lambda: len(self.call("GET", "/api/v1/packages?prefix=compl")["packages"]) == 3)
+        self.assertEqual(self.call("GET", "/api/v1/packages?prefix=compl")["packages"], ["compl-a", "compl-b", "complete"])
+        self.assertEqual(self.call("GET", "/api/v1/packages?prefix=complx")["packages"], [])
 
     def test_results_and_changes_go_on_behind_a_cursor(self) -> None:
         start = self.call("GET", "/api/v1/changes")

@@ -119,6 +119,17 @@ class PagesTest(unittest.TestCase):
             status, headers, _ = self.server.request("GET", old)
             self.assertEqual((status, headers["location"]), (301, new))
 
+    def test_an_alert_is_on_every_page(self) -> None:
+        alert = self.server.dir / "alert.json"
+        alert.write_text(json.dumps({"level": "warning", "message": "The store moves on <Friday>"}))
+        for page in ("/?1", "/recent?1", "/no-such-page", LOG_PAGE):
+            self.assertIn(b'<p class="alert warning" role="alert">The store moves on &lt;Friday&gt;</p>', self.server.request("GET", page, None, HTML)[2], page)
+        for content in ("", "{", "[]", '{"level": "info"}'):
+            alert.write_text(content)
+            status, _, body = self.server.request("GET", "/recent?" + content.encode().hex(), None, HTML)
+            self.assertEqual((status, b"role=\"alert\"" in body), (200, False))
+        alert.unlink()
+
     def test_unknown_things_are_404(self) -> None:
         for path in ("/none", "/packages/unknown", "/packages/%3Cb%3E", "/packages/gzip/none/amd64", "/packages/x/gzip",
                      "/packages/gzip/noble/amd64/20200101_000000_00000@", "/results/none/x", "/static/none.css",
@@ -322,12 +333,28 @@ class RequestTest(unittest.TestCase):
             self.assertIn(word, answer["error"])
 
     def test_api_keys(self) -> None:
-        query = "release=noble&arch=amd64&package=gzip&trigger=gzip/3"
-        for headers, status in (({}, 401), ({"X-Api-Key": "gater:wrong"}, 403), ({"X-Api-Key": "gater:x"}, 403),
+        query = "release=noble&arch=amd64&package=gzip&trigger=gzip/3."
+        for number, (headers, status) in enumerate((({}, 401), ({"X-Api-Key": "gater:wrong"}, 403), ({"X-Api-Key": "gater:x"}, 403),
                                 ({"X-Api-Key": "gater:"}, 403), ({"X-Api-Key": "gater:the-key"}, 200),
-                                ({"Cookie": "X-Api-Key=gater:the-key"}, 200)):
-            self.assertEqual(self.ask(query, self.closed, **headers)[0], status, headers)
+                                ({"Cookie": "X-Api-Key=gater:the-key"}, 200))):
+            self.assertEqual(self.ask(f"{query}{number}", self.closed, **headers)[0], status, headers)
         self.assertEqual([p["requester"] for _, p in self.take("debci-noble-amd64")], ["gater"] * 2)
+
+    def test_the_same_test_is_queued_once(self) -> None:
+        query = "release=noble&arch=amd64&package=gzip&trigger=aa/1&trigger=bb/2"
+        check = json.loads(self.server.request("GET", f"/request/check?{query}")[2])
+        self.assertEqual([c["state"] for c in check["checks"]], ["new"])
+        self.assertEqual(self.ask(query)[0], 200)
+        check = json.loads(self.server.request("GET", f"/request/check?{query}")[2])
+        self.assertEqual([c["state"] for c in check["checks"]], ["queued"])
+        for same in (query, "release=noble&arch=amd64&package=gzip&trigger=bb/2&trigger=aa/1"):
+            self.assertEqual(self.ask(same), (403, {"error": "the same test of gzip on noble amd64 is queued already"}))
+        for other in (f"{query}&trigger=cc/3", f"{query}&env=AA=b", f"{query}&all-proposed=1", query.replace("gzip", "bash")):
+            self.assertEqual(self.ask(other)[0], 200, other)
+        self.assertEqual(len(self.take("debci-noble-amd64")), 5)
+        status, _, page = self.server.request("POST", "/request.cgi", query.encode(), {"Origin": self.server.url} | FORM | HTML)
+        self.assertEqual(status, 403)
+        self.assertIn(b"is queued already", page)
 
     def test_queues_and_running(self) -> None:
         for number in range(3):

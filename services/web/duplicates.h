@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Whether the same test was asked for already: by what the indexer has written of requests, and,
+// until it has, by what this unit has just queued.
+#pragma once
+
+#include "data/json.h"
+
+struct web;
+
+// A request of which nothing was heard for so long is taken for lost by those who look for the
+// same: queues can be purged without a word.
+#define DUPLICATE_DAYS 7
+
+// The newest request of the same test that is still to be done, as requests_find() gives it, or
+// {"state": "queued"} when it was queued a moment ago: 1; 0: there is none, or nobody knows.
+// -ENOMEM.
+int duplicate_find(struct web *web, const char *digest, json_t **ret);
+// It is being queued now.
+int duplicate_note(struct web *web, const char *digest);

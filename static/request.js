@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The form for requests: completes names of packages, and tells before it is sent whether the same test waits, runs, or has
+// just run. Without this script the answer to the form says so.
+"use strict";
+
+(() => {
+    const form = document.querySelector("form.request");
+    if (!form)
+        return;
+    const names = document.getElementById("packages");
+    const note = document.getElementById("check");
+    let timer = 0;
+    let asked = 0;
+
+    async function complete(prefix) {
+        if (prefix.length < 2)
+            return;
+        const answer = await fetch("/api/v1/packages?prefix=" + encodeURIComponent(prefix));
+        if (!answer.ok || form.elements.package.value !== prefix)
+            return;
+        names.replaceChildren(...(await answer.json()).packages.map((name) => new Option(name)));
+    }
+
+    function describe(check) {
+        const line = document.createElement("span");
+        if (check.state === "new")
+            return null;
+        const link = document.createElement("a");
+        link.href = check.url;
+        if (check.state === "tested") {
+            link.textContent = check.verdict;
+            line.append(`The newest test there ended ${check.date} UTC: `, link, ".");
+        } else {
+            link.textContent = check.state;
+            line.append("The same test is ", link, " already; it would be refused.");
+        }
+        return line;
+    }
+
+    async function check() {
+        const number = ++asked;
+        if (!form.elements.package.value || !form.checkValidity()) {
+            note.replaceChildren();
+            return;
+        }
+        const answer = await fetch("/request/check?" + new URLSearchParams(new FormData(form)));
+        if (number !== asked)
+            return; // a newer question is under way
+        const found = answer.ok ? (await answer.json()).checks.map(describe).filter(Boolean) : [];
+        note.replaceChildren(...found);
+    }
+
+    form.addEventListener("input", (event) => {
+        if (event.target === form.elements.package)
+            complete(event.target.value);
+        clearTimeout(timer);
+        timer = setTimeout(check, 200);
+    });
+    check();
+})();
