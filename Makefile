@@ -75,6 +75,7 @@ PROGRAM_worker := autopkgtest-worker
 PROGRAM_upload := autopkgtest-upload
 PROGRAM_web := autopkgtest-web
 PROGRAM_indexer := autopkgtest-indexer
+PROGRAM_sources := autopkgtest-sources
 PROGRAM_cli := autopkgtest-cloud
 PROGRAM_nova-setup := autopkgtest-nova-setup
 

@@ -145,11 +145,12 @@ static json_t *web_data(const struct plan_input *in)
 
     if (!releases || !archs || !store_url)
         return NULL;
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:b, s:s, s:s, s:b}", "unit", in->model->unit,
-                     "hostname", s->hostname, "port", (json_int_t)s->http_port, "releases",
-                     releases, "architectures", archs, "authorization", s->authorization,
-                     "api-keys", in->api_keys != NULL, "data-dir", plan_data_dir(in), "store-url",
-                     store_url, "built-in-store", !settings_use_swift(s));
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:b, s:s, s:s, s:b, s:o}", "unit",
+                     in->model->unit, "hostname", s->hostname, "port", (json_int_t)s->http_port,
+                     "releases", releases, "architectures", archs, "authorization",
+                     s->authorization, "api-keys", in->api_keys != NULL, "data-dir",
+                     plan_data_dir(in), "store-url", store_url, "built-in-store",
+                     !settings_use_swift(s), "archive-url", text_or_false(s->archive_url));
 }
 
 static json_t *broker_data(const struct broker *broker)

@@ -63,6 +63,7 @@ void settings_release(struct settings *settings)
     free(settings->authorization);
     free(settings->api_keys_secret);
     release_swift(&settings->swift);
+    free(settings->archive_url);
     free(settings->storage_url);
     memset(settings, 0, sizeof(*settings));
 }

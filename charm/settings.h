@@ -50,6 +50,7 @@ struct settings {
     char *authorization;
     char *api_keys_secret;
     struct swift_options swift;
+    char *archive_url; // "": which versions are current is not learnt
     char *storage_url; // where pages lead for results; "": the built-in store
     uint16_t http_port;
     unsigned upstream_percentage;

@@ -9,7 +9,7 @@
 
 #include "adt/database.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 int database_execute(struct database *db, const char *sql, const char *doing, struct error *err);
 

@@ -56,6 +56,15 @@ static const char requests[] =
     " state TEXT NOT NULL, worker TEXT NOT NULL, reason TEXT NOT NULL,"
     " PRIMARY KEY(uuid, time_us, state)) STRICT, WITHOUT ROWID;";
 
+// What each of the archive's indices has (current_version is the newest of them), and how far a
+// rebuild from the store has come.
+static const char sources[] =
+    "CREATE TABLE source_version (release TEXT NOT NULL, pocket TEXT NOT NULL,"
+    " component TEXT NOT NULL, package TEXT NOT NULL, version TEXT NOT NULL,"
+    " PRIMARY KEY(release, pocket, component, package)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE rebuild_progress (container TEXT NOT NULL, prefix TEXT NOT NULL,"
+    " marker TEXT NOT NULL, PRIMARY KEY(container, prefix)) STRICT, WITHOUT ROWID;";
+
 static int make_results(struct database *db, struct error *err)
 {
     return database_execute(db, results, "cannot make the tables", err);
@@ -73,9 +82,14 @@ static int make_requests(struct database *db, struct error *err)
     return database_execute(db, requests, "cannot make the tables of requests", err);
 }
 
+static int make_sources(struct database *db, struct error *err)
+{
+    return database_execute(db, sources, "cannot make the tables of current versions", err);
+}
+
 // steps[N] makes version N + 1 of version N.
 static int (*const steps[SCHEMA_VERSION])(struct database *, struct error *) = {
-    make_results, make_derived, make_requests};
+    make_results, make_derived, make_requests, make_sources};
 
 int schema_read_version(struct database *db, int *ret, struct error *err)
 {

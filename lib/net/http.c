@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "net/http.h"
+#include "net/http_internal.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <strings.h>
@@ -22,18 +22,6 @@ struct http_client {
     CURLM *multi; // keeps the connections
     CURL *easy;   // of the last transfer
     char *user_agent;
-};
-
-// One request on its way; its callbacks' userdata.
-struct transfer {
-    const struct http_request *request;
-    struct http_response *response;
-    struct curl_slist *headers;
-    size_t headers_len;                       // bytes of the answer's headers
-    int body_fd;                              // -1: the body is in memory
-    curl_off_t body_start, body_len, body_at; // body_at counts from body_start
-    int r;                                    // why a callback ended the transfer
-    char message[CURL_ERROR_SIZE];
 };
 
 int http_client_new(const char *user_agent, struct http_client **ret, struct error *err)
@@ -141,11 +129,23 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *userdata)
     return len;
 }
 
+static int save_body(struct transfer *t, const char *bytes, size_t len)
+{
+    if (len > t->response->body.max - t->saved)
+        return -E2BIG;
+    t->saved += len;
+    return fd_write_all(*t->request->answer_fd, bytes, len);
+}
+
 static size_t on_body(char *bytes, size_t size, size_t n, void *userdata)
 {
     struct transfer *t = userdata;
+    long status = 0;
 
-    t->r = buf_add(&t->response->body, bytes, size * n);
+    if (t->request->answer_fd)
+        (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    t->r = status == 200 ? save_body(t, bytes, size * n)
+                         : buf_add(&t->response->body, bytes, size * n);
     return t->r < 0 ? 0 : size * n;
 }
 
@@ -186,7 +186,7 @@ static int seek_body(void *userdata, curl_off_t offset, int origin)
 
 // ---------------------------------------------------------------- set-up
 
-static void transfer_release(struct transfer *t)
+void transfer_release(struct transfer *t)
 {
     curl_slist_free_all(t->headers);
     close_fd(&t->body_fd);
@@ -235,8 +235,8 @@ static int open_body_file(struct transfer *t, const struct http_request *request
     return 0;
 }
 
-static int transfer_init(struct transfer *t, const struct http_request *request,
-                         struct http_response *response, struct error *err)
+int transfer_init(struct transfer *t, const struct http_request *request,
+                  struct http_response *response, struct error *err)
 {
     *t = (struct transfer){.request = request,
                            .response = response,
@@ -318,14 +318,12 @@ static void set_limits(CURL *easy, const struct http_request *request)
 #endif
 }
 
-static void set_options(struct http_client *client, struct transfer *t)
+static void set_options(CURL *easy, const char *user_agent, struct transfer *t)
 {
-    CURL *easy = client->easy;
-
     t->message[0] = '\0';
     (void)curl_easy_setopt(easy, CURLOPT_URL, t->request->url);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, client->user_agent);
+    (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->message);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -408,9 +406,9 @@ static int curl_errno(const struct transfer *t, CURLcode code)
 }
 
 // libcurl lets answers pass whose first line has no status.
-static int read_status(struct http_client *client, struct transfer *t)
+static int read_status(struct transfer *t)
 {
-    (void)curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &t->response->status);
+    (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->response->status);
     if (t->response->status >= 100 && t->response->status <= 999)
         return 0;
     t->response->status = 0;
@@ -418,22 +416,35 @@ static int read_status(struct http_client *client, struct transfer *t)
     return -EPROTO;
 }
 
-static int perform_once(struct http_client *client, struct transfer *t)
+// What a try before has saved is not part of this one's answer.
+static int empty_answer_file(const struct http_request *request)
 {
-    CURLcode code;
-    int r;
+    if (!request->answer_fd)
+        return 0;
+    return ftruncate(*request->answer_fd, 0) < 0 || lseek(*request->answer_fd, 0, SEEK_SET) < 0
+               ? -errno
+               : 0;
+}
 
+void transfer_begin(struct transfer *t, CURL *easy, const char *user_agent)
+{
     strv_release(&t->response->headers);
     buf_truncate(&t->response->body, 0);
     t->response->status = 0;
+    t->easy = easy;
     t->headers_len = 0;
     t->body_at = 0;
-    t->r = renew_handle(client);
-    set_options(client, t);
-    code = t->r < 0 ? CURLE_OUT_OF_MEMORY : run(client);
-    r = curl_errno(t, code);
+    t->saved = 0;
+    t->r = 0;
+    set_options(easy, user_agent, t);
+}
+
+int transfer_end(struct transfer *t, CURLcode code)
+{
+    int r = curl_errno(t, code);
+
     if (r >= 0)
-        r = read_status(client, t);
+        r = read_status(t);
     else if (t->r == -E2BIG)
         (void)snprintf(t->message, sizeof(t->message), "the answer is too large");
     else if (code == CURLE_ABORTED_BY_CALLBACK && t->request->body_file)
@@ -442,6 +453,18 @@ static int perform_once(struct http_client *client, struct transfer *t)
     else if (!t->message[0] || code == CURLE_URL_MALFORMAT || t->r < 0)
         (void)snprintf(t->message, sizeof(t->message), "%s", curl_easy_strerror(code));
     return r;
+}
+
+static int perform_once(struct http_client *client, struct transfer *t)
+{
+    int r = renew_handle(client);
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+
+    transfer_begin(t, client->easy, client->user_agent);
+    t->r = r < 0 ? r : empty_answer_file(t->request);
+    if (t->r >= 0)
+        code = run(client);
+    return transfer_end(t, code);
 }
 
 static bool is_repeatable(const struct http_request *request)

@@ -19,6 +19,8 @@ struct http_request {
     const char *body_file;       // … or streamed from this file (rewound for a retry); NULL: none
     uint64_t body_offset;        // of body_file: what is before it is not sent
     uint64_t body_size;          // and how much of it is; 0: to its end
+    const int *answer_fd;        // where the body of an answer with status 200 goes (emptied first,
+                                 // up to response->body.max bytes); NULL: to response->body
     const char *ca_file;         // NULL: the system's
     uint64_t connect_timeout_us; // 0: 10 s
     uint64_t idle_timeout_us;    // no byte for this long; 0: 60 s

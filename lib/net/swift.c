@@ -45,10 +45,27 @@ int swift_new(const struct swift_settings *settings, struct swift **ret, struct 
     return 0;
 }
 
+int swift_new_anonymous(const char *storage_url, struct swift **ret, struct error *err)
+{
+    _cleanup_(swift_freep) struct swift *swift = calloc(1, sizeof(*swift));
+    int r;
+
+    if (!swift || !(swift->storage_url = strdup(storage_url)))
+        return error_oom(err);
+    swift->anonymous = true;
+    swift->retries = SWIFT_RETRIES;
+    r = http_client_new("autopkgtest-cloud/" VERSION, &swift->http, err);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(swift);
+    return 0;
+}
+
 void swift_free(struct swift *swift)
 {
     if (!swift)
         return;
+    http_pool_free(swift->pool);
     swift_forget_token(swift);
     swift_settings_release(&swift->settings);
     http_client_free(swift->http);
@@ -57,15 +74,15 @@ void swift_free(struct swift *swift)
 
 // ---------------------------------------------------------------- one request
 
-static int call_url(const struct swift *swift, const struct swift_call *call, char **ret)
+int swift_call_url(const struct swift *swift, const struct swift_call *call, char **ret)
 {
     _cleanup_free_ char *container = http_escape(call->container, false);
     _cleanup_free_ char *object = call->object ? http_escape(call->object, true) : NULL;
 
     if (!container || (call->object && !object))
         return -ENOMEM;
-    *ret = str_format("%s/%s%s%s%s", swift->storage_url, container, object ? "/" : "",
-                      object ? object : "", call->query ? call->query : "");
+    *ret = str_format("%s%s%s%s%s%s", swift->storage_url, *container ? "/" : "", container,
+                      object ? "/" : "", object ? object : "", call->query ? call->query : "");
     return *ret ? 0 : -ENOMEM;
 }
 
@@ -83,8 +100,8 @@ static int call_once(struct swift *swift, const struct swift_call *call,
                                    .body_size = call->body_size,
                                    .retries = swift->retries};
 
-    if (call_url(swift, call, &url) < 0 ||
-        strv_addf(&headers, "X-Auth-Token: %s", swift->token) < 0)
+    if (swift_call_url(swift, call, &url) < 0 ||
+        (swift->token && strv_addf(&headers, "X-Auth-Token: %s", swift->token) < 0))
         return error_oom(err);
     if (call->headers && strv_add_list(&headers, call->headers) < 0)
         return error_oom(err);
@@ -119,11 +136,11 @@ static int status_error(const struct swift_call *call, long status, struct error
 int swift_call(struct swift *swift, const struct swift_call *call, struct http_response *answer,
                struct error *err)
 {
-    bool fresh = false;
+    bool fresh = swift->anonymous;
     int r;
 
     for (;;) {
-        if (!swift->token) {
+        if (!swift->token && !swift->anonymous) {
             r = swift_authenticate(swift, err);
             if (r < 0)
                 return r;

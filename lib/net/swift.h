@@ -18,6 +18,9 @@ struct swift;
 
 // Nothing is sent before the first call that needs a token.
 int swift_new(const struct swift_settings *settings, struct swift **ret, struct error *err);
+// The same without credentials, as anybody reads public containers below this storage URL: what is
+// not public is -EACCES.
+int swift_new_anonymous(const char *storage_url, struct swift **ret, struct error *err);
 void swift_free(struct swift *swift);
 
 // Errors of all calls: -EACCES (credentials refused, also after a renewed token), -ENOENT, -EAGAIN
@@ -49,5 +52,23 @@ int swift_list(struct swift *swift, const char *container, const char *prefix,
                const char *delimiter, const char *marker, unsigned limit, struct strv *ret,
                struct error *err);
 int swift_delete(struct swift *swift, const char *container, const char *object, struct error *err);
+// Names of the account's containers in order, all of them; not for anybody without credentials.
+int swift_list_containers(struct swift *swift, const char *prefix, struct strv *ret,
+                          struct error *err);
+
+// Downloads many objects, up to `parallel` at once, into memory of at most `max` bytes each. `got`
+// is called for each in the order in which they come: with its place in the list and its content,
+// or why there is none (`r` as swift_get() gives it); a negative return ends the downloads with it.
+// Connections are kept for the next call, which must name the same `parallel`.
+struct swift_got {
+    size_t place;
+    int r;
+    const struct buf *content;
+    const struct error *why;
+};
+int swift_get_many(struct swift *swift, const char *container, const struct strv *objects,
+                   unsigned parallel, size_t max,
+                   int (*got)(const struct swift_got *got, void *userdata), void *userdata,
+                   struct error *err);
 
 DEFINE_CLEANUP(struct swift *, swift_free)

@@ -5,8 +5,10 @@
 //     swift.c        the calls
 //     swift_put.c    uploads that are checked by their MD5 sum
 //     swift_large.c  what is larger than the store takes at once
+//     swift_many.c   many downloads at once
 #pragma once
 
+#include "net/http_pool.h"
 #include "net/swift.h"
 
 #include <sys/types.h>
@@ -21,8 +23,10 @@ struct swift {
     struct swift_settings settings; // copies
     unsigned retries;               // of a request, after the first try
     struct http_client *http;
-    char *token;       // NULL: to be asked for
-    char *storage_url; // without a slash at its end
+    struct http_pool *pool; // NULL: nothing was downloaded with swift_get_many() so far
+    bool anonymous;         // no token is ever asked for
+    char *token;            // NULL: to be asked for
+    char *storage_url;      // without a slash at its end
     struct swift_limits limits;
     bool limits_known; // they are asked for once
 };
@@ -60,6 +64,9 @@ struct swift_call {
 // Does the call with a valid token: one that is refused is renewed once. Errors as in swift.h.
 int swift_call(struct swift *swift, const struct swift_call *call, struct http_response *answer,
                struct error *err);
+
+// The address of what the call is about. The caller frees.
+int swift_call_url(const struct swift *swift, const struct swift_call *call, char **ret);
 
 // Adds the names of a listing in JSON, as `format=json` gives it; empty text is an empty listing.
 // -EIO when it is something else.

@@ -21,6 +21,7 @@ int command_request(int argc, char **argv);
 int command_queue(int argc, char **argv);
 int command_running(int argc, char **argv);
 int command_result(int argc, char **argv);
+int command_index(int argc, char **argv);
 int command_kill(int argc, char **argv);
 int command_drain(int argc, char **argv);
 int command_resume(int argc, char **argv);

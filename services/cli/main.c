@@ -10,6 +10,7 @@ static const struct command commands[] = {
     {"kill", "end a running test, with or without putting its request back", command_kill},
     {"drain", "workers of this unit take no more work", command_drain},
     {"resume", "drained workers of this unit take work again", command_resume},
+    {"index", "fill the database from the results in the store", command_index},
     {"result", "results of a package, newest first; can wait for the next one", command_result},
 };
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "indexer/publisher.h"
+#include "indexer/versions.h"
 
 #include <signal.h>
 #include <sys/epoll.h>
@@ -20,6 +21,8 @@ struct indexer {
     const char *config_dir;
     char *queue;
     struct web_settings settings;
+    struct archive_settings archive;
+    struct versions *versions;
     struct amqp_settings broker;
     struct database *db;
     struct batch *batch;
@@ -249,16 +252,26 @@ static int prepare_events(struct indexer *x, struct error *err)
     return 0;
 }
 
+static void on_versions(void *userdata)
+{
+    struct indexer *x = userdata;
+
+    if (x->publisher)
+        publisher_touch(x->publisher);
+}
+
 static void indexer_release(struct indexer *x)
 {
     disconnect(x);
     batch_free(x->batch);
+    versions_stop(x->versions);
     sd_event_source_unref(x->timer);
     publisher_free(x->publisher);
     sd_event_unref(x->event);
     if (x->db)
         database_close(x->db);
     web_settings_release(&x->settings);
+    archive_settings_release(&x->archive);
     amqp_settings_release(&x->broker);
     free(x->queue);
 }
@@ -271,7 +284,8 @@ int indexer_run(const char *config_dir, struct error *err)
     x.batch = batch_new();
     if (!x.batch)
         return error_oom(err);
-    if ((r = settings_load_web(config_dir, &x.settings, err)) < 0)
+    if ((r = settings_load_web(config_dir, &x.settings, err)) < 0 ||
+        (r = archive_settings_load(config_dir, &x.archive, err)) < 0)
         return r;
     // An older database of millions of results is not migrated in the usual time of a start.
     (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=opening the database",
@@ -284,6 +298,8 @@ int indexer_run(const char *config_dir, struct error *err)
     r = prepare_events(&x, err);
     if (r == 0 && x.settings.public_database)
         r = publisher_new(x.event, &x.publisher, err);
+    if (r == 0)
+        r = versions_start(x.event, &x.archive, on_versions, &x, &x.versions, err);
     if (r < 0)
         return r;
     // Ready with or without a broker: it is tried again for as long as it takes.

@@ -121,6 +121,15 @@ static int add_from_output(const struct parcel *parcel, struct tar_writer *w, st
     return 0;
 }
 
+// What the completion message says of it: an index made anew from the store is then the same.
+static int add_env(const struct request *request, struct tar_writer *w, struct error *err)
+{
+    _cleanup_free_ char *env = NULL;
+    int r = test_complete_env(request, &env, err);
+
+    return r < 0 ? r : add_text(w, "env", env, err);
+}
+
 static int pack_result(const struct parcel *parcel, int64_t mtime, struct error *err)
 {
     _cleanup_free_ char *path = path_join(parcel->packed, "result.tar");
@@ -134,7 +143,8 @@ static int pack_result(const struct parcel *parcel, int64_t mtime, struct error 
         (r = add_number(w, "exitcode", (uint64_t)parcel->run.exitcode, err)) < 0 ||
         (r = add_version(parcel, w, err)) < 0 ||
         (r = add_number(w, "duration", parcel->run.duration_s, err)) < 0 ||
-        (r = add_testinfo(parcel, w, err)) < 0 || (r = add_from_output(parcel, w, err)) < 0)
+        (r = add_testinfo(parcel, w, err)) < 0 || (r = add_env(q, w, err)) < 0 ||
+        (r = add_from_output(parcel, w, err)) < 0)
         return r;
     if (q->requester && (r = add_text(w, "requester", q->requester, err)) < 0)
         return r;

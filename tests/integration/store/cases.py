@@ -102,7 +102,7 @@ class Cases:
         self.assertEqual(testinfo["virt_server"], "autopkgtest-virt-null")
         self.assertEqual(got, {
             "exitcode": b"0\n", "testpkg-version": b"libreoffice 1.0-1\n", "duration": b"42\n",
-            "testbed-packages": b"dpkg\t1.22\n", "summary": b"smoke PASS\n", "requester": b"bob\n",
+            "testbed-packages": b"dpkg\t1.22\n", "summary": b"smoke PASS\n", "requester": b"bob\n", "env": b"\n",
             "uuid": b"7b0d8bd0-4c8b-4b8c-9c06-0a1b2c3d4e5f\n"})
         headers, tar = client.get_object(self.container, f"{base}/artifacts.tar.gz")
         self.assertEqual((headers["content-type"], members(tar)), ("application/gzip", {"artifacts/file": b"kept\n"}))

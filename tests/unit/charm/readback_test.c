@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // What the charm's templates render, read with the parsers of the services.
+#include "adt/archive_settings.h"
 #include "adt/settings.h"
 #include "charm/reconcile.h"
 #include "unit.h"
@@ -94,6 +95,33 @@ TEST(the_web_reads_what_was_configured)
     ck_assert_str_eq(web.store_credentials, "/etc/autopkgtest-cloud/store.cred");
     ck_assert_str_eq(web.store_url, "http://127.0.0.1:8080/swift/v1");
     web_settings_release(&web);
+}
+
+TEST(the_archive_is_read_back)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *dir = settings_of(&rig);
+    struct archive_settings archive = {0};
+
+    ASSERT_OK(archive_settings_load(dir, &archive, &err), &err);
+    ck_assert_str_eq(archive.url, "http://archive.ubuntu.com/ubuntu");
+    ck_assert_uint_eq(archive.releases.len, 2);
+    ck_assert_uint_eq(archive.interval_s, 3600);
+    ck_assert_str_eq(archive.program, "/opt/autopkgtest-cloud/bin/autopkgtest-sources");
+    archive_settings_release(&archive);
+    configure(&rig, "{\"archive-url\": \"https://deb.example/debian/\"}");
+    free(TAKE_PTR(dir));
+    dir = settings_of(&rig);
+    ASSERT_OK(archive_settings_load(dir, &archive, &err), &err);
+    ck_assert_str_eq(archive.url, "https://deb.example/debian");
+    archive_settings_release(&archive);
+    configure(&rig, "{\"archive-url\": \"\"}");
+    free(TAKE_PTR(dir));
+    dir = settings_of(&rig);
+    ASSERT_OK(archive_settings_load(dir, &archive, &err), &err);
+    ck_assert_ptr_null(archive.url);
+    archive_settings_release(&archive);
 }
 
 TEST(broker_and_store_are_read_back)

@@ -110,6 +110,27 @@ TEST(an_older_database_is_kept_and_a_newer_one_refused)
     ck_assert_int_eq(database_open_readonly(path, &again, &err), -ENOTSUP);
 }
 
+TEST(a_database_of_before_gets_the_tables_of_current_versions)
+{
+    _cleanup_free_ char *path = path_join(test_dir(), "results.db");
+    struct database *db = NULL;
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(database_open(path, &db, &err), &err);
+    add(db, "autopkgtest-noble", "gzip/1", 0);
+    ck_assert_int_eq(sqlite3_exec(database_handle(db),
+                                  "DROP TABLE source_version; DROP TABLE rebuild_progress;"
+                                  "PRAGMA user_version = 3",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    database_close(db);
+    ASSERT_OK(database_open(path, &db, &err), &err);
+    ck_assert_int_eq(number(db, "SELECT count(*) FROM result"), 1);
+    ck_assert_int_eq(number(db, "SELECT count(*) FROM source_version"), 0);
+    ck_assert_int_eq(number(db, "SELECT count(*) FROM rebuild_progress"), 0);
+    database_close(db);
+}
+
 TEST(a_reader_needs_a_database_with_tables)
 {
     _cleanup_free_ char *path = path_join(test_dir(), "results.db");
@@ -211,6 +232,7 @@ TEST(statistics_and_summaries_are_the_same_in_whatever_order_results_come)
     ck_assert_int_eq(sqlite3_exec(database_handle(db),
                                   "DROP TABLE statistic; DROP TABLE test_summary;"
                                   "DROP TABLE request; DROP TABLE request_event;"
+                                  "DROP TABLE source_version; DROP TABLE rebuild_progress;"
                                   "DROP INDEX special_result_container;"
                                   "PRAGMA user_version = 1",
                                   NULL, NULL, NULL),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#include "adt/archive_settings.h"
 #include "adt/settings.h"
 #include "base/file.h"
 #include "test.h"
@@ -121,6 +122,43 @@ TEST(the_web)
     ck_assert_uint_eq(s.architectures.len, 2);
     ck_assert_str_eq(s.hostname, "localhost");
     ck_assert_ptr_null(s.store_dir);
+}
+
+TEST(the_archive)
+{
+    const char *dir =
+        folder_with("web.conf", "[web]\nreleases = noble jammy\ndatabase = /d\n"
+                                "archive-url = http://m/debian/\npockets = release proposed\n"
+                                "components = main\nsources-interval = 60\n");
+    _cleanup_(archive_settings_release) struct archive_settings s = {0};
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(archive_settings_load(dir, &s, &err), &err);
+    ck_assert_str_eq(s.url, "http://m/debian");
+    ck_assert_uint_eq(s.releases.len, 2);
+    ck_assert_uint_eq(s.pockets.len, 2);
+    ck_assert_str_eq(s.components.items[0], "main");
+    ck_assert_uint_eq(s.interval_s, 60);
+    ck_assert_str_eq(s.database, "/d");
+}
+
+TEST(the_archive_has_defaults_and_names_are_names)
+{
+    const char *dir = folder_with("web.conf", "[web]\nreleases = noble\ndatabase = /d\n");
+    _cleanup_(archive_settings_release) struct archive_settings s = {0};
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(archive_settings_load(dir, &s, &err), &err);
+    ck_assert_ptr_null(s.url);
+    ck_assert_uint_eq(s.pockets.len, 3);
+    ck_assert_uint_eq(s.components.len, 4);
+    ck_assert_uint_eq(s.interval_s, 3600);
+    dir = folder_with("web.conf", "[web]\ncomponents = ../main\ndatabase = /d\n");
+    ASSERT_FAILS(archive_settings_load(dir, &s, &err), -EINVAL, &err,
+                 "web.conf: [web] components: expected names, got \"../main\"");
+    dir = folder_with("web.conf", "[web]\narchive-url = ftp://x\ndatabase = /d\n");
+    ASSERT_FAILS(archive_settings_load(dir, &s, &err), -EINVAL, &err,
+                 "web.conf: [web] archive-url: expected http:// or https://, got \"ftp://x\"");
 }
 
 TEST(a_port_that_is_none_is_refused)

@@ -63,6 +63,8 @@ class Handler(BaseHTTPRequestHandler):
         elif path.endswith("/info"):
             status, body = INFO[path.split("/")[1] if path != "/info" else "u"]
             self.answer(status, body.encode(), Retry_After="3600")
+        elif path == "/v1":
+            self.account()
         elif "/v1/" in path:
             self.store(path.partition("/v1/")[2])
         else:
@@ -166,6 +168,14 @@ class Handler(BaseHTTPRequestHandler):
             self.object(container, name)
         else:
             self.container(container)
+
+    def account(self) -> None:
+        if tokens.get(self.headers.get("X-Auth-Token", ""), 0) <= 0:
+            return self.answer(401)
+        query = {key: values[0] for key, values in parse_qs(self.url.query).items()}
+        names = [{"name": name} for name in sorted(containers)
+                 if name.startswith(query.get("prefix", "")) and name > query.get("marker", "")]
+        return self.answer(200, json.dumps(names[:2]).encode())  # a small page
 
     def container(self, container: str) -> None:
         if self.command == "PUT":

@@ -100,6 +100,7 @@ TEST(a_whole_result_is_packed)
     expect_member(dir, "result.tar", "summary", "smoke FAIL\n");
     expect_member(dir, "result.tar", "requester", "bob\n");
     expect_member(dir, "result.tar", "uuid", "1234\n");
+    expect_member(dir, "result.tar", "env", "\n");
     expect_member(dir, "result.tar", "testinfo.json",
                   "{\"custom_environment\":[\"ADT_TEST_TRIGGERS=zlib/1.2 dpkg/1.22\"],"
                   "\"nproc\":\"2\"}");
@@ -123,6 +124,16 @@ TEST(an_autopkgtest_that_died_early_still_gives_a_result)
     expect_member(dir, "result.tar", "testinfo.json",
                   "{\"custom_environment\":[\"ADT_TEST_TRIGGERS=zlib/1.2 dpkg/1.22\"]}");
     expect_member(dir, "result.tar", "testbed-packages", NULL);
+}
+
+TEST(what_made_the_run_special_is_kept)
+{
+    const char *dir = make_folder("gzip\n{\"triggers\": [\"gzip/1\"], \"all-proposed\": 1, "
+                                  "\"testname\": \"smoke\", \"env\": [\"A=b\"]}",
+                                  0);
+
+    pack_folder(dir);
+    expect_member(dir, "result.tar", "env", "all-proposed=1,testname=smoke,A=b\n");
 }
 
 TEST(an_unreadable_request_still_gives_a_result)

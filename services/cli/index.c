@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "adt/names.h"
+#include "base/clock.h"
+#include "base/parse.h"
+#include "cli/cli.h"
+#include "cli/rebuild.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+
+#define PARALLEL 8
+#define PARALLEL_MAX 64
+#define SHOW_TERMINAL_US (USEC_PER_SEC / 2)
+#define SHOW_LOG_US (10 * USEC_PER_SEC)
+
+static const char help[] =
+    "autopkgtest-cloud index --rebuild [OPTION…]: fill the database from the results in the store\n"
+    "\n"
+    "  -s, --series, --release RELEASE  only results of this release (may be given several times)\n"
+    "      --dry-run        only count what is missing\n"
+    "      --parallel N     downloads at once (default 8, at most 64)\n"
+    "      --restart        from the start, not from where an interrupted one has come to\n"
+    "      --anonymous      without credentials: public results of the releases in web.conf\n"
+    "      --quiet          no progress on standard error\n"
+    "      --format text|json\n"
+    "      --help\n"
+    "\n"
+    "Adds what the database of this unit (roles: web) does not have and changes nothing else; the\n"
+    "indexer may run meanwhile. Started again after it was ended in any way, it goes on where it\n"
+    "was. Exit code 75: the store is out of reach, or the database is busy: start it again.\n";
+
+enum {
+    OPT_REBUILD = 256,
+    OPT_DRY_RUN,
+    OPT_PARALLEL,
+    OPT_RESTART,
+    OPT_ANONYMOUS,
+    OPT_QUIET,
+    OPT_FORMAT,
+    OPT_HELP
+};
+
+static const struct option options[] = {
+    {"rebuild", no_argument, NULL, OPT_REBUILD},
+    {"series", required_argument, NULL, 's'},
+    {"release", required_argument, NULL, 's'},
+    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+    {"parallel", required_argument, NULL, OPT_PARALLEL},
+    {"restart", no_argument, NULL, OPT_RESTART},
+    {"anonymous", no_argument, NULL, OPT_ANONYMOUS},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"format", required_argument, NULL, OPT_FORMAT},
+    {"help", no_argument, NULL, OPT_HELP},
+    {0},
+};
+
+struct call {
+    struct strv releases;
+    uint64_t parallel;
+    bool rebuild, dry_run, restart, anonymous, quiet, json, help;
+};
+
+// Where the progress is shown.
+struct display {
+    bool quiet, terminal;
+    uint64_t next_us;
+};
+
+static void call_release(struct call *call)
+{
+    strv_release(&call->releases);
+}
+
+// ---------------------------------------------------------------- progress
+
+static void show_progress(const struct rebuild_counts *counts, const char *container,
+                          const char *prefix, void *userdata)
+{
+    struct display *d = userdata;
+    uint64_t now = clock_monotonic_us();
+
+    if (d->quiet || now < d->next_us)
+        return;
+    d->next_us = now + (d->terminal ? SHOW_TERMINAL_US : SHOW_LOG_US);
+    (void)fprintf(stderr, "%s%" PRIu64 " runs, %" PRIu64 " missing, %" PRIu64 " added; %s %s%s",
+                  d->terminal ? "\r\033[K" : "", counts->runs, counts->missing, counts->added,
+                  container, prefix, d->terminal ? "" : "\n");
+}
+
+static void end_progress(const struct display *d)
+{
+    if (!d->quiet && d->terminal)
+        (void)fputs("\r\033[K", stderr);
+}
+
+static void complain(const char *what, const struct error *why, void *userdata)
+{
+    end_progress(userdata);
+    (void)fprintf(stderr, "autopkgtest-cloud index: left out: %s: %s\n", what, error_message(why));
+}
+
+static int print_counts(const struct rebuild_counts *c, bool dry_run, bool json)
+{
+    _cleanup_json_ json_t *all = NULL;
+
+    if (!json) {
+        int n = dry_run ? printf("%" PRIu64 " runs in the store, %" PRIu64
+                                 " of them not in the database\n",
+                                 c->runs, c->missing)
+                        : printf("%" PRIu64 " runs looked at, %" PRIu64 " added, %" PRIu64
+                                 " without a result, %" PRIu64 " unreadable\n",
+                                 c->runs, c->added, c->incomplete, c->unreadable);
+
+        return n < 0 || fflush(stdout) == EOF ? EX_IOERR : EX_OK;
+    }
+    all = json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "runs", (json_int_t)c->runs, "missing",
+                    (json_int_t)c->missing, "added", (json_int_t)c->added, "incomplete",
+                    (json_int_t)c->incomplete, "unreadable", (json_int_t)c->unreadable, "dry-run",
+                    (int)dry_run);
+    return all ? cli_print_json(all) : EX_OSERR;
+}
+
+// ---------------------------------------------------------------- store and database
+
+static int open_store(const struct call *call, const struct web_settings *web, struct swift **ret,
+                      bool *ret_anonymous, struct error *err)
+{
+    _cleanup_(swift_settings_release) struct swift_settings store = {0};
+    int r = call->anonymous ? -ENOENT : settings_load_store(settings_dir(), &store, err);
+
+    *ret_anonymous = r == -ENOENT;
+    if (r == 0)
+        return swift_new(&store, ret, err);
+    if (r != -ENOENT)
+        return r;
+    error_clear(err);
+    if (str_empty(web->store_url))
+        return error_set(err, -ENOENT, "web.conf: [web] store-url: names no store");
+    return swift_new_anonymous(web->store_url, ret, err);
+}
+
+static int open_database(const struct call *call, const char *path, struct database **ret,
+                         struct error *err)
+{
+    bool there = access(path, F_OK) == 0;
+    int r = 0;
+
+    *ret = NULL;
+    if (call->dry_run) {
+        if (there)
+            r = database_open_readonly(path, ret, err);
+        if (r == -ENOENT) { // without tables
+            error_clear(err);
+            r = 0;
+        }
+        return r;
+    }
+    // Made by root it would be closed to the indexer.
+    if (!there && geteuid() == 0)
+        return error_set(err, -ENOENT,
+                         "there is no database %s yet: start autopkgtest-indexer, which makes it",
+                         path);
+    return database_open(path, ret, err);
+}
+
+static int run_rebuild(const struct call *call, struct display *display, struct rebuild_counts *ret,
+                       struct error *err)
+{
+    _cleanup_(web_settings_release) struct web_settings web = {0};
+    _cleanup_(database_closep) struct database *db = NULL;
+    _cleanup_(swift_freep) struct swift *swift = NULL;
+    struct rebuild rebuild = {.releases = &call->releases,
+                              .parallel = (unsigned)call->parallel,
+                              .dry_run = call->dry_run,
+                              .restart = call->restart,
+                              .progress = show_progress,
+                              .complain = complain,
+                              .userdata = display};
+    bool anonymous = false;
+    int r = settings_load_web(settings_dir(), &web, err);
+
+    if (r == -ENOENT)
+        return error_prefix(err, r, "this unit has no database of results (roles: web)");
+    if (r < 0 || (r = open_store(call, &web, &swift, &anonymous, err)) < 0 ||
+        (r = open_database(call, web.database, &db, err)) < 0)
+        return r;
+    rebuild.swift = swift;
+    rebuild.db = db;
+    if (anonymous)
+        rebuild.known = call->releases.len > 0 ? &call->releases : &web.releases;
+    r = rebuild_run(&rebuild, err);
+    *ret = rebuild.counts;
+    return r;
+}
+
+// ---------------------------------------------------------------- command line
+
+static bool parse_option(int option, struct call *call)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    switch (option) {
+    case OPT_REBUILD:
+        return call->rebuild = true;
+    case OPT_DRY_RUN:
+        return call->dry_run = true;
+    case OPT_RESTART:
+        return call->restart = true;
+    case OPT_ANONYMOUS:
+        return call->anonymous = true;
+    case OPT_QUIET:
+        return call->quiet = true;
+    case OPT_HELP:
+        return call->help = true;
+    case OPT_FORMAT:
+        return cli_parse_format("index", optarg, &call->json);
+    case OPT_PARALLEL:
+        if (parse_uint(optarg, 1, PARALLEL_MAX, &call->parallel, &err) == 0)
+            return true;
+        (void)cli_usage("index", "--parallel: %s", error_message(&err));
+        return false;
+    case 's':
+        if (name_is_release(optarg))
+            return strv_add(&call->releases, optarg) == 0;
+        (void)cli_usage("index", "--release: \"%s\" is no name of a release", optarg);
+        return false;
+    default:
+        return false;
+    }
+}
+
+static bool parse_call(int argc, char **argv, struct call *call)
+{
+    int option;
+
+    while ((option = getopt_long(argc, argv, "s:", options, NULL)) >= 0)
+        if (!parse_option(option, call))
+            return false;
+    if (call->help)
+        return true;
+    if (optind < argc)
+        (void)cli_usage("index", "there is no argument \"%s\"", argv[optind]);
+    else if (!call->rebuild)
+        (void)cli_usage("index", "expected --rebuild");
+    return optind == argc && call->rebuild;
+}
+
+int command_index(int argc, char **argv)
+{
+    _cleanup_(call_release) struct call call = {.parallel = PARALLEL};
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct rebuild_counts counts = {0};
+    struct display display = {.terminal = isatty(STDERR_FILENO) == 1};
+    int r;
+
+    if (!parse_call(argc, argv, &call))
+        return EX_USAGE;
+    if (call.help)
+        return puts(help) < 0 ? EX_IOERR : EX_OK;
+    display.quiet = call.quiet;
+    r = run_rebuild(&call, &display, &counts, &err);
+    end_progress(&display);
+    if (r < 0)
+        return cli_fail("index", r, &err);
+    r = print_counts(&counts, call.dry_run, call.json);
+    return r == EX_OK && counts.refused > 0 ? EX_NOPERM : r;
+}
