@@ -19,7 +19,7 @@ static json_t *sorted(const struct strv *values)
     return list;
 }
 
-char *request_digest(const struct request *q, const char *release, const char *arch)
+char *request_digest(const struct request *request, const char *release, const char *arch)
 {
     _cleanup_json_ json_t *all = json_object();
     _cleanup_buf_ struct buf text = BUF_INIT(2 * REQUEST_BODY_MAX);
@@ -27,16 +27,17 @@ char *request_digest(const struct request *q, const char *release, const char *a
     char hex[2 * EVP_MAX_MD_SIZE + 1];
     unsigned len = 0;
 
-    if (request_is_private(q))
+    if (request_is_private(request))
         return strdup("");
-    if (json_put_string(all, "package", q->package) < 0 ||
+    if (json_put_string(all, "package", request->package) < 0 ||
         json_put_string(all, "release", release) < 0 || json_put_string(all, "arch", arch) < 0 ||
-        json_put(all, "triggers", sorted(&q->triggers)) < 0 ||
-        json_put(all, "ppas", sorted(&q->ppas)) < 0 || json_put(all, "env", sorted(&q->env)) < 0 ||
-        json_put_bool(all, "all-proposed", q->all_proposed) < 0 ||
-        json_put_string(all, "test-git", q->test_git) < 0 ||
-        json_put_string(all, "build-git", q->build_git) < 0 ||
-        json_put_string(all, "testname", q->testname) < 0 || json_write(all, &text) < 0 ||
+        json_put(all, "triggers", sorted(&request->triggers)) < 0 ||
+        json_put(all, "ppas", sorted(&request->ppas)) < 0 ||
+        json_put(all, "env", sorted(&request->env)) < 0 ||
+        json_put_bool(all, "all-proposed", request->all_proposed) < 0 ||
+        json_put_string(all, "test-git", request->test_git) < 0 ||
+        json_put_string(all, "build-git", request->build_git) < 0 ||
+        json_put_string(all, "testname", request->testname) < 0 || json_write(all, &text) < 0 ||
         EVP_Digest(text.data, text.len, digest, &len, EVP_sha256(), NULL) != 1)
         return NULL;
     hex_encode(digest, 16, hex);

@@ -45,11 +45,11 @@ static char *uuid_of(const struct submission *s, size_t number)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     char hex[2 * EVP_MAX_MD_SIZE + 1];
-    _cleanup_free_ char *text =
-        str_format("%s\n%s\n%zu", s->requester ? s->requester : "", s->key, number);
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
     unsigned len = 0;
 
-    if (!text || EVP_Digest(text, strlen(text), digest, &len, EVP_sha256(), NULL) != 1)
+    if (buf_addf(&text, "%s\n%s\n%zu", s->requester ? s->requester : "", s->key, number) < 0 ||
+        EVP_Digest(text.data, text.len, digest, &len, EVP_sha256(), NULL) != 1)
         return NULL;
     digest[6] = (unsigned char)((digest[6] & 0x0f) | 0x80);
     digest[8] = (unsigned char)((digest[8] & 0x3f) | 0x80);
@@ -93,7 +93,7 @@ static void announce(struct submission *s)
     json_t *one;
 
     json_array_foreach (s->accepted, i, one) {
-        const char *digest = s->digests.items[i];
+        const char *digest = i < s->digests.len ? s->digests.items[i] : "";
         json_t *event = json_pack("{s:s, s:s, s:I, s:s}", "uuid", json_text(one, "uuid"), "state",
                                   event_state_name(EVENT_QUEUED), "time",
                                   (json_int_t)clock_realtime_us(), "digest", digest);
@@ -180,15 +180,23 @@ static int add_accepted(struct submission *s, const struct request_order *order,
     _cleanup_free_ char *url = results_url(order->request.package, order->release, arch, NULL);
     _cleanup_free_ char *origin = exchange_origin(s->x);
     _cleanup_free_ char *full = url && origin ? str_format("%s%s", origin, url) : NULL;
-    _cleanup_free_ char *digest = request_digest(&order->request, order->release, arch);
+    char *digest = request_digest(&order->request, order->release, arch);
 
-    if (!digest || strv_add(&s->digests, digest) < 0)
+    if (!digest || strv_take(&s->digests, digest) < 0)
         return -1;
     return full ? json_array_append_new(
                       s->accepted, json_pack("{s:s, s:s, s:s, s:s, s:s}", "uuid",
                                              order->request.uuid, "package", order->request.package,
                                              "release", order->release, "arch", arch, "url", full))
                 : -1;
+}
+
+// Each message has one of its own; without a key request_complete() makes it.
+static int renew_uuid(const struct submission *s, struct request *request)
+{
+    free(request->uuid);
+    request->uuid = s->key ? uuid_of(s, s->number) : NULL;
+    return s->key && !request->uuid ? -ENOMEM : 0;
 }
 
 static int queue_one(struct submission *s, struct request_order *order, const char *arch,
@@ -198,8 +206,7 @@ static int queue_one(struct submission *s, struct request_order *order, const ch
     _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     int r;
 
-    free(TAKE_PTR(order->request.uuid)); // each message has one of its own
-    if (s->key && !(order->request.uuid = uuid_of(s, s->number)))
+    if (renew_uuid(s, &order->request) < 0)
         return error_oom(err);
     s->number++;
     r = request_complete(&order->request, err);

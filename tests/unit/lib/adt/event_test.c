@@ -6,7 +6,8 @@
 #include "test.h"
 
 #define EVENT                                                                                      \
-    "{\"architecture\":\"amd64\",\"container\":\"\",\"package\":\"gzip\",\"reason\":\"why\","      \
+    "{\"architecture\":\"amd64\",\"container\":\"\",\"digest\":\"d1\",\"package\":\"gzip\","       \
+    "\"reason\":\"why\","                                                                          \
     "\"release\":\"noble\",\"run-id\":\"\",\"state\":\"waiting\",\"time\":7,\"uuid\":\"u-1\","     \
     "\"worker\":\"unit/0/w\"}"
 
