@@ -33,6 +33,8 @@ struct look {
     json_t *json;
     uint64_t when_us;
     struct queue_walk *walk; // under way
+    uint64_t began_us;
+    uint64_t took_us, held_us; // of the last one (queue_walk_held_us())
     struct waiting *waiting;
 };
 
@@ -488,10 +490,13 @@ void broker_tell(struct broker *b, const json_t *event)
 static int start_walk(struct broker *b, enum queue_look what)
 {
     struct look *look = &b->looks[what];
+    bool begins = !look->walk;
     int r = look->walk
                 ? 0
                 : queue_walk_new(&b->web->settings, what, &b->absent, &b->channel, &look->walk);
 
+    if (begins)
+        look->began_us = clock_monotonic_us();
     // Asking for a queue that is not there is dear: the broker closes the channel.
     if (clock_monotonic_us() - b->absent_since_us > ABSENT_KEPT_US) {
         strv_release(&b->absent);
@@ -533,6 +538,8 @@ static int walk(struct broker *b, struct look *look, struct error *err)
         r = queue_walk_step(look->walk, b->link, &all, err);
     while (r == QUEUE_WALK_MORE && clock_monotonic_us() < end);
     if (r == 0) {
+        look->took_us = clock_monotonic_us() - look->began_us;
+        look->held_us = queue_walk_held_us(look->walk);
         queue_walk_free(TAKE_PTR(look->walk));
         json_decref(look->json);
         look->json = all;
@@ -588,6 +595,12 @@ int broker_look(struct broker *b, enum queue_look what, struct exchange *x, cons
     *waiting = (struct waiting){.next = look->waiting, .x = x};
     look->waiting = waiting;
     return EXCHANGE_WAIT;
+}
+
+void broker_look_cost(const struct broker *b, uint64_t *ret_took_us, uint64_t *ret_held_us)
+{
+    *ret_took_us = b->looks[QUEUE_BODIES].took_us;
+    *ret_held_us = b->looks[QUEUE_BODIES].held_us;
 }
 
 struct running *broker_running(struct broker *b)

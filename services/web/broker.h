@@ -43,5 +43,9 @@ void broker_tell(struct broker *broker, const json_t *event);
 int broker_look(struct broker *broker, enum queue_look what, struct exchange *x,
                 const json_t **ret);
 
+// Of the last look at requests (0: none so far): how long it took, and how long requests were away
+// from their queues for it, all queues added up.
+void broker_look_cost(const struct broker *broker, uint64_t *ret_took_us, uint64_t *ret_held_us);
+
 // What runs, by the status messages. Borrowed.
 struct running *broker_running(struct broker *broker);

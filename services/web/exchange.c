@@ -66,14 +66,21 @@ uint64_t exchange_content_length(const struct exchange *x)
     return parse_uint(header, 0, UINT64_MAX, &length, NULL) == 0 ? length : UINT64_MAX;
 }
 
+bool exchange_is_tls(const struct exchange *x)
+{
+    const char *proto = exchange_header(x, "X-Forwarded-Proto");
+
+    return proto && strcmp(proto, "https") == 0;
+}
+
 char *exchange_origin(const struct exchange *x)
 {
-    const char *host = exchange_header(x, "Host"), *proto = exchange_header(x, "X-Forwarded-Proto");
+    const char *host = exchange_header(x, "Host");
 
     if (!host || !*host ||
         host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]_")])
         host = x->web->settings.hostname;
-    return str_format("%s://%s", proto && strcmp(proto, "https") == 0 ? "https" : "http", host);
+    return str_format("%s://%s", exchange_is_tls(x) ? "https" : "http", host);
 }
 
 int exchange_add_header(struct exchange *x, const char *name, const char *value)

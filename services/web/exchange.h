@@ -61,6 +61,8 @@ const char *exchange_header(const struct exchange *x, const char *name);
 const char *exchange_value(const struct exchange *x, const char *name);
 // How many bytes of body the client announces; UINT64_MAX when it does not say (chunked).
 uint64_t exchange_content_length(const struct exchange *x);
+// Whether the client speaks TLS, with a proxy in front of us (X-Forwarded-Proto).
+bool exchange_is_tls(const struct exchange *x);
 // `http://HOST[:PORT]` as the client sees us (Host header; X-Forwarded-Proto from a proxy). The
 // caller frees.
 char *exchange_origin(const struct exchange *x);

@@ -9,8 +9,13 @@
     "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "              \
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// A year, once the proxy in front speaks TLS (RFC 6797).
+#define HSTS "max-age=31536000"
+
 int page_add_headers(struct exchange *x)
 {
+    if (exchange_is_tls(x) && exchange_add_header(x, "Strict-Transport-Security", HSTS) < 0)
+        return -ENOMEM;
     if (exchange_add_header(x, "Content-Security-Policy", CSP) < 0 ||
         exchange_add_header(x, "X-Content-Type-Options", "nosniff") < 0 ||
         exchange_add_header(x, "Referrer-Policy", "same-origin") < 0 ||

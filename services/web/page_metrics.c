@@ -2,6 +2,7 @@
 // What a monitoring system scrapes: Prometheus' text format 0.0.4. Names and labels are described
 // in docs/reference/web.md; alert rules and dashboards use them.
 #include "adt/names.h"
+#include "base/clock.h"
 #include "web/broker.h"
 #include "web/pages.h"
 #include "web/statistics.h"
@@ -97,6 +98,21 @@ static int add_results(struct buf *b, struct exchange *x)
     return r;
 }
 
+static int add_look(struct buf *b, const struct broker *broker)
+{
+    uint64_t took_us, held_us;
+
+    broker_look_cost(broker, &took_us, &held_us);
+    if (add_head(b, "autopkgtest_queue_look_seconds", "gauge",
+                 "How long the last look at waiting requests took.") < 0 ||
+        buf_addf(b, "autopkgtest_queue_look_seconds %.6f\n", (double)took_us / USEC_PER_SEC) < 0 ||
+        add_head(b, "autopkgtest_queue_look_held_seconds", "gauge",
+                 "How long it kept requests from workers, all queues added up.") < 0)
+        return -ENOMEM;
+    return buf_addf(b, "autopkgtest_queue_look_held_seconds %.6f\n",
+                    (double)held_us / USEC_PER_SEC);
+}
+
 int page_metrics(struct exchange *x, struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
@@ -107,7 +123,8 @@ int page_metrics(struct exchange *x, struct error *err)
         return r < 0 ? error_oom(err) : r;
     if (add_head(&text, "autopkgtest_broker_up", "gauge", "Whether the broker answers.") < 0 ||
         buf_addf(&text, "autopkgtest_broker_up %d\n", broker_is_up(x->web->broker, NULL)) < 0 ||
-        add_queues(&text, lengths) < 0 || add_running(&text, x) < 0 || add_results(&text, x) < 0 ||
+        add_queues(&text, lengths) < 0 || add_look(&text, x->web->broker) < 0 ||
+        add_running(&text, x) < 0 || add_results(&text, x) < 0 ||
         exchange_add_header(x, "Cache-Control", "no-store") < 0 ||
         exchange_answer_buf(x, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &text) < 0)
         return error_oom(err);

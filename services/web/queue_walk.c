@@ -25,6 +25,7 @@ struct queue_walk {
     uint64_t deadline_us;
     size_t at;         // which queue is looked at
     unsigned *channel; // borrowed
+    uint64_t held_us;  // how long requests were away from their queues, added up
 };
 
 struct place {
@@ -187,29 +188,62 @@ static json_t *public_body(const struct buf *body)
     return json_stringn(buf_str(body), body->len);
 }
 
-static int add_body(struct amqp_delivery *delivery, void *userdata, struct error *err)
+// Requests as they were taken; read only after they went back.
+struct taken {
+    struct buf bodies[QUEUE_WALK_BODIES];
+    size_t len;
+};
+
+static void taken_release(struct taken *taken)
 {
-    return json_array_append_new(userdata, public_body(&delivery->body)) < 0 ? error_oom(err) : 0;
+    for (size_t i = 0; i < taken->len; i++)
+        buf_release(&taken->bodies[i]);
+}
+
+static int take_body(struct amqp_delivery *delivery, void *userdata, struct error *err _unused_)
+{
+    struct taken *taken = userdata;
+
+    if (taken->len == QUEUE_WALK_BODIES)
+        return 0;
+    taken->bodies[taken->len++] = delivery->body;
+    delivery->body = (struct buf)BUF_INIT(0);
+    return 0;
 }
 
 // They are away from the queue for a round trip.
+static int take_and_give_back(struct queue_walk *w, struct amqp_link *link, unsigned want,
+                              struct taken *taken, struct error *err)
+{
+    uint64_t start = clock_monotonic_us();
+    unsigned got;
+    int r = amqp_link_get_many(link, *w->channel, w->queues[w->at].name, want, take_body, taken,
+                               &got, err);
+
+    if (r == 0)
+        r = amqp_link_nack_channel(link, *w->channel, err);
+    w->held_us += clock_monotonic_us() - start;
+    return r;
+}
+
 static int look_into(struct queue_walk *w, struct amqp_link *link, struct error *err)
 {
     const struct asked *queue = &w->queues[w->at];
-    unsigned got, want = queue->messages < QUEUE_WALK_BODIES ? queue->messages : QUEUE_WALK_BODIES;
+    unsigned want = queue->messages < QUEUE_WALK_BODIES ? queue->messages : QUEUE_WALK_BODIES;
+    _cleanup_(taken_release) struct taken taken = {.len = 0};
     _cleanup_json_ json_t *bodies = json_array();
     int r = bodies ? 0 : -ENOMEM;
 
     if (r == 0 && want > 0 && *w->channel == 0)
         r = amqp_link_add_channel(link, w->channel, err);
     if (r == 0 && want > 0)
-        r = amqp_link_get_many(link, *w->channel, queue->name, want, add_body, bodies, &got, err);
+        r = take_and_give_back(w, link, want, &taken, err);
     if (r == -ENOENT) { // deleted just now
         error_clear(err);
-        return put_value(w, TAKE_PTR(bodies));
+        r = 0;
     }
-    if (r == 0 && want > 0)
-        r = amqp_link_nack_channel(link, *w->channel, err);
+    for (size_t i = 0; r == 0 && i < taken.len; i++)
+        r = json_array_append_new(bodies, public_body(&taken.bodies[i])) < 0 ? -ENOMEM : 0;
     return r < 0 ? r : put_value(w, TAKE_PTR(bodies));
 }
 
@@ -235,4 +269,9 @@ int queue_walk_step(struct queue_walk *w, struct amqp_link *link, json_t **ret, 
     if (r == 0)
         *ret = TAKE_PTR(w->all);
     return r;
+}
+
+uint64_t queue_walk_held_us(const struct queue_walk *w)
+{
+    return w->held_us;
 }

@@ -39,4 +39,6 @@ int queue_walk_step(struct queue_walk *walk, struct amqp_link *link, json_t **re
 int queue_walk_answer(struct queue_walk *walk, const struct amqp_queue_answer *answer);
 // CLOCK_MONOTONIC microseconds at which to go on without the answers that are still awaited.
 uint64_t queue_walk_deadline(const struct queue_walk *walk);
+// How long requests were away from their queues so far, all queues added up.
+uint64_t queue_walk_held_us(const struct queue_walk *walk);
 void queue_walk_free(struct queue_walk *walk);

@@ -95,6 +95,13 @@ class PagesTest(unittest.TestCase):
         self.assertNotIn("unsafe", headers["content-security-policy"])
         self.assertNotIn(b"style=", body)
 
+    def test_behind_tls_browsers_are_told_to_stay_there(self) -> None:
+        for _ in range(2):  # also of a page that was kept
+            _, plain, _ = self.server.request("GET", "/recent", None, HTML)
+            _, secure, _ = self.server.request("GET", "/recent", None, HTML | {"X-Forwarded-Proto": "https"})
+            self.assertNotIn("strict-transport-security", plain)
+            self.assertEqual(secure["strict-transport-security"], "max-age=31536000")
+
     def test_history_goes_on_behind_its_first_page(self) -> None:
         first = json.loads(self.page("/packages/gzip/noble/amd64?format=json"))
         self.assertEqual(len(first["results"]), 50)
