@@ -89,8 +89,12 @@ int page_put_running_list(struct exchange *x, const struct running_filter *filte
     json_t *list = running_list(running, filter);
     _cleanup_free_ char *query = filter_query(filter);
 
-    if (!list || !query || json_put_string(x->data, "running_filter", query) < 0 ||
-        add_running_urls(list) < 0 || json_put_int(x->data, "running_total", (int64_t)n) < 0 ||
+    // Which tests there are is told by package, release and architecture only.
+    bool whole = filter->offset == 0 && filter->limit >= n && !filter->requester;
+
+    if (!list || !query || json_put_string(x->data, "running_live", whole ? "all" : "some") < 0 ||
+        json_put_string(x->data, "running_filter", query) < 0 || add_running_urls(list) < 0 ||
+        json_put_int(x->data, "running_total", (int64_t)n) < 0 ||
         json_put_bool(x->data, "running_more", filter->offset + filter->limit < n) < 0 ||
         json_put_int(x->data, "running_next", (int64_t)(filter->offset + filter->limit)) < 0) {
         json_decref(list);

@@ -24,8 +24,12 @@ int page_user(struct exchange *x, struct error *err)
     _cleanup_json_ json_t *ppas = NULL;
     struct database *db;
     json_t *rows = NULL;
+    const struct running_filter running = {.requester = exchange_value(x, "name"),
+                                           .limit = USER_ROWS};
     int r = start(x, err);
 
+    if (r == 0 && page_put_running_list(x, &running) < 0)
+        r = error_oom(err);
     if (r < 0)
         return r;
     db = page_database(x);

@@ -236,7 +236,7 @@ static bool wanted(const char *filter, const char *value)
 static bool fits(const struct test_status *s, const struct running_filter *f)
 {
     return wanted(f->package, s->package) && wanted(f->release, s->release) &&
-           wanted(f->arch, s->arch);
+           wanted(f->arch, s->arch) && wanted(f->requester, json_text(s->params, "requester"));
 }
 
 json_t *running_list(const struct running *running, const struct running_filter *filter)

@@ -20,7 +20,7 @@ void running_expire(struct running *running, uint64_t now_us);
 // parameter in the order of the keys.
 json_t *running_json(const struct running *running);
 struct running_filter { // NULL lets everything through
-    const char *package, *release, *arch;
+    const char *package, *release, *arch, *requester;
     size_t offset, limit; // of lists
 };
 // A list for pages, by package: package, release, arch, params, duration, logtail, id.

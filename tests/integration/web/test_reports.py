@@ -194,6 +194,10 @@ class Queues(unittest.TestCase):
             self.assertEqual((event["package"], event["running"], event["duration_text"], event["url"]),
                              ("live", True, "1m 01s", "/packages/live/noble/arm64"))
             self.assertNotIn("logtail", event)
+        self.broker.publish(json.dumps({"release": "noble", "architecture": "arm64", "package": "mine", "running": True, "duration": 1, "logtail": "",
+                                        "params": {"requester": "somebody"}}), exchange="teststatus.fanout")
+        self.assertEqual(self.event(everything)["package"], "mine")
+        self.assertEqual([t["package"] for t in self.data("/user/somebody")["running"]], ["mine"])
         one = self.stream(f"?id={event['id']}")
         self.announce("another", logtail="line 1")
         self.announce("live", logtail="line 1\nline 2\n")
