@@ -96,6 +96,7 @@ static int call_once(struct swift *swift, const struct swift_call *call,
                                    .body = call->body,
                                    .body_len = call->body_len,
                                    .body_file = call->body_file,
+                                   .answer_fd = call->answer_fd,
                                    .body_offset = call->body_offset,
                                    .body_size = call->body_size,
                                    .retries = swift->retries};
@@ -198,6 +199,16 @@ int swift_get(struct swift *swift, const char *container, const char *object, st
         return r;
     r = answer.body.len > 0 ? buf_add(b, answer.body.data, answer.body.len) : 0;
     return r < 0 ? error_errno(err, r, "store: %s/%s", container, object) : 0;
+}
+
+int swift_get_fd(struct swift *swift, const char *container, const char *object, int fd,
+                 struct error *err)
+{
+    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(SIZE_MAX / 2);
+    struct swift_call call = {
+        .method = "GET", .container = container, .object = object, .answer_fd = &fd};
+
+    return swift_call(swift, &call, &answer, err);
 }
 
 static int add_query(struct buf *query, const char *key, const char *value)

@@ -46,6 +46,9 @@ int swift_head(struct swift *swift, const char *container, const char *object, b
                struct error *err);
 int swift_get(struct swift *swift, const char *container, const char *object, struct buf *b,
               struct error *err);
+// Into the file behind `fd`, which is emptied first, whatever its size.
+int swift_get_fd(struct swift *swift, const char *container, const char *object, int fd,
+                 struct error *err);
 // Names of objects (or, with a delimiter, also prefixes) in order, behind `marker`, at most
 // `limit`.
 int swift_list(struct swift *swift, const char *container, const char *prefix,

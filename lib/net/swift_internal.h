@@ -59,6 +59,7 @@ struct swift_call {
     size_t body_len;
     const char *body_file;
     uint64_t body_offset, body_size; // as in struct http_request
+    const int *answer_fd;            // the same
 };
 
 // Does the call with a valid token: one that is refused is renewed once. Errors as in swift.h.

@@ -2,6 +2,7 @@
 #include "adt/names.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "cli/backup.h"
 #include "cli/cli.h"
 #include "cli/rebuild.h"
 
@@ -25,12 +26,22 @@ static const char help[] =
     "      --format text|json\n"
     "      --help\n"
     "\n"
-    "Adds what the database of this unit (roles: web) does not have and changes nothing else; the\n"
+    "autopkgtest-cloud index --backup: keep the database in the store\n"
+    "autopkgtest-cloud index --restore: add the results of that backup that are missing here\n"
+    "\n"
+    "      --unit UNIT      the backup of another unit (of --restore)\n"
+    "      --quiet, --format\n"
+    "\n"
+    "--rebuild adds what the database of this unit (roles: web) does not have and changes nothing "
+    "else; the\n"
     "indexer may run meanwhile. Started again after it was ended in any way, it goes on where it\n"
     "was. Exit code 75: the store is out of reach, or the database is busy: start it again.\n";
 
 enum {
     OPT_REBUILD = 256,
+    OPT_BACKUP,
+    OPT_RESTORE,
+    OPT_UNIT,
     OPT_DRY_RUN,
     OPT_PARALLEL,
     OPT_RESTART,
@@ -42,6 +53,9 @@ enum {
 
 static const struct option options[] = {
     {"rebuild", no_argument, NULL, OPT_REBUILD},
+    {"backup", no_argument, NULL, OPT_BACKUP},
+    {"restore", no_argument, NULL, OPT_RESTORE},
+    {"unit", required_argument, NULL, OPT_UNIT},
     {"series", required_argument, NULL, 's'},
     {"release", required_argument, NULL, 's'},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
@@ -57,7 +71,8 @@ static const struct option options[] = {
 struct call {
     struct strv releases;
     uint64_t parallel;
-    bool rebuild, dry_run, restart, anonymous, quiet, json, help;
+    const char *unit; // borrowed from the command line
+    bool rebuild, backup, restore, dry_run, restart, anonymous, quiet, json, help;
 };
 
 // Where the progress is shown.
@@ -193,6 +208,67 @@ static int run_rebuild(const struct call *call, struct display *display, struct 
     return r;
 }
 
+// ---------------------------------------------------------------- backups
+
+static int open_backup_store(struct swift **ret, struct error *err)
+{
+    _cleanup_(swift_settings_release) struct swift_settings store = {0};
+    int r = settings_load_store(settings_dir(), &store, err);
+
+    if (r == -ENOENT)
+        return error_prefix(err, r, "backups need the credentials of a store");
+    return r < 0 ? r : swift_new(&store, ret, err);
+}
+
+// What is to be printed: {"object", "bytes"} or {"object", "results", "added"}.
+static int run_backup(const struct call *call, json_t **ret, struct error *err)
+{
+    _cleanup_(web_settings_release) struct web_settings web = {0};
+    _cleanup_(database_closep) struct database *db = NULL;
+    _cleanup_(swift_freep) struct swift *swift = NULL;
+    _cleanup_free_ char *object = NULL;
+    struct restore_counts counts = {0};
+    uint64_t bytes = 0;
+    int r = settings_load_web(settings_dir(), &web, err);
+
+    if (r == -ENOENT)
+        return error_prefix(err, r, "this unit has no database of results (roles: web)");
+    if (r < 0 || (r = open_backup_store(&swift, err)) < 0)
+        return r;
+    object = backup_object(call->unit ? call->unit : web.unit);
+    if (!object)
+        return error_oom(err);
+    if (call->backup)
+        r = backup_store(swift, web.database, object, &bytes, err);
+    else if ((r = open_database(call, web.database, &db, err)) == 0)
+        r = backup_restore(swift, db, web.database, object, &counts, err);
+    if (r < 0)
+        return r;
+    *ret = call->backup ? json_pack("{s:s, s:I}", "object", object, "bytes", (json_int_t)bytes)
+                        : json_pack("{s:s, s:I, s:I}", "object", object, "results",
+                                    (json_int_t)counts.results, "added", (json_int_t)counts.added);
+    return *ret ? 0 : error_oom(err);
+}
+
+static int print_backup(const struct call *call, const json_t *done)
+{
+    int n;
+
+    if (call->json)
+        return cli_print_json(done);
+    if (call->quiet)
+        return EX_OK;
+    if (call->backup)
+        n = printf("%lld bytes in %s/%s\n",
+                   (long long)json_integer_value(json_object_get(done, "bytes")), BACKUP_CONTAINER,
+                   json_text(done, "object"));
+    else
+        n = printf("%lld results in the backup, %lld added\n",
+                   (long long)json_integer_value(json_object_get(done, "results")),
+                   (long long)json_integer_value(json_object_get(done, "added")));
+    return n < 0 || fflush(stdout) == EOF ? EX_IOERR : EX_OK;
+}
+
 // ---------------------------------------------------------------- command line
 
 static bool parse_option(int option, struct call *call)
@@ -202,6 +278,13 @@ static bool parse_option(int option, struct call *call)
     switch (option) {
     case OPT_REBUILD:
         return call->rebuild = true;
+    case OPT_BACKUP:
+        return call->backup = true;
+    case OPT_RESTORE:
+        return call->restore = true;
+    case OPT_UNIT:
+        call->unit = optarg;
+        return true;
     case OPT_DRY_RUN:
         return call->dry_run = true;
     case OPT_RESTART:
@@ -240,28 +323,43 @@ static bool parse_call(int argc, char **argv, struct call *call)
         return true;
     if (optind < argc)
         (void)cli_usage("index", "there is no argument \"%s\"", argv[optind]);
-    else if (!call->rebuild)
-        (void)cli_usage("index", "expected --rebuild");
-    return optind == argc && call->rebuild;
+    else if (call->rebuild + call->backup + call->restore != 1)
+        (void)cli_usage("index", "expected one of --rebuild, --backup and --restore");
+    else
+        return true;
+    return false;
+}
+
+static int rebuild(const struct call *call)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct rebuild_counts counts = {0};
+    struct display display = {.quiet = call->quiet, .terminal = isatty(STDERR_FILENO) == 1};
+    int r = run_rebuild(call, &display, &counts, &err);
+
+    end_progress(&display);
+    if (r < 0)
+        return cli_fail("index", r, &err);
+    r = print_counts(&counts, call->dry_run, call->json);
+    return r == EX_OK && counts.refused > 0 ? EX_NOPERM : r;
+}
+
+static int back_up(const struct call *call)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_json_ json_t *done = NULL;
+    int r = run_backup(call, &done, &err);
+
+    return r < 0 ? cli_fail("index", r, &err) : print_backup(call, done);
 }
 
 int command_index(int argc, char **argv)
 {
     _cleanup_(call_release) struct call call = {.parallel = PARALLEL};
-    _cleanup_error_ struct error err = ERROR_INIT;
-    struct rebuild_counts counts = {0};
-    struct display display = {.terminal = isatty(STDERR_FILENO) == 1};
-    int r;
 
     if (!parse_call(argc, argv, &call))
         return EX_USAGE;
     if (call.help)
         return puts(help) < 0 ? EX_IOERR : EX_OK;
-    display.quiet = call.quiet;
-    r = run_rebuild(&call, &display, &counts, &err);
-    end_progress(&display);
-    if (r < 0)
-        return cli_fail("index", r, &err);
-    r = print_counts(&counts, call.dry_run, call.json);
-    return r == EX_OK && counts.refused > 0 ? EX_NOPERM : r;
+    return call.rebuild ? rebuild(&call) : back_up(&call);
 }
