@@ -63,16 +63,21 @@
             counter.textContent = Number(counter.textContent) + change;
     }
 
+    function end(id, text) {
+        const row = rows.get(id);
+        if (!row)
+            return;
+        row.classList.add("ended");
+        row.querySelector(".took").textContent = text;
+        unfollow(id);
+        rows.delete(id);
+        count(-1);
+    }
+
     function hear(test) {
         let row = rows.get(test.id);
         if (!test.running) {
-            if (row && !row.classList.contains("ended")) {
-                row.classList.add("ended");
-                row.querySelector(".took").textContent = `ended after ${test.duration_text}`;
-                unfollow(test.id);
-                rows.delete(test.id);
-                count(-1);
-            }
+            end(test.id, `ended after ${test.duration_text}`);
             return;
         }
         if (!row) {
@@ -87,5 +92,9 @@
 
     list.querySelectorAll("li[data-id]").forEach(adopt);
     const events = new EventSource("/running/events" + list.dataset.filter);
+    events.addEventListener("running", (message) => { // at each connection: what was missed since the page was made
+        const now = new Set(JSON.parse(message.data).ids);
+        [...rows.keys()].filter((id) => !now.has(id)).forEach((id) => end(id, "ended"));
+    });
     events.onmessage = (message) => hear(JSON.parse(message.data));
 })();

@@ -2,6 +2,7 @@
 #include "web/streams.h"
 
 #include "base/clock.h"
+#include "web/broker.h"
 #include "web/results.h"
 #include "web/web.h"
 
@@ -173,6 +174,26 @@ static struct stream *stream_new(struct streams *streams, struct exchange *x)
     return s;
 }
 
+// What runs now: whoever missed an end, before or between two connections, learns of it. The name
+// of the event is "running", its data {"ids": […]}.
+static int add_snapshot(struct stream *s, const struct running *running)
+{
+    const struct running_filter filter = {
+        .package = s->package, .release = s->release, .arch = s->arch, .limit = RUNNING_MAX};
+    _cleanup_json_ json_t *list = running_list(running, &filter), *data = NULL;
+    json_t *ids = json_array(), *test;
+    size_t i;
+
+    json_array_foreach (list, i, test) {
+        (void)json_array_append(ids, json_object_get(test, "id"));
+    }
+    data = json_pack("{s:o}", "ids", ids);
+    if (!list || !data || buf_add_str(&s->waiting, "event: running\ndata: ") < 0 ||
+        json_write(data, &s->waiting) < 0)
+        return -ENOMEM;
+    return buf_add_str(&s->waiting, "\n\n");
+}
+
 int streams_open(struct streams *streams, struct exchange *x, struct error *err)
 {
     struct MHD_Response *response;
@@ -189,6 +210,10 @@ int streams_open(struct streams *streams, struct exchange *x, struct error *err)
     s = stream_new(streams, x);
     if (!s)
         return error_oom(err);
+    if (!s->id && add_snapshot(s, broker_running(x->web->broker)) < 0) {
+        stream_free(s);
+        return error_oom(err);
+    }
     response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, READ_BLOCK, read_stream, s,
                                                  stream_free);
     if (!response) {

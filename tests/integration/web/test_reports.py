@@ -171,6 +171,9 @@ class Queues(unittest.TestCase):
         answer = connection.getresponse()
         self.assertEqual((answer.status, answer.getheader("Content-Type")), (200, "text/event-stream"))
         self.assertEqual((answer.readline(), answer.readline()), (b"retry: 3000\n", b"\n"))
+        if "id=" not in query:
+            self.assertEqual(answer.readline(), b"event: running\n")
+            self.running = json.loads(answer.readline().removeprefix(b"data: "))["ids"]
         return answer
 
     def event(self, stream: http.client.HTTPResponse) -> Any:
@@ -204,6 +207,8 @@ class Queues(unittest.TestCase):
         self.assertEqual(self.event(one)["logtail"], "line 1\nline 2\n")
         page = self.data("/running?package=live")
         self.assertEqual(page["running"][0]["id"], event["id"])
+        self.stream("?package=live").close()
+        self.assertEqual(self.running, [event["id"]])
         self.announce("live", running=False)
         self.assertEqual(self.event(one)["running"], False)
         for stream in (everything, other, narrow, one):
