@@ -4,8 +4,8 @@
 //
 //     id given      that test, with the end of its log whenever it has changed
 //     else          what begins, goes on and ends, without logs; of one package, release or
-//                   architecture where these are given; first an event "running" with the ids of what
-//                   runs now
+//                   architecture where these are given; first an event "running" with the ids of
+//                   what runs now
 //
 // A client that does not read is let go when its buffer is full; browsers come again by themselves.
 #pragma once
