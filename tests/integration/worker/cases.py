@@ -200,6 +200,7 @@ def test_who_only_looks_at_a_request_does_not_keep_its_test_waiting(bed: Bed) ->
 def test_the_result_of_a_looked_at_request_yields_to_an_older_run(bed: Bed) -> None:
     """An instant test, begun before anybody could object, does not end one that has run for long."""
     first, uuid = leased_test(bed)
+    time.sleep(1.1)  # run ids tell seconds apart, and both share the spool of one unit
     first.signal(signal.SIGSTOP)
     bed.behave("")
     bed.request(uuid=uuid)
