@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/database.h"
 #include "base/file.h"
+#include "sql.h"
 #include "test.h"
 
 // The structs own their strings elsewhere; here they borrow constants.
@@ -24,18 +25,6 @@ static struct test_complete done_of(const char *container, const char *triggers,
                                   .env = text("")};
 }
 
-static int64_t number(struct database *db, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    int64_t n;
-
-    ck_assert_int_eq(sqlite3_prepare_v2(database_handle(db), sql, -1, &statement, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
-    n = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement);
-    return n;
-}
-
 static void add(struct database *db, const char *container, const char *triggers, int exitcode)
 {
     struct test_complete done = done_of(container, triggers, exitcode);
@@ -57,9 +46,9 @@ TEST(plain_results_with_triggers_are_public_and_others_apart)
     add(db, "autopkgtest-noble", "", 0);
     add(db, "autopkgtest-noble-me-ppa", "gzip/1", 0);
     add(db, "private-autopkgtest-noble", "gzip/1", 0);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM result"), 1);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM special_result"), 3);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM test"), 1);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM result"), 1);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM special_result"), 3);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM test"), 1);
 }
 
 TEST(a_result_that_comes_twice_is_there_once_with_the_last_outcome)
@@ -71,8 +60,8 @@ TEST(a_result_that_comes_twice_is_there_once_with_the_last_outcome)
     ASSERT_OK(database_open(path, &db, &err), &err);
     add(db, "autopkgtest-noble", "gzip/1", 16);
     add(db, "autopkgtest-noble", "gzip/1", 0);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM result"), 1);
-    ck_assert_int_eq(number(db, "SELECT exitcode FROM result"), 0);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM result"), 1);
+    ck_assert_int_eq(sql_number(db, "SELECT exitcode FROM result"), 0);
 }
 
 TEST(the_schema_is_what_readers_of_the_public_copy_expect)
@@ -83,13 +72,16 @@ TEST(the_schema_is_what_readers_of_the_public_copy_expect)
 
     ASSERT_OK(database_open(path, &db, &err), &err);
     ck_assert_int_eq(
-        number(db, "SELECT count(*) FROM pragma_table_info('result') WHERE name IN ('test_id',"
+        sql_number(db,
+                   "SELECT count(*) FROM pragma_table_info('result') WHERE name IN ('test_id',"
                    " 'run_id', 'version', 'triggers', 'duration', 'exitcode', 'requester', 'env')"),
         8);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM pragma_table_info('result')"), 8);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM pragma_table_info('test')"), 4);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM pragma_table_info('current_version')"), 5);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM pragma_table_info('url_last_checked')"), 2);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM pragma_table_info('result')"), 8);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM pragma_table_info('test')"), 4);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM pragma_table_info('current_version')"),
+                     5);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM pragma_table_info('url_last_checked')"),
+                     2);
 }
 
 TEST(an_older_database_is_kept_and_a_newer_one_refused)
@@ -102,7 +94,7 @@ TEST(an_older_database_is_kept_and_a_newer_one_refused)
     ASSERT_OK(database_open(path, &db, &err), &err);
     add(db, "autopkgtest-noble", "gzip/1", 0);
     ASSERT_OK(database_open(path, &again, &err), &err);
-    ck_assert_int_eq(number(again, "SELECT count(*) FROM result"), 1);
+    ck_assert_int_eq(sql_number(again, "SELECT count(*) FROM result"), 1);
     database_close(again);
     ck_assert_int_eq(
         sqlite3_exec(database_handle(db), "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
@@ -125,9 +117,9 @@ TEST(a_database_of_before_gets_the_tables_of_current_versions)
                      SQLITE_OK);
     database_close(db);
     ASSERT_OK(database_open(path, &db, &err), &err);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM result"), 1);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM source_version"), 0);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM rebuild_progress"), 0);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM result"), 1);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM source_version"), 0);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM rebuild_progress"), 0);
     database_close(db);
 }
 
@@ -160,7 +152,7 @@ TEST(rolled_back_is_not_there)
     ASSERT_OK(database_begin(db, &err), &err);
     ASSERT_OK(database_add_result(db, &done, &err), &err);
     ck_assert_int_eq(database_rollback(db), 0);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM result"), 0);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM result"), 0);
 }
 
 TEST(what_nobody_can_read_is_set_aside)
@@ -172,7 +164,7 @@ TEST(what_nobody_can_read_is_set_aside)
     ASSERT_OK(database_open(path, &db, &err), &err);
     ASSERT_OK(database_add_rejected(db, "\xff\0x", 3, "no JSON", &err), &err);
     ASSERT_OK(database_add_rejected(db, NULL, 0, "empty", &err), &err);
-    ck_assert_int_eq(number(db, "SELECT length(body) FROM rejected_message WHERE id = 1"), 3);
+    ck_assert_int_eq(sql_number(db, "SELECT length(body) FROM rejected_message WHERE id = 1"), 3);
 }
 
 // ---- what is derived from results

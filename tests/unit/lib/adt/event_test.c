@@ -3,6 +3,7 @@
 
 #include "adt/database.h"
 #include "base/file.h"
+#include "sql.h"
 #include "test.h"
 
 #define EVENT                                                                                      \
@@ -50,18 +51,6 @@ TEST(what_is_no_event_is_refused_with_the_place)
 
 // ---- in the database
 
-static int64_t number(struct database *db, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    int64_t n;
-
-    ck_assert_int_eq(sqlite3_prepare_v2(database_handle(db), sql, -1, &statement, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
-    n = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement);
-    return n;
-}
-
 static void add(struct database *db, const char *uuid, int64_t time_us, const char *more)
 {
     _cleanup_free_ char *text = str_format(
@@ -84,9 +73,9 @@ TEST(an_event_counts_once_and_later_ones_know_more)
     add(db, "u", 10, ",\"package\":\"gzip\"");
     add(db, "u", 30, ",\"run-id\":\"r\"");
     add(db, "u", 20, "");
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM request_event"), 3);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM request WHERE package = 'gzip' AND"
-                                " run_id = 'r' AND changed_us = 30"),
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM request_event"), 3);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM request WHERE package = 'gzip' AND"
+                                    " run_id = 'r' AND changed_us = 30"),
                      1);
 }
 
@@ -102,7 +91,7 @@ TEST(requests_of_which_nothing_was_heard_are_forgotten)
     add(db, "new", 10, "");
     add(db, "new", 50, "");
     ASSERT_OK(database_expire_events(db, 50, &err), &err);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM request_event WHERE uuid = 'new'"), 2);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM request_event"), 2);
-    ck_assert_int_eq(number(db, "SELECT count(*) FROM request"), 1);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM request_event WHERE uuid = 'new'"), 2);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM request_event"), 2);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM request"), 1);
 }

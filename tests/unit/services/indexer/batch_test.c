@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "base/file.h"
 #include "indexer/indexer.h"
+#include "sql.h"
 #include "test.h"
 
 static void add(struct batch *batch, uint64_t tag, const char *body)
@@ -9,18 +10,6 @@ static void add(struct batch *batch, uint64_t tag, const char *body)
 
     ck_assert_int_eq(buf_add_str(&delivery.body, body), 0);
     ck_assert_int_eq(batch_add(batch, &delivery), 0);
-}
-
-static int64_t count(struct database *db, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    int64_t n;
-
-    ck_assert_int_eq(sqlite3_prepare_v2(database_handle(db), sql, -1, &statement, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
-    n = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement);
-    return n;
 }
 
 #define DONE(run)                                                                                  \
@@ -45,8 +34,8 @@ TEST(a_batch_is_written_whole_and_poison_is_set_aside)
     ck_assert_uint_eq(tag, 7);
     ck_assert_uint_eq(rejected, 1);
     ck_assert_uint_eq(batch_size(batch), 0);
-    ck_assert_int_eq(count(db, "SELECT count(*) FROM result"), 2);
-    ck_assert_int_eq(count(db, "SELECT count(*) FROM rejected_message"), 1);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM result"), 2);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM rejected_message"), 1);
 }
 
 TEST(a_batch_that_cannot_be_written_is_kept_for_the_next_try)
@@ -67,7 +56,7 @@ TEST(a_batch_that_cannot_be_written_is_kept_for_the_next_try)
     ck_assert_uint_eq(batch_size(batch), 1);
     ck_assert_int_eq(database_rollback(other), 0);
     ASSERT_OK(batch_write(batch, db, &tag, &rejected, &err), &err);
-    ck_assert_int_eq(count(db, "SELECT count(*) FROM result"), 1);
+    ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM result"), 1);
 }
 
 TEST(the_queue_is_named_after_the_unit)
