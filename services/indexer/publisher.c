@@ -40,7 +40,9 @@ static int on_end(sd_event_source *source _unused_, int fd _unused_, uint32_t ev
     p->end = sd_event_source_disable_unref(p->end);
     if (process_wait(&p->process, &status, NULL, &err) < 0)
         log_error("%s", error_message(&err));
-    if (status != 0) { // it has said why
+    if (status < 0)
+        log_error("publishing the database was ended by signal %d", -status);
+    if (status != 0) { // else it has said why
         log_warning("the public copy of the database is as old as it was");
         p->touched = true;
     }
