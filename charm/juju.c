@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/process.h"
+#include "base/strv.h"
 #include "data/json.h"
 
 #define ANSWER_MAX ((size_t)20 * 1024 * 1024) // a relation's data may be 16 MiB
@@ -173,4 +174,33 @@ int juju_version_set(const char *version, struct error *err)
 int juju_log(const char *level, const char *message, struct error *err)
 {
     return call((const char *[]){"juju-log", "-l", level, "--", message, NULL}, NULL, NULL, err);
+}
+
+int juju_action_get(json_t **ret, struct error *err)
+{
+    return ask((const char *[]){"action-get", "--format=json", NULL}, JSON_OBJECT, ret, err);
+}
+
+int juju_action_set(const json_t *results, struct error *err)
+{
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+    const char *key;
+    json_t *value;
+    int r;
+
+    r = strv_add(&argv, "action-set");
+    if (r >= 0)
+        r = strv_add(&argv, "--");
+    // jansson's loop wants what is not const, and changes nothing.
+    json_object_foreach ((json_t *)(uintptr_t)results, key, value)
+        if (r >= 0)
+            r = strv_addf(&argv, "%s=%s", key, json_string_value(value));
+    if (r < 0)
+        return error_oom(err);
+    return call((const char *const *)argv.items, NULL, NULL, err);
+}
+
+int juju_action_fail(const char *message, struct error *err)
+{
+    return call((const char *[]){"action-fail", "--", message, NULL}, NULL, NULL, err);
 }

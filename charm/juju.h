@@ -38,3 +38,10 @@ int juju_status_set(const char *status, const char *message, struct error *err);
 int juju_version_set(const char *version, struct error *err);
 // Level: INFO, WARNING, …
 int juju_log(const char *level, const char *message, struct error *err);
+// Parameters of the action that runs, an object.
+int juju_action_get(json_t **ret, struct error *err);
+// Adds results (an object of strings, whose keys Juju takes). They stand on the tool's command
+// line: it takes them in no other way.
+int juju_action_set(const json_t *results, struct error *err);
+// The action failed, with this message; its results stay.
+int juju_action_fail(const char *message, struct error *err);

@@ -208,43 +208,13 @@ OPTION_PARSER(option_remotes)
     return parse_counts(&counts, text, settings, err);
 }
 
-// The entry of an architecture, made when there is none, in ascending order.
-static struct local_workers *local_entry(struct settings *settings, const char *arch)
-{
-    struct local_workers *grown;
-    size_t at = 0;
-    char *copy;
-
-    while (at < settings->local_len && strcmp(settings->local[at].arch, arch) < 0)
-        at++;
-    if (at < settings->local_len && strcmp(settings->local[at].arch, arch) == 0)
-        return &settings->local[at];
-    grown = reallocarray(settings->local, settings->local_len + 1, sizeof(*grown));
-    if (!grown)
-        return NULL;
-    settings->local = grown;
-    copy = strdup(arch);
-    if (!copy)
-        return NULL;
-    memmove(&grown[at + 1], &grown[at], (settings->local_len - at) * sizeof(*grown));
-    settings->local_len++;
-    grown[at] = (struct local_workers){.arch = copy};
-    return &grown[at];
-}
-
 static int add_local(struct settings *settings, const char *arch, const char *virt, unsigned count,
                      struct error *err)
 {
-    struct local_workers *entry;
-    enum backend backend = backend_from_name(virt);
-
     if (count == 0)
         return 0;
-    entry = local_entry(settings, arch);
-    if (!entry)
-        return error_oom(err);
-    entry->count[backend] = count;
-    return 0;
+    return settings_set_local(settings, arch, backend_from_name(virt), count) < 0 ? error_oom(err)
+                                                                                  : 0;
 }
 
 OPTION_PARSER(option_local_workers)

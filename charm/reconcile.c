@@ -9,6 +9,7 @@
 #include "charm/owner.h"
 #include "charm/source.h"
 #include "charm/status.h"
+#include "charm/worker_counts.h"
 #include "data/json.h"
 
 #include <inttypes.h>
@@ -133,6 +134,9 @@ static int try_config(struct run *run, const json_t *config, struct error *err)
         return blocked(run, error_message(&why), err);
     if (r < 0)
         return error_set(err, r, "%s", error_message(&why));
+    r = worker_counts_apply(&run->state, config, &run->settings, NULL, err);
+    if (r < 0)
+        return r;
     r = take_api_keys(run, err);
     if (r == 0)
         r = take_swift_password(run, err);

@@ -29,6 +29,44 @@ unsigned settings_count(const struct settings *settings, enum backend backend)
     return count;
 }
 
+// The entry of an architecture, made when there is none, in ascending order.
+static struct local_workers *local_entry(struct settings *settings, const char *arch)
+{
+    struct local_workers *grown;
+    size_t at = 0;
+    char *copy;
+
+    while (at < settings->local_len && strcmp(settings->local[at].arch, arch) < 0)
+        at++;
+    if (at < settings->local_len && strcmp(settings->local[at].arch, arch) == 0)
+        return &settings->local[at];
+    grown = reallocarray(settings->local, settings->local_len + 1, sizeof(*grown));
+    if (!grown)
+        return NULL;
+    settings->local = grown;
+    copy = strdup(arch);
+    if (!copy)
+        return NULL;
+    memmove(&grown[at + 1], &grown[at], (settings->local_len - at) * sizeof(*grown));
+    settings->local_len++;
+    grown[at] = (struct local_workers){.arch = copy};
+    return &grown[at];
+}
+
+int settings_set_local(struct settings *settings, const char *arch, enum backend backend,
+                       unsigned count)
+{
+    struct local_workers *entry;
+
+    if (backend == BACKEND_COUNT)
+        return 0;
+    entry = local_entry(settings, arch);
+    if (!entry)
+        return -ENOMEM;
+    entry->count[backend] = count;
+    return 0;
+}
+
 bool settings_use_swift(const struct settings *settings)
 {
     return !str_empty(settings->swift.auth_url);

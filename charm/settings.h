@@ -60,6 +60,10 @@ struct settings {
 
 // How many local workers there are of a backend, of all architectures.
 unsigned settings_count(const struct settings *settings, enum backend backend);
+// Sets the number of local workers of an architecture and backend (BACKEND_COUNT: nothing). 0 or
+// -ENOMEM.
+int settings_set_local(struct settings *settings, const char *arch, enum backend backend,
+                       unsigned count);
 // Whether results go to a Swift.
 bool settings_use_swift(const struct settings *settings);
 void settings_release(struct settings *settings);

@@ -75,36 +75,30 @@ static int add_trouble(struct status *status, const struct unit_states *states, 
                       service);
 }
 
-// How many workers say what, by the status line that services/worker/report.c sends.
-struct workers {
-    size_t busy, offline, paused, drained;
-    const char *first_paused; // its service
-};
-
-static void count_worker(struct workers *workers, const char *service,
-                         const struct unit_state *state)
+void worker_figures_add(struct worker_figures *figures, const char *service,
+                        const struct unit_state *state)
 {
     static const char *const not_busy[] = {"idle", "taking no work", "the store"};
 
     if (!state || !*state->text)
         return;
     if (str_starts_with(state->text, "no broker")) {
-        workers->offline++;
+        figures->offline++;
     } else if (str_starts_with(state->text, "drained")) {
-        workers->drained++;
+        figures->drained++;
     } else if (str_starts_with(state->text, "paused")) {
-        if (workers->paused++ == 0)
-            workers->first_paused = service;
+        if (figures->paused++ == 0)
+            figures->first_paused = service;
     } else {
         for (size_t i = 0; i < ARRAY_SIZE(not_busy); i++)
             if (str_starts_with(state->text, not_busy[i]))
                 return;
-        workers->busy++;
+        figures->busy++;
     }
 }
 
 // What keeps workers from taking work.
-static int add_workers(struct status *status, const struct workers *workers, size_t all,
+static int add_workers(struct status *status, const struct worker_figures *workers, size_t all,
                        const char *unit)
 {
     int r = 0;
@@ -122,7 +116,7 @@ static int add_workers(struct status *status, const struct workers *workers, siz
 }
 
 static int add_figures(struct status *status, const struct plan *plan,
-                       const struct workers *workers)
+                       const struct worker_figures *workers)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(4096);
     int r = 0;
@@ -142,7 +136,7 @@ static int add_figures(struct status *status, const struct plan *plan,
 int status_add_services(struct status *status, const struct plan *plan,
                         const struct unit_states *states, const char *unit)
 {
-    struct workers workers = {0};
+    struct worker_figures workers = {0};
     int r = 0;
 
     if (plan->web)
@@ -152,7 +146,7 @@ int status_add_services(struct status *status, const struct plan *plan,
     for (size_t i = 0; i < plan->workers.len && r >= 0; i++) {
         const char *service = plan->workers.items[i];
 
-        count_worker(&workers, service, unit_states_find(states, service));
+        worker_figures_add(&workers, service, unit_states_find(states, service));
         r = add_trouble(status, states, unit, service);
     }
     if (r >= 0 && !states->unsettled)

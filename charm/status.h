@@ -19,6 +19,14 @@ int status_add_model(struct status *status, const struct model *model,
 // What follows from the services, down to the figures of `active`.
 int status_add_services(struct status *status, const struct plan *plan,
                         const struct unit_states *states, const char *unit);
+// How many workers say what, by the status line that services/worker/report.c sends.
+struct worker_figures {
+    size_t busy, offline, paused, drained;
+    const char *first_paused; // its service; borrowed
+};
+// Counts one; `state` may be NULL.
+void worker_figures_add(struct worker_figures *figures, const char *service,
+                        const struct unit_state *state);
 // Images that are not there yet, or could not be made.
 int status_add_images(struct status *status, const struct plan *plan, const char *root,
                       const char *unit);

@@ -2,6 +2,7 @@
 #include "adt/drain.h"
 #include "base/file.h"
 #include "cli/cli.h"
+#include "data/json.h"
 
 #include <getopt.h>
 
@@ -15,6 +16,7 @@ static const char drain_help[] =
     "      --cloud CLOUD        only workers of this cloud\n"
     "      --architecture ARCH  only workers of this architecture\n"
     "      --list               only show what is drained\n"
+    "      --format text|json\n"
     "      --help\n";
 
 static const char resume_help[] =
@@ -23,14 +25,16 @@ static const char resume_help[] =
     "      --cloud CLOUD        take back the drain of this cloud\n"
     "      --architecture ARCH  take back the drain of this architecture\n"
     "                           (without both: all drains)\n"
+    "      --format text|json\n"
     "      --help\n";
 
-enum { OPT_CLOUD = 256, OPT_ARCH, OPT_LIST, OPT_HELP };
+enum { OPT_CLOUD = 256, OPT_ARCH, OPT_LIST, OPT_FORMAT, OPT_HELP };
 
 static const struct option options[] = {
     {"cloud", required_argument, NULL, OPT_CLOUD},
     {"architecture", required_argument, NULL, OPT_ARCH},
     {"list", no_argument, NULL, OPT_LIST},
+    {"format", required_argument, NULL, OPT_FORMAT},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
@@ -42,7 +46,7 @@ struct instance {
 struct call {
     const char *command;
     const char *cloud, *arch; // NULL: any
-    bool list, help;
+    bool list, json, help;
     char *dir;
     struct instance *instances; // of worker.conf
     size_t len;
@@ -131,6 +135,26 @@ static int print_list(const struct call *call, struct error *err)
     return 0;
 }
 
+// {"workers", "drained": of those the call goes for, "orders": in force, "changed"}
+static int print_json(const struct call *call, bool changed, struct error *err)
+{
+    _cleanup_strv_ struct strv orders = STRV_INIT;
+    _cleanup_json_ json_t *object = NULL;
+    size_t drained, meant = count(call, &drained);
+    json_t *list = json_array();
+    int r = drain_list(call->dir, &orders, err);
+
+    STRV_FOREACH (order, &orders)
+        (void)json_array_append_new(list, json_string(order));
+    object = json_pack("{s:I, s:I, s:b, s:o}", "workers", (json_int_t)meant, "drained",
+                       (json_int_t)drained, "changed", (int)changed, "orders", list);
+    if (r < 0)
+        return r;
+    if (!object)
+        return error_oom(err);
+    return cli_print_json(object) == EX_OK ? 0 : error_set(err, -EIO, "cannot print");
+}
+
 static int clear_all(const struct call *call, bool *ret_changed, struct error *err)
 {
     _cleanup_strv_ struct strv orders = STRV_INIT;
@@ -183,7 +207,7 @@ static int parse_options(int argc, char **argv, struct call *call)
             call->list = true;
         else if (option == OPT_HELP)
             call->help = true;
-        else
+        else if (option != OPT_FORMAT || !cli_parse_format(call->command, optarg, &call->json))
             return EX_USAGE;
     }
     if (call->list && str_equal(call->command, "resume"))
@@ -208,9 +232,13 @@ static int run(struct call *call)
                       call->arch ? call->arch : "any architecture", "worker.conf");
         return EX_USAGE;
     }
-    if (call->list)
+    if (!call->list)
+        r = act(call, &changed, &err);
+    if (r == 0 && call->json)
+        r = print_json(call, changed, &err);
+    else if (r == 0 && call->list)
         r = print_list(call, &err);
-    else if ((r = act(call, &changed, &err)) == 0)
+    else if (r == 0)
         report(call, changed);
     return r < 0 ? cli_fail(call->command, r, &err) : EX_OK;
 }

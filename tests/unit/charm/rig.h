@@ -160,7 +160,8 @@ static inline struct rig rig_new(void)
         "config-get",  "relation-ids", "relation-list", "relation-get", "relation-set",
         "network-get", "secret-get",   "storage-list",  "storage-get",  "open-port",
         "close-port",  "status-set",   "juju-log",      "systemctl",    "application-version-set",
-        "useradd",     "groupadd",     "usermod",       "apt-get",      "git"};
+        "useradd",     "groupadd",     "usermod",       "apt-get",      "git",
+        "action-get",  "action-set",   "action-fail"};
     struct rig rig = {.dir = strdup(test_dir())};
     _cleanup_free_ char *recorder = str_format("%s/recorder", rig.dir);
     _cleanup_free_ char *bin = str_format("%s/bin", rig.dir);

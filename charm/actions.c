@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/actions.h"
+
+const struct action_definition *const actions_table[] = {
+    &action_show_target_config,
+    &action_set_worker_count,
+    &action_reload_units,
+    &action_drain,
+    &action_resume,
+    &action_kill_test,
+    &action_set_alert,
+    &action_remove_alert,
+};
+const size_t actions_table_len = ARRAY_SIZE(actions_table);

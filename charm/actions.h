@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The actions of actions.yaml; docs/reference/actions.md says what each takes and gives. Each
+// program in actions/ runs one of these.
+#pragma once
+
+#include "charm/action.h"
+
+// actions_workers.c: settings and services of this unit
+extern const struct action_definition action_show_target_config, action_set_worker_count,
+    action_reload_units;
+// actions_control.c: by the unit's command line
+extern const struct action_definition action_drain, action_resume, action_kill_test;
+// actions_alert.c
+extern const struct action_definition action_set_alert, action_remove_alert;
+
+// All of them.
+extern const struct action_definition *const actions_table[];
+extern const size_t actions_table_len;

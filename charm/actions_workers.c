@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What this unit runs: looking at it, telling it to read its settings, other numbers of workers.
+#include "charm/actions.h"
+
+#include "charm/options.h"
+#include "charm/plan_internal.h"
+#include "charm/reconcile.h"
+#include "charm/status.h"
+#include "charm/worker_counts.h"
+#include "data/json.h"
+
+#define COUNT_MAX 1000 // of one place; more is a slip of the finger
+
+// The settings the services work with, and the state they come from.
+struct target {
+    struct state state;
+    struct settings settings;
+    bool overridden;
+};
+
+static void target_release(struct target *target)
+{
+    state_release(&target->state);
+    settings_release(&target->settings);
+}
+
+static int target_load(const struct action *action, struct target *ret, struct error *err)
+{
+    const json_t *config;
+    int r = state_load(action->root, &ret->state, err);
+
+    if (r < 0)
+        return r;
+    config = state_value(&ret->state, "config");
+    if (!config)
+        return error_set(err, -ENOENT,
+                         "%s has no settings yet: wait for its hooks, or mend what juju status %s "
+                         "tells",
+                         action->model.unit, action->model.app);
+    if ((r = options_parse(config, action->model.app, &ret->settings, err)) < 0)
+        return r;
+    return worker_counts_apply(&ret->state, config, &ret->settings, &ret->overridden, err);
+}
+
+// ---- show-target-config
+
+struct place {
+    const char *arch; // borrowed from the settings
+    struct strv services;
+};
+
+struct gathering {
+    struct place *places;
+    size_t len;
+    struct strv services; // of all
+};
+
+static void gathering_release(struct gathering *g)
+{
+    for (size_t i = 0; i < g->len; i++)
+        strv_release(&g->places[i].services);
+    free(g->places);
+    strv_release(&g->services);
+}
+
+static int gather(const struct instance *instance, void *userdata)
+{
+    struct gathering *g = userdata;
+    _cleanup_free_ char *name = plan_instance_name(instance);
+
+    if (g->len == 0 || strcmp(g->places[g->len - 1].arch, instance->arch) != 0) {
+        struct place *grown = reallocarray(g->places, g->len + 1, sizeof(*grown));
+
+        if (!grown)
+            return -ENOMEM;
+        g->places = grown;
+        g->places[g->len++] = (struct place){.arch = instance->arch};
+    }
+    if (!name || strv_addf(&g->services, WORKER_PREFIX "%s.service", name) < 0)
+        return -ENOMEM;
+    return strv_addf(&g->places[g->len - 1].services, WORKER_PREFIX "%s.service", name);
+}
+
+static bool runs(const struct unit_state *state)
+{
+    return state && (str_equal(state->active, "active") || str_equal(state->active, "reloading"));
+}
+
+static int put_figures(struct action *action, const char *prefix, const struct strv *services,
+                       const struct unit_states *states)
+{
+    struct worker_figures figures = {0};
+    const struct {
+        const char *key;
+        const size_t *value;
+    } more[] = {{"busy", &figures.busy},
+                {"drained", &figures.drained},
+                {"paused", &figures.paused},
+                {"offline", &figures.offline}};
+    _cleanup_free_ char *wanted = str_format("%s-wanted", prefix);
+    _cleanup_free_ char *running = str_format("%s-running", prefix);
+    size_t up = 0;
+    int r;
+
+    STRV_FOREACH (service, services) {
+        const struct unit_state *state = unit_states_find(states, service);
+
+        up += runs(state);
+        worker_figures_add(&figures, service, state);
+    }
+    if (!wanted || !running)
+        return -ENOMEM;
+    r = action_result(action, wanted, "%zu", services->len);
+    if (r >= 0)
+        r = action_result(action, running, "%zu", up);
+    for (size_t i = 0; i < ARRAY_SIZE(more) && r >= 0; i++) {
+        _cleanup_free_ char *key = str_format("%s-%s", prefix, more[i].key);
+
+        r = key ? action_result(action, key, "%zu", *more[i].value) : -ENOMEM;
+    }
+    return r;
+}
+
+static int put_places(struct action *action, const struct target *target,
+                      const struct unit_states *states, const struct gathering *g)
+{
+    const struct settings *s = &target->settings;
+    _cleanup_free_ char *releases = strv_join(&s->releases, " ");
+    int r;
+
+    if (!releases)
+        return -ENOMEM;
+    r = action_result(action, "roles", "%s%s%s", s->worker ? "worker" : "",
+                      s->worker && s->web ? " " : "", s->web ? "web" : "");
+    if (r >= 0)
+        r = action_result_text(action, "releases", releases);
+    if (r >= 0)
+        r = action_result(action, "counts-from", "%s",
+                          target->overridden ? "set-worker-count" : "local-workers");
+    if (r >= 0)
+        r = put_figures(action, "workers", &g->services, states);
+    for (size_t i = 0; i < g->len && r >= 0; i++) {
+        _cleanup_free_ char *prefix = str_format("local-%s", g->places[i].arch);
+
+        r = prefix ? put_figures(action, prefix, &g->places[i].services, states) : -ENOMEM;
+    }
+    return r;
+}
+
+static int run_show(struct action *action, struct error *err)
+{
+    _cleanup_(target_release) struct target target = {0};
+    _cleanup_(gathering_release) struct gathering g = {0};
+    _cleanup_unit_states_ struct unit_states states = {0};
+    int r = target_load(action, &target, err);
+
+    if (r < 0)
+        return r;
+    if (target.settings.worker && plan_each_instance(&target.settings, gather, &g) < 0)
+        return error_oom(err);
+    if (g.services.len > 0 && (r = systemd_show(action->root, &g.services, &states, err)) < 0)
+        return r;
+    return put_places(action, &target, &states, &g) < 0 ? error_oom(err) : 0;
+}
+
+const struct action_definition action_show_target_config = {.name = "show-target-config",
+                                                            .run = run_show};
+
+// ---- reload-units
+
+static int run_reload(struct action *action, struct error *err)
+{
+    _cleanup_strv_ struct strv workers = STRV_INIT, running = STRV_INIT;
+    _cleanup_unit_states_ struct unit_states states = {0};
+    int r;
+
+    r = systemd_list_enabled(action->root, WORKER_TARGET, WORKER_PREFIX, &workers, err);
+    if (r < 0 || (workers.len > 0 && (r = systemd_show(action->root, &workers, &states, err)) < 0))
+        return r;
+    STRV_FOREACH (worker, &workers)
+        if (runs(unit_states_find(&states, worker)) && strv_add(&running, worker) < 0)
+            return error_oom(err);
+    if (running.len > 0 && (r = systemd_run("reload", true, &running, err)) < 0)
+        return r;
+    return action_result(action, "reloaded", "%zu", running.len) < 0 ? error_oom(err) : 0;
+}
+
+const struct action_definition action_reload_units = {.name = "reload-units", .run = run_reload};
+
+// ---- set-worker-count
+
+static bool is_cloud(const char *text)
+{
+    return str_equal(text, "local");
+}
+
+static bool is_virt(const char *text)
+{
+    return backend_from_name(text) != BACKEND_COUNT;
+}
+
+static const struct param count_params[] = {
+    {.name = "cloud",
+     .text = "local",
+     .ok = is_cloud,
+     .expected = "local: this version runs workers on the unit itself only"},
+    {.name = "arch", .required = true, .ok = action_is_arch, .expected = "an architecture"},
+    {.name = "count", .type = PARAM_NUMBER, .required = true, .min = 0, .max = COUNT_MAX},
+    {.name = "virt", .ok = is_virt, .expected = "null, unshare, qemu, schroot, podman or lxc"},
+};
+
+// Which workers of the architecture are meant, where there are several kinds.
+static int choose_backend(const struct action *action, const struct settings *settings,
+                          enum backend *ret, struct error *err)
+{
+    const char *arch = action_text(action, "arch"), *virt = action_text(action, "virt");
+    unsigned kinds = 0;
+
+    if (*virt) {
+        *ret = backend_from_name(virt);
+        return 0;
+    }
+    for (size_t i = 0; i < settings->local_len; i++)
+        for (unsigned b = 0; b < BACKEND_COUNT && str_equal(settings->local[i].arch, arch); b++)
+            if (settings->local[i].count[b] > 0) {
+                *ret = (enum backend)b;
+                kinds++;
+            }
+    if (kinds == 1)
+        return 0;
+    return error_set(err, -EINVAL, "virt: %s has %s: name one, virt=null or virt=unshare", arch,
+                     kinds == 0 ? "no workers yet" : "workers of several kinds");
+}
+
+// Whether the option would take it too.
+static int check_count(const struct action *action, enum backend backend, struct error *err)
+{
+    _cleanup_settings_ struct settings ignored = {0};
+    _cleanup_free_ char *text =
+        str_format("%s: {\"%s\": %lld}", action_text(action, "arch"), backend_name(backend),
+                   (long long)action_number(action, "count"));
+    _cleanup_json_ json_t *config = text ? json_pack("{s:s}", "local-workers", text) : NULL;
+
+    return config ? options_parse(config, action->model.app, &ignored, err) : error_oom(err);
+}
+
+static int run_set_count(struct action *action, struct error *err)
+{
+    _cleanup_(target_release) struct target target = {0};
+    unsigned count = (unsigned)action_number(action, "count");
+    enum backend backend = BACKEND_COUNT;
+    int r = target_load(action, &target, err);
+
+    if (r < 0)
+        return r;
+    if (!target.settings.worker)
+        return error_set(err, -EINVAL,
+                         "%s has no workers: run this on units whose option roles has `worker`",
+                         action->model.unit);
+    if ((r = choose_backend(action, &target.settings, &backend, err)) < 0 ||
+        (r = check_count(action, backend, err)) < 0 ||
+        (r = worker_counts_set(&target.state, state_value(&target.state, "config"),
+                               action_text(action, "arch"), backend, count, err)) < 0 ||
+        (r = state_save(&target.state, err)) < 0 ||
+        (r = charm_reconcile(action->root, HOOK_UPDATE_STATUS, err)) < 0)
+        return r;
+    if (action_result(action, "cloud", "local") < 0 ||
+        action_result_text(action, "arch", action_text(action, "arch")) < 0 ||
+        action_result_text(action, "virt", backend_name(backend)) < 0 ||
+        action_result(action, "count", "%u", count) < 0)
+        return error_oom(err);
+    return 0;
+}
+
+const struct action_definition action_set_worker_count = {.name = "set-worker-count",
+                                                          .params = count_params,
+                                                          .params_len = ARRAY_SIZE(count_params),
+                                                          .run = run_set_count};

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The actions that work on the unit itself, against recorders, with a folder for `/`.
+#include "action_rig.h"
+#include "charm/reconcile.h"
+
+#define WORKER_1 "autopkgtest-worker@local-amd64-1.service"
+#define WORKER_2 "autopkgtest-worker@local-amd64-2.service"
+#define WORKER_3 "autopkgtest-worker@local-amd64-3.service"
+#define ALERT "/etc/autopkgtest-cloud/alert.json"
+
+static void reconcile(const struct rig *rig, enum hook hook)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(charm_reconcile(rig->root, hook, &err), &err);
+    free(rig_calls(rig));
+}
+
+static struct rig installed(void)
+{
+    struct rig rig = unit_new();
+
+    reconcile(&rig, HOOK_INSTALL);
+    return rig;
+}
+
+// ---- show-target-config
+
+TEST(the_target_is_shown_by_architecture)
+{
+    _cleanup_rig_ struct rig rig = installed();
+    _cleanup_free_ char *calls = NULL;
+
+    rig_unit(&rig, WORKER_1, "active", "gzip on noble");
+    rig_unit(&rig, WORKER_2, "failed", "");
+    calls = run_action(&rig, &action_show_target_config, "{}");
+    rig_assert_called(calls, "action-set -- roles=worker web releases=noble jammy "
+                             "counts-from=local-workers workers-wanted=2 workers-running=1 "
+                             "workers-busy=1 workers-drained=0 workers-paused=0 workers-offline=0 "
+                             "local-amd64-wanted=2 local-amd64-running=1 local-amd64-busy=1 "
+                             "local-amd64-drained=0 local-amd64-paused=0 local-amd64-offline=0");
+}
+
+TEST(before_any_settings_there_is_no_target)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = run_action(&rig, &action_show_target_config, "{}");
+
+    rig_assert_called(calls, "action-fail -- autopkgtest-cloud/0 has no settings yet: wait for its "
+                             "hooks, or mend what juju status autopkgtest-cloud tells");
+}
+
+// ---- reload-units
+
+TEST(running_workers_are_told_to_read_again)
+{
+    _cleanup_rig_ struct rig rig = installed();
+    _cleanup_free_ char *calls = NULL, *none = NULL;
+
+    rig_unit(&rig, WORKER_2, "deactivating", "");
+    calls = run_action(&rig, &action_reload_units, "{}");
+    rig_assert_called(calls, "systemctl reload --no-block -- " WORKER_1);
+    rig_assert_called(calls, "action-set -- reloaded=1");
+    rig_unit(&rig, WORKER_1, "inactive", "");
+    none = run_action(&rig, &action_reload_units, "{}");
+    rig_assert_not_called(none, "systemctl reload");
+    rig_assert_called(none, "action-set -- reloaded=0");
+}
+
+// ---- set-worker-count
+
+TEST(another_number_of_workers_holds_until_the_option_changes)
+{
+    _cleanup_rig_ struct rig rig = installed();
+    _cleanup_free_ char *calls = run_action(
+        &rig, &action_set_worker_count, "{\"arch\": \"amd64\", \"count\": 2, \"virt\": \"null\"}");
+    _cleanup_free_ char *target = run_action(&rig, &action_show_target_config, "{}");
+    _cleanup_free_ char *after = NULL, *conf = NULL, *changed = NULL;
+
+    rig_assert_called(calls, "systemctl enable -- " WORKER_3);
+    rig_assert_called(calls, "action-set -- cloud=local arch=amd64 virt=null count=2");
+    ck_assert_ptr_nonnull(strstr(target, "counts-from=set-worker-count workers-wanted=3"));
+    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    configure(&rig, "{\"retry-delay\": 7}");
+    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    after = run_action(&rig, &action_show_target_config, "{}");
+    ck_assert_ptr_nonnull(strstr(after, "workers-wanted=3"));
+    configure(&rig, "{\"local-workers\": \"amd64: {null: 1}\"}");
+    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    changed = run_action(&rig, &action_show_target_config, "{}");
+    ck_assert_ptr_nonnull(strstr(changed, "counts-from=local-workers workers-wanted=1"));
+    conf = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    ck_assert_ptr_null(strstr(conf, "local-amd64-2"));
+    // The old text does not bring the old number back.
+    configure(&rig, "{}");
+    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    free(changed);
+    changed = run_action(&rig, &action_show_target_config, "{}");
+    ck_assert_ptr_nonnull(strstr(changed, "counts-from=local-workers workers-wanted=2"));
+}
+
+TEST(numbers_add_up_and_none_is_a_number)
+{
+    _cleanup_rig_ struct rig rig = installed();
+    _cleanup_free_ char *null = run_action(
+        &rig, &action_set_worker_count, "{\"arch\": \"amd64\", \"count\": 0, \"virt\": \"null\"}");
+    _cleanup_free_ char *unshare = NULL, *target = NULL;
+
+    rig_assert_called(null, "action-set -- cloud=local arch=amd64 virt=null count=0");
+    // One kind is left, so it need not be named.
+    unshare = run_action(&rig, &action_set_worker_count, "{\"arch\": \"amd64\", \"count\": 3}");
+    rig_assert_called(unshare, "action-set -- cloud=local arch=amd64 virt=unshare count=3");
+    target = run_action(&rig, &action_show_target_config, "{}");
+    ck_assert_ptr_nonnull(strstr(target, "local-amd64-wanted=3"));
+}
+
+TEST(bad_counts_change_nothing)
+{
+    static const char *const cases[][2] = {
+        {"{\"arch\": \"amd64\"}", "count: is missing: count=…"},
+        {"{\"arch\": \"amd64\", \"count\": 1001}",
+         "count: expected a whole number from 0 to 1000, got 1001"},
+        {"{\"arch\": \"AMD\", \"count\": 1}", "arch: expected an architecture, got \"AMD\""},
+        {"{\"arch\": \"amd64\", \"count\": 1, \"cloud\": \"lcy02\"}",
+         "cloud: expected local: this version runs workers on the unit itself only, got \"lcy02\""},
+        {"{\"arch\": \"amd64\", \"count\": 1}",
+         "virt: amd64 has workers of several kinds: name one, virt=null or virt=unshare"},
+        {"{\"arch\": \"armhf\", \"count\": 1}",
+         "virt: armhf has no workers yet: name one, virt=null or virt=unshare"},
+        {"{\"arch\": \"amd64\", \"count\": 1, \"virt\": \"lxc\"}",
+         "local-workers: this version runs null and unshare only, not lxc"},
+    };
+    _cleanup_rig_ struct rig rig = installed();
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_action_fails(&rig, &action_set_worker_count, cases[i][0], cases[i][1]);
+}
+
+TEST(a_unit_without_the_role_has_no_workers_to_count)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+
+    configure(&rig, "{\"roles\": \"web\"}");
+    reconcile(&rig, HOOK_INSTALL);
+    assert_action_fails(&rig, &action_set_worker_count,
+                        "{\"arch\": \"amd64\", \"count\": 1, \"virt\": \"null\"}",
+                        "autopkgtest-cloud/0 has no workers: run this on units whose option roles "
+                        "has `worker`");
+}
+
+// ---- set-alert, remove-alert
+
+TEST(an_alert_is_what_the_pages_read)
+{
+    _cleanup_rig_ struct rig rig = installed();
+    _cleanup_free_ char *path = str_format("%s" ALERT, rig.root);
+    _cleanup_free_ char *set =
+        run_action(&rig, &action_set_alert, "{\"message\": \"Store \\\"down\\\" till <noon>\"}");
+    _cleanup_free_ char *file = rig_get(&rig, ALERT);
+    _cleanup_free_ char *again = NULL, *removed = NULL, *nothing = NULL, *other = NULL;
+    struct stat st;
+
+    ck_assert_str_eq(file, "{\"level\":\"info\",\"message\":\"Store \\\"down\\\" till <noon>\"}\n");
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, 0640);
+    rig_assert_called(set, "action-set -- level=info message=Store \"down\" till <noon>");
+    again = run_action(&rig, &action_set_alert, "{\"message\": \"x\", \"level\": \"error\"}");
+    other = rig_get(&rig, ALERT);
+    ck_assert_str_eq(other, "{\"level\":\"error\",\"message\":\"x\"}\n");
+    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    ck_assert(rig_has(&rig, ALERT));
+    removed = run_action(&rig, &action_remove_alert, "{}");
+    rig_assert_called(removed, "action-set -- removed=true");
+    ck_assert(!rig_has(&rig, ALERT));
+    nothing = run_action(&rig, &action_remove_alert, "{}");
+    rig_assert_called(nothing, "action-set -- removed=false");
+}
+
+TEST(bad_alerts_change_nothing)
+{
+    _cleanup_rig_ struct rig rig = installed();
+
+    assert_action_fails(&rig, &action_set_alert, "{\"message\": \"x\", \"level\": \"loud\"}",
+                        "level: expected info, warning or error, got \"loud\"");
+    assert_action_fails(&rig, &action_set_alert, "{\"message\": \"\"}",
+                        "message: expected one line of at most 2000 bytes, got nothing");
+    ck_assert(!rig_has(&rig, ALERT));
+    configure(&rig, "{\"roles\": \"worker\"}");
+    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    assert_action_fails(&rig, &action_set_alert, "{\"message\": \"x\"}",
+                        "autopkgtest-cloud/0 has no web pages: run this on units whose option "
+                        "roles has `web`");
+}
+
+// ---- drain, resume, kill-test: by the unit's command line
+
+#define DRAINED                                                                                    \
+    "{\"workers\": 8, \"drained\": 3, \"changed\": true, \"orders\": [\"local:amd64\", \"x:y\"]}"
+
+TEST(drain_and_resume_are_the_command_line)
+{
+    _cleanup_rig_ struct rig rig = command_rig(DRAINED);
+    _cleanup_free_ char *all = run_action(&rig, &action_drain, "{}");
+    _cleanup_free_ char *some =
+        run_action(&rig, &action_resume, "{\"cloud\": \"local\", \"arch\": \"amd64\"}");
+
+    rig_assert_called(all, "autopkgtest-cloud drain --format=json");
+    rig_assert_called(all, "action-set -- workers=8 drained=3 changed=true orders=local:amd64 x:y");
+    rig_assert_called(some, "autopkgtest-cloud resume --format=json --cloud=local "
+                            "--architecture=amd64");
+    assert_action_fails(&rig, &action_drain, "{\"cloud\": \"a b\"}",
+                        "cloud: expected the name of a cloud, such as local, got \"a b\"");
+}
+
+TEST(a_test_is_ended_by_its_uuid)
+{
+    _cleanup_rig_ struct rig rig =
+        command_rig("{\"uuid\": \"u-1\", \"package\": \"gzip\", \"worker\": \"a/0/w\", "
+                    "\"outcome\": \"returned\"}");
+    _cleanup_free_ char *calls =
+        run_action(&rig, &action_kill_test, "{\"uuid\": \"u-1\", \"requeue\": true}");
+
+    rig_assert_called(calls, "autopkgtest-cloud kill --format=json --requeue u-1");
+    rig_assert_called(calls, "action-set -- uuid=u-1 package=gzip worker=a/0/w outcome=returned");
+    assert_action_fails(&rig, &action_kill_test, "{\"uuid\": \"--help\"}",
+                        "uuid: expected the uuid of a request, got \"--help\"");
+}
+
+TEST(what_the_command_line_says_is_the_failure)
+{
+    _cleanup_rig_ struct rig rig = command_rig("");
+    const struct {
+        const char *status, *says, *message;
+    } cases[] = {
+        {"69", "autopkgtest-cloud kill: no worker has the request u\n",
+         "no worker has the request u"},
+        {"75", "looking…\nautopkgtest-cloud kill: h:5672: refused\n",
+         "h:5672: refused; try again later"},
+        {"78", "autopkgtest-cloud kill: this unit has no broker: integrate\n",
+         "this unit has no broker: integrate"},
+        {"1", "", "failed without a word"},
+        {"127", "x: error while loading shared libraries: liba.so.1\n",
+         "x: error while loading shared libraries: liba.so.1; the unit has not got its packages "
+         "yet: wait for its install hook, juju status autopkgtest-cloud"},
+    };
+    _cleanup_free_ char *program = str_format("%s/bin/autopkgtest-cloud", rig.charm);
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        rig_fail(&rig, "autopkgtest-cloud", cases[i].status, cases[i].says);
+        assert_action_fails(&rig, &action_kill_test, "{\"uuid\": \"u\"}", cases[i].message);
+    }
+    ck_assert_int_eq(unlink(program), 0);
+    rig_write(program, "#!/bin/sh\nkill -9 $$\n");
+    ck_assert_int_eq(chmod(program, 0755), 0);
+    assert_action_fails(&rig, &action_kill_test, "{\"uuid\": \"u\"}", "kill: killed by signal 9");
+}
