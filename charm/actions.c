@@ -10,5 +10,11 @@ const struct action_definition *const actions_table[] = {
     &action_kill_test,
     &action_set_alert,
     &action_remove_alert,
+    &action_request_test,
+    &action_list_queue,
+    &action_filter_queue,
+    &action_rebuild_index,
+    &action_backup_db,
+    &action_restore_db,
 };
 const size_t actions_table_len = ARRAY_SIZE(actions_table);

@@ -12,6 +12,10 @@ extern const struct action_definition action_show_target_config, action_set_work
 extern const struct action_definition action_drain, action_resume, action_kill_test;
 // actions_alert.c
 extern const struct action_definition action_set_alert, action_remove_alert;
+// actions_queue.c
+extern const struct action_definition action_request_test, action_list_queue, action_filter_queue;
+// actions_database.c
+extern const struct action_definition action_rebuild_index, action_backup_db, action_restore_db;
 
 // All of them.
 extern const struct action_definition *const actions_table[];

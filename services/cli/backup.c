@@ -13,9 +13,9 @@
 #define CHUNK 500 // results in a transaction
 #define SIZE_MAX_BYTES (UINT64_C(1) << 40)
 
-char *backup_object(const char *unit)
+char *backup_object(const char *unit, const char *name)
 {
-    char *object = str_format("%s/results.db.gz", unit);
+    char *object = str_format("%s/%s.db.gz", unit, name);
     char *slash = object ? strchr(object, '/') : NULL;
 
     if (slash && strchr(slash + 1, '/'))

@@ -16,8 +16,10 @@
 
 #define BACKUP_CONTAINER "autopkgtest-database" // readable by the account only
 
-// The object of a unit's backup: "autopkgtest-web-0/results.db.gz". The caller frees.
-char *backup_object(const char *unit);
+// The object of a unit's backup of that name (BACKUP_NAME: the usual one):
+// "autopkgtest-web-0/results.db.gz". The caller frees.
+#define BACKUP_NAME "results"
+char *backup_object(const char *unit, const char *name);
 
 // *ret_bytes: how large the backup is. Temporary files are made beside the database, which needs
 // room for itself and a half.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/names.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/parse.h"
 #include "cli/backup.h"
 #include "cli/cli.h"
@@ -29,6 +30,7 @@ static const char help[] =
     "autopkgtest-cloud index --backup: keep the database in the store\n"
     "autopkgtest-cloud index --restore: add the results of that backup that are missing here\n"
     "\n"
+    "      --name NAME      one of several backups (default results)\n"
     "      --unit UNIT      the backup of another unit (of --restore)\n"
     "      --quiet, --format\n"
     "\n"
@@ -42,6 +44,7 @@ enum {
     OPT_BACKUP,
     OPT_RESTORE,
     OPT_UNIT,
+    OPT_NAME,
     OPT_DRY_RUN,
     OPT_PARALLEL,
     OPT_RESTART,
@@ -56,6 +59,7 @@ static const struct option options[] = {
     {"backup", no_argument, NULL, OPT_BACKUP},
     {"restore", no_argument, NULL, OPT_RESTORE},
     {"unit", required_argument, NULL, OPT_UNIT},
+    {"name", required_argument, NULL, OPT_NAME},
     {"series", required_argument, NULL, 's'},
     {"release", required_argument, NULL, 's'},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
@@ -71,7 +75,7 @@ static const struct option options[] = {
 struct call {
     struct strv releases;
     uint64_t parallel;
-    const char *unit; // borrowed from the command line
+    const char *unit, *name; // borrowed from the command line
     bool rebuild, backup, restore, dry_run, restart, anonymous, quiet, json, help;
 };
 
@@ -235,7 +239,7 @@ static int run_backup(const struct call *call, json_t **ret, struct error *err)
         return error_prefix(err, r, "this unit has no database of results (roles: web)");
     if (r < 0 || (r = open_backup_store(&swift, err)) < 0)
         return r;
-    object = backup_object(call->unit ? call->unit : web.unit);
+    object = backup_object(call->unit ? call->unit : web.unit, call->name);
     if (!object)
         return error_oom(err);
     if (call->backup)
@@ -285,6 +289,11 @@ static bool parse_option(int option, struct call *call)
     case OPT_UNIT:
         call->unit = optarg;
         return true;
+    case OPT_NAME:
+        call->name = optarg;
+        return path_is_inside(optarg) && !strchr(optarg, '/')
+                   ? true
+                   : (cli_usage("index", "--name: \"%s\" is no name of a file", optarg), false);
     case OPT_DRY_RUN:
         return call->dry_run = true;
     case OPT_RESTART:
@@ -355,7 +364,7 @@ static int back_up(const struct call *call)
 
 int command_index(int argc, char **argv)
 {
-    _cleanup_(call_release) struct call call = {.parallel = PARALLEL};
+    _cleanup_(call_release) struct call call = {.parallel = PARALLEL, .name = BACKUP_NAME};
 
     if (!parse_call(argc, argv, &call))
         return EX_USAGE;
