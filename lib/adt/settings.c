@@ -239,6 +239,10 @@ static int read_web(const struct ini *ini, struct web_settings *s, struct error 
         (r = split(ini, "web", "releases", &s->releases, err)) < 0 ||
         (r = split(ini, "web", "architectures", &s->architectures, err)) < 0 ||
         (r = copy(ini, "web", "authorization", "launchpad", &s->authorization, err)) < 0 ||
+        (r = copy(ini, "web", "login-url", "https://login.ubuntu.com/+openid", &s->login_url,
+                  err)) < 0 ||
+        (r = split(ini, "web", "allowed-requestors", &s->allowed_requestors, err)) < 0 ||
+        (r = copy(ini, "web", "session-key-file", NULL, &s->session_key_file, err)) < 0 ||
         (r = copy(ini, "web", "api-keys-file", NULL, &s->api_keys_file, err)) < 0 ||
         (r = copy_required(ini, "web", "database", &s->database, err)) < 0 ||
         (r = copy(ini, "web", "public-database", NULL, &s->public_database, err)) < 0 ||
@@ -275,6 +279,9 @@ void web_settings_release(struct web_settings *s)
     strv_release(&s->releases);
     strv_release(&s->architectures);
     free(s->authorization);
+    free(s->login_url);
+    strv_release(&s->allowed_requestors);
+    free(s->session_key_file);
     free(s->api_keys_file);
     free(s->database);
     free(s->public_database);

@@ -53,7 +53,10 @@ struct web_settings {
     char *hostname;
     uint16_t port;
     struct strv releases, architectures;
-    char *authorization;     // open, api-key, login, launchpad
+    char *authorization;            // open, api-key, login, launchpad
+    char *login_url;                // OpenID 2.0 provider
+    struct strv allowed_requestors; // teams
+    char *session_key_file;  // what sessions are signed with; NULL: of no use after a restart
     char *api_keys_file;     // JSON: user -> key; NULL when not set
     char *database;          // results.db
     char *public_database;   // public/autopkgtest.db

@@ -118,3 +118,11 @@ void strv_release(struct strv *v)
     v->items = NULL;
     v->len = v->alloc = 0;
 }
+
+struct strv strv_move(struct strv *v)
+{
+    struct strv moved = *v;
+
+    *v = (struct strv)STRV_INIT;
+    return moved;
+}

@@ -42,4 +42,7 @@ void strv_sort(struct strv *v);
 
 void strv_release(struct strv *v);
 
+// The whole list, which is empty then.
+struct strv strv_move(struct strv *v);
+
 #define _cleanup_strv_ _cleanup_(strv_release)

@@ -235,6 +235,21 @@ static int open_body_file(struct transfer *t, const struct http_request *request
     return 0;
 }
 
+// libcurl asks the server before it sends a body and waits a second for servers that do not
+// answer to that: worth it for large ones only.
+static int keep_from_asking_first(struct transfer *t, struct error *err)
+{
+    struct curl_slist *list;
+
+    if (t->body_len >= ASK_FIRST_FROM)
+        return 0;
+    list = curl_slist_append(t->headers, "Expect:");
+    if (!list)
+        return error_oom(err);
+    t->headers = list;
+    return 0;
+}
+
 int transfer_init(struct transfer *t, const struct http_request *request,
                   struct http_response *response, struct error *err)
 {
@@ -250,22 +265,13 @@ int transfer_init(struct transfer *t, const struct http_request *request,
                 return error_set(err, r, "not a header: \"%.*s\"", (int)strcspn(line, ":"), line);
         }
     }
-    return request->body_file ? open_body_file(t, request, err) : 0;
-}
+    if (request->body_file) {
+        int r = open_body_file(t, request, err);
 
-// libcurl asks the server before it sends a body and waits a second for servers that do not
-// answer to that: worth it for large ones only.
-static int keep_from_asking_first(struct transfer *t, struct error *err)
-{
-    struct curl_slist *list;
-
-    if (t->body_len >= ASK_FIRST_FROM)
-        return 0;
-    list = curl_slist_append(t->headers, "Expect:");
-    if (!list)
-        return error_oom(err);
-    t->headers = list;
-    return 0;
+        if (r < 0)
+            return r;
+    }
+    return keep_from_asking_first(t, err);
 }
 
 static bool sends_body(const struct http_request *request)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#include "web/session.h"
 #include "web/web.h"
 
 #include "base/parse.h"
@@ -41,6 +42,9 @@ void exchange_free(struct exchange *x)
     params_release(&x->headers);
     buf_release(&x->body);
     json_decref(x->data);
+    if (x->session)
+        session_release(x->session);
+    free(x->session);
     free(x);
 }
 

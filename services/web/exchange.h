@@ -29,6 +29,7 @@ enum exchange_state {
     EXCHANGE_ANSWERED
 };
 
+struct session;
 struct web;
 
 struct exchange {
@@ -50,6 +51,9 @@ struct exchange {
     struct params headers; // of the answer
     struct MHD_Response *response;
     bool response_shared; // belongs to the cache of pages
+
+    struct session *session; // of login.c: who is logged in
+    bool session_looked;     // for it
 
     void *userdata; // of the route's handlers, freed by free_userdata
     void (*free_userdata)(void *userdata);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // One code path for pages: the same data as HTML by a template, or as JSON.
 #include "base/file.h"
+#include "web/login.h"
 #include "web/page_cache.h"
 #include "web/web.h"
 
@@ -19,7 +20,7 @@ int page_add_headers(struct exchange *x)
     if (exchange_add_header(x, "Content-Security-Policy", CSP) < 0 ||
         exchange_add_header(x, "X-Content-Type-Options", "nosniff") < 0 ||
         exchange_add_header(x, "Referrer-Policy", "same-origin") < 0 ||
-        exchange_add_header(x, "Vary", "Accept, Accept-Encoding") < 0)
+        exchange_add_header(x, "Vary", "Accept, Accept-Encoding, Cookie") < 0)
         return -ENOMEM;
     return 0;
 }
@@ -29,7 +30,7 @@ int page_add_headers(struct exchange *x)
 // What operators want everybody to read: alert.json among the settings, {"level": "info", "warning"
 // or "error", "message"}. Read for each page that is made, so that it is there at once; absent or
 // unreadable: no banner.
-static int add_alert(struct web *web, json_t *layout)
+static int add_alert(const struct web *web, json_t *layout)
 {
     _cleanup_free_ char *path = path_join(web->config_dir, "alert.json");
     _cleanup_json_ json_t *alert = NULL;
@@ -42,29 +43,52 @@ static int add_alert(struct web *web, json_t *layout)
     return json_put(layout, "alert", json_incref(alert));
 }
 
-// What every page's layout needs, beside the page's own data.
-static int add_layout(struct web *web, json_t *data)
+// Who is logged in, the token of that one's forms, or where to log in.
+static int add_user(struct exchange *x, json_t *layout)
 {
+    const struct session *session = login_session(x);
+    _cleanup_free_ char *token = NULL, *here = NULL, *url = NULL;
+
+    if (!login_is_possible(x->web))
+        return 0;
+    if (!session) {
+        here = str_format("%s%s%s", x->path, *x->query_text ? "?" : "", x->query_text);
+        url = here ? login_url(x->method & METHODS_READ ? here : "/request") : NULL;
+        return json_put_string(layout, "login_url", url);
+    }
+    token = session_form_token(&x->web->session_key, session);
+    return json_put_string(layout, "user", session->user) < 0
+               ? -ENOMEM
+               : json_put_string(layout, "token", token);
+}
+
+// What every page's layout needs, beside the page's own data.
+static int add_layout(struct exchange *x, json_t *data)
+{
+    const struct web *web = x->web;
     json_t *layout = json_object();
+    bool open = strcmp(web->settings.authorization, "open") == 0;
 
     if (json_put(data, "layout", layout) < 0 || add_alert(web, layout) < 0 ||
+        add_user(x, layout) < 0 ||
         json_put_string(layout, "static_version", web->static_version) < 0 ||
         json_put_string(layout, "hostname", web->settings.hostname) < 0 ||
-        json_put_bool(layout, "can_request", strcmp(web->settings.authorization, "open") == 0) < 0)
+        json_put_bool(layout, "can_request", open || login_is_possible(web)) < 0)
         return -ENOMEM;
     return 0;
 }
 
-int page_render(struct web *web, const char *template, json_t *data, struct buf *ret,
+int page_render(struct exchange *x, const char *template, json_t *data, struct buf *ret,
                 struct error *err)
 {
+    const struct web *web = x->web;
     const struct template_options options = {.partials = web->templates, .strict = false};
     const struct template *t = template_set_find(web->templates, template);
 
     if (!t)
         return error_set(err, -ENOSYS, "the template %s is missing in %s/html", template,
                          web->settings.templates_dir);
-    if (add_layout(web, data) < 0)
+    if (add_layout(x, data) < 0)
         return error_oom(err);
     return template_render(t, data, &options, ret, err);
 }
@@ -79,8 +103,7 @@ int page_answer(struct exchange *x, unsigned status, const char *template, struc
         return error_oom(err);
     if (page_add_headers(x) < 0)
         return error_oom(err);
-    r = x->wants_json ? json_write(x->data, &text)
-                      : page_render(x->web, template, x->data, &text, err);
+    r = x->wants_json ? json_write(x->data, &text) : page_render(x, template, x->data, &text, err);
     if (r == 0 && x->wants_json)
         r = buf_add_char(&text, '\n');
     if (r < 0)
@@ -120,7 +143,7 @@ bool page_answer_error(struct exchange *x, unsigned status, const char *message)
         json_put_string(data, "title", status_title(status)) < 0 ||
         json_put_string(data, "message", message) < 0)
         return false;
-    if (page_render(x->web, "error", data, &text, NULL) < 0 || page_add_headers(x) < 0)
+    if (page_render(x, "error", data, &text, NULL) < 0 || page_add_headers(x) < 0)
         return false;
     return exchange_answer_buf(x, status, "text/html; charset=utf-8", &text) == 0;
 }

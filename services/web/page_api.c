@@ -107,7 +107,7 @@ int page_api_submit(struct exchange *x, struct error *err)
 {
     _cleanup_json_ json_t *body = NULL, *list = NULL;
     _cleanup_free_ struct request_order *orders = NULL;
-    _cleanup_free_ char *user = NULL;
+    _cleanup_(requester_release) struct requester requester = {0};
     const char *key = exchange_header(x, "Idempotency-Key");
     int r;
 
@@ -115,7 +115,7 @@ int page_api_submit(struct exchange *x, struct error *err)
         return exchange_fail(x, 403, err, "another site sent this");
     if (key && (!*key || strlen(key) > KEY_MAX))
         return exchange_fail(x, 400, err, "Idempotency-Key: expected 1 to %d characters", KEY_MAX);
-    r = requester_identify(x, &user, err);
+    r = requester_identify(x, NULL, &requester, err);
     if (r == 0)
         r = json_parse(x->body.data ? x->body.data : "", x->body.len, "body", &body, err);
     if (r < 0)
@@ -127,10 +127,10 @@ int page_api_submit(struct exchange *x, struct error *err)
     orders = calloc(json_array_size(list), sizeof(*orders));
     if (!orders)
         return error_oom(err);
-    return send_orders(
-        x, list, orders,
-        &(struct submission_options){.requester = user, .key = key, .answer = answer_accepted},
-        err);
+    return send_orders(x, list, orders,
+                       &(struct submission_options){
+                           .requester = requester.user, .key = key, .answer = answer_accepted},
+                       err);
 }
 
 // ---- what has become of them

@@ -146,7 +146,7 @@ static int answer_feed(struct exchange *x, const char *title, const char *page, 
                         newest ? json_text(newest, "datetime") : "1970-01-01T00:00:00Z") < 0 ||
         json_put(data, "entries", json_incref(rows)) < 0)
         return error_oom(err);
-    r = page_render(x->web, "feed", data, &text, err);
+    r = page_render(x, "feed", data, &text, err);
     if (r < 0)
         return r;
     if (exchange_add_header(x, "Cache-Control", "max-age=60") < 0 ||
@@ -231,7 +231,7 @@ static int answer_badge(struct exchange *x, const char *label, const char *verdi
         json_put_int(data, "label_at", left / 2) < 0 ||
         json_put_int(data, "verdict_at", left + right / 2) < 0)
         return error_oom(err);
-    r = page_render(x->web, "badge", data, &text, err);
+    r = page_render(x, "badge", data, &text, err);
     if (r < 0)
         return r;
     if (exchange_add_header(x, "Cache-Control", "no-cache") < 0 ||

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Requests for tests: the form, and /request.cgi, which answers when the broker has confirmed.
 #include "web/duplicates.h"
+#include "web/login.h"
 #include "web/pages.h"
 #include "web/request_order.h"
 #include "web/requester.h"
@@ -33,14 +34,14 @@ static void choose_format(struct exchange *x)
         x->wants_json = !accept || !strstr(accept, "text/html");
 }
 
-// A link on another site leads to the form, filled in, where the user decides.
-static int ask_first(struct exchange *x, struct error *err)
+// A link leads to the form, filled in, where the user decides; without a login by way of that.
+static int ask_first(struct exchange *x, bool log_in, struct error *err)
 {
-    _cleanup_free_ char *url = str_format("/request?%s", x->query_text);
+    _cleanup_free_ char *form = str_format("/request?%s", x->query_text);
+    _cleanup_free_ char *login = form && log_in ? login_url(form) : NULL;
+    const char *url = log_in ? login : form;
 
-    if (x->method == METHOD_POST)
-        return exchange_fail(x, 403, err, "the form was sent by another site");
-    return url ? exchange_redirect(x, MHD_HTTP_SEE_OTHER, url) : error_oom(err);
+    return url && exchange_redirect(x, MHD_HTTP_SEE_OTHER, url) == 0 ? 0 : error_oom(err);
 }
 
 static int read_params(struct exchange *x, struct params *params, struct error *err)
@@ -61,15 +62,19 @@ int page_request(struct exchange *x, struct error *err)
                                           .architectures = &x->web->settings.architectures};
     _cleanup_params_ struct params params = {0};
     _cleanup_(request_order_release) struct request_order order = {.request = REQUEST_INIT};
-    _cleanup_free_ char *user = NULL;
+    _cleanup_(requester_release) struct requester requester = {0};
     int r;
 
     choose_format(x);
     if (!requester_same_origin(x))
-        return ask_first(x, err);
-    r = requester_identify(x, &user, err);
+        return x->method == METHOD_POST
+                   ? exchange_fail(x, 403, err, "the form was sent by another site")
+                   : ask_first(x, false, err);
+    r = read_params(x, &params, err);
     if (r == 0)
-        r = read_params(x, &params, err);
+        r = requester_identify(x, &params, &requester, err);
+    if ((r == -ENOKEY || r == -EKEYREJECTED) && x->method != METHOD_POST && !x->wants_json)
+        return ask_first(x, r == -ENOKEY, err);
     if (r == 0)
         r = request_order_read(&params, &limits, &order, err);
     if (r < 0)
@@ -77,8 +82,8 @@ int page_request(struct exchange *x, struct error *err)
     if (exchange_add_header(x, "Cache-Control", "no-store") < 0)
         return error_oom(err);
     return submission_send(
-        x, &order, 1, &(struct submission_options){.requester = user, .answer = answer_requested},
-        err);
+        x, &order, 1,
+        &(struct submission_options){.requester = requester.user, .answer = answer_requested}, err);
 }
 
 // ---- what is known before
@@ -169,10 +174,12 @@ int page_request_form(struct exchange *x, struct error *err)
     static const char *const fields[] = {"package", "trigger", "ppa", "env", "testname"};
     const struct web_settings *s = &x->web->settings;
     bool open = strcmp(s->authorization, "open") == 0;
+    bool may_log_in = login_is_possible(x->web) && !login_session(x);
 
     x->data = json_object();
     if (!x->data || json_put_string(x->data, "title", "Request a test") < 0 ||
-        json_put_bool(x->data, "open", open) < 0 ||
+        json_put_bool(x->data, "form", open || login_session(x)) < 0 ||
+        json_put_bool(x->data, "may_log_in", may_log_in) < 0 ||
         put_choices(x->data, "releases", &s->releases, params_get(&x->query, "release")) < 0 ||
         put_choices(x->data, "architectures", &s->architectures, params_get(&x->query, "arch")) <
             0 ||

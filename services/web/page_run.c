@@ -332,7 +332,7 @@ static int render_frame(struct exchange *x, struct log_page *p, struct error *er
     int r = json_put_string(x->data, "log", LOG_MARK);
 
     if (r == 0)
-        r = page_render(x->web, "log", x->data, &text, err);
+        r = page_render(x, "log", x->data, &text, err);
     if (r < 0)
         return r;
     mark = strstr(buf_str(&text), LOG_MARK);

@@ -192,6 +192,7 @@ static const struct {
     {"test-git", read_test_git},
     {"build-git", read_build_git},
     {"format", read_nothing}, // of the answer
+    {"token", read_nothing},  // of the form
 };
 
 static int read_param(struct request_order *o, const struct param *param, struct error *err)

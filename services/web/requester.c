@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/requester.h"
+
+#include "web/login.h"
 #include "web/web.h"
 
 #define KEYS_MAX ((size_t)4 * 1024 * 1024)
@@ -40,25 +42,59 @@ static int load_keys(const struct web *web, json_t **ret, struct error *err)
     return r;
 }
 
-int requester_identify(struct exchange *x, char **ret_user, struct error *err)
+static int identify_by_key(struct exchange *x, const char *given, struct requester *ret,
+                           struct error *err)
 {
-    const char *given = exchange_header(x, "X-Api-Key");
-    bool open = strcmp(x->web->settings.authorization, "open") == 0;
     _cleanup_json_ json_t *keys = NULL;
 
-    if (!given)
-        given = MHD_lookup_connection_value(x->connection, MHD_COOKIE_KIND, "X-Api-Key");
-    if (!given && open) {
-        *ret_user = NULL;
-        return 0;
-    }
-    if (!given)
-        return exchange_fail(x, 401, err,
-                             "an API key is needed, as header or cookie X-Api-Key: USER:KEY");
     // Whether the keys are absent, unreadable or others: the stranger learns no more than this.
-    if (load_keys(x->web, &keys, NULL) < 0 || !api_key_valid(keys, given, ret_user))
+    if (load_keys(x->web, &keys, NULL) < 0 || !api_key_valid(keys, given, &ret->user))
         return exchange_fail(x, 403, err, "the API key is not valid");
+    ret->proof = PROOF_API_KEY;
     return 0;
+}
+
+static int identify_by_session(struct exchange *x, const struct params *params,
+                               struct requester *ret, struct error *err)
+{
+    const struct session *session = login_session(x);
+    const char *token = params_get(params, "token");
+
+    x->status = session ? 403 : 401;
+    if (!session)
+        return error_set(err, -ENOKEY,
+                         "log in, or send an API key as header or cookie X-Api-Key: USER:KEY");
+    if (!token || !session_form_token_is(&x->web->session_key, session, token))
+        return error_set(err, -EKEYREJECTED,
+                         "the form is not of this login: load it again and send it once more");
+    x->status = 0;
+    ret->user = strdup(session->user);
+    ret->proof = PROOF_SESSION;
+    return ret->user ? 0 : error_oom(err);
+}
+
+int requester_identify(struct exchange *x, const struct params *params, struct requester *ret,
+                       struct error *err)
+{
+    const char *given = exchange_header(x, "X-Api-Key");
+
+    *ret = (struct requester){.proof = PROOF_NONE};
+    if (!given)
+        given = login_cookie(x, "X-Api-Key");
+    if (given)
+        return identify_by_key(x, given, ret, err);
+    if (strcmp(x->web->settings.authorization, "open") == 0)
+        return 0;
+    if (params && login_is_possible(x->web))
+        return identify_by_session(x, params, ret, err);
+    return exchange_fail(x, 401, err,
+                         "an API key is needed, as header or cookie X-Api-Key: USER:KEY");
+}
+
+void requester_release(struct requester *requester)
+{
+    free(requester->user);
+    *requester = (struct requester){.proof = PROOF_NONE};
 }
 
 bool requester_same_origin(const struct exchange *x)

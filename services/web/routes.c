@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Everything that is served, in one table. router.h explains patterns and kinds.
+#include "web/login.h"
 #include "web/pages.h"
 #include "web/store_http.h"
 #include "web/web.h"
@@ -52,6 +53,13 @@ const struct route web_routes[] = {
     OWN_PAGE("/requests/{uuid}", "request_state", page_request_state),
     OWN_PAGE("/run/{uuid}", NULL, page_run_by_uuid),
     OWN_PAGE("/request", "request", page_request_form),
+    OWN_PAGE("/login", NULL, page_login),
+    OWN_PAGE("/login/return", NULL, page_login_return),
+    {.methods = METHOD_GET | METHOD_POST,
+     .pattern = "/logout",
+     .kind = ROUTE_PAGE,
+     .handle = page_logout,
+     .body_max = FORM_MAX},
     RAW(METHODS_READ, "/static/{path...}", page_static),
     RAW(METHODS_READ, "/robots.txt", page_robots),
 

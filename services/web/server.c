@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // The event loop, and libmicrohttpd in it: the daemon polls with an epoll descriptor of its own,
 // which is one source of ours; a timer stands for its time-outs.
+#include "net/http_async.h"
 #include "web/broker.h"
 #include "web/page_cache.h"
 #include "web/streams.h"
@@ -400,7 +401,8 @@ static int start_daemon(struct server *s, struct error *err)
 
 static void stop_server(struct server *s)
 {
-    broker_free(TAKE_PTR(s->web->broker)); // answers what still waits
+    broker_free(TAKE_PTR(s->web->broker));   // answers what still waits
+    http_async_free(TAKE_PTR(s->web->http)); // the same
     streams_end(s->web->streams);
     (void)sd_event_source_unref(s->io);
     (void)sd_event_source_unref(s->timer);
@@ -426,7 +428,9 @@ int server_run(struct web *web, struct error *err)
         stop_server(&s);
         return error_errno(err, r, "cannot make the event loop");
     }
-    r = streams_new(web, &web->streams, err);
+    r = http_async_new(web->event, "autopkgtest-cloud/" VERSION, &web->http, err);
+    if (r == 0)
+        r = streams_new(web, &web->streams, err);
     if (r == 0)
         r = broker_new(web, &web->broker, err);
     if (r == 0)

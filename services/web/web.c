@@ -68,43 +68,62 @@ static int load_templates(const char *dir, struct template_set **ret, struct err
     return 0;
 }
 
-int web_load(struct web *web, struct error *err)
+// All that can fail. The store is opened last: one that is kept is borrowed until all is well.
+static int load(const struct web *web, struct web *fresh, struct error *err)
 {
-    struct web fresh = {.config_dir = web->config_dir};
-    int r = settings_load_web(web->config_dir, &fresh.settings, err);
+    int r = settings_load_web(web->config_dir, &fresh->settings, err);
 
     if (r == 0)
-        r = load_store_credentials(&fresh.settings, &fresh.store_user, &fresh.store_password, err);
+        r = load_store_credentials(&fresh->settings, &fresh->store_user, &fresh->store_password,
+                                   err);
     if (r == 0)
-        r = load_templates(fresh.settings.templates_dir, &fresh.templates, err);
-    if (r == 0 && fresh.settings.store_dir) {
-        if (web->store && str_equal(fresh.settings.store_dir, web->settings.store_dir))
-            fresh.store = TAKE_PTR(web->store); // uploads in progress go on
-        else
-            r = store_open(fresh.settings.store_dir, &fresh.store, err);
-    }
-    if (r == 0) {
-        fresh.static_version = static_version(fresh.settings.static_dir);
-        r = fresh.static_version ? 0 : error_oom(err);
-    }
-    if (r == 0 && !(fresh.page_cache = page_cache_new()))
+        r = load_templates(fresh->settings.templates_dir, &fresh->templates, err);
+    if (r == 0 && !fresh->settings.session_key_file && web->broker)
+        fresh->session_key = web->session_key; // a random one stays
+    else if (r == 0)
+        r = session_key_load(fresh->settings.session_key_file, &fresh->session_key, err);
+    if (r == 0 && (!(fresh->static_version = static_version(fresh->settings.static_dir)) ||
+                   !(fresh->page_cache = page_cache_new())))
         r = error_oom(err);
+    if (r < 0 || !fresh->settings.store_dir)
+        return r;
+    if (web->store && str_equal(fresh->settings.store_dir, web->settings.store_dir))
+        fresh->store = web->store; // uploads in progress go on
+    else
+        r = store_open(fresh->settings.store_dir, &fresh->store, err);
+    return r;
+}
+
+// What goes on through a change of settings.
+static void carry_over(struct web *web, struct web *fresh)
+{
+    if (fresh->store == web->store)
+        web->store = NULL;
+    fresh->config_dir = TAKE_PTR(web->config_dir);
+    fresh->broker = TAKE_PTR(web->broker);
+    fresh->streams = TAKE_PTR(web->streams);
+    fresh->http = TAKE_PTR(web->http);
+    fresh->event = TAKE_PTR(web->event);
+    fresh->http_timer = TAKE_PTR(web->http_timer);
+    fresh->noted = strv_move(&web->noted);
+    fresh->noted_before = strv_move(&web->noted_before);
+    fresh->noted_us = web->noted_us;
+    fresh->nonces = strv_move(&web->nonces);
+    fresh->nonces_before = strv_move(&web->nonces_before);
+    fresh->nonces_us = web->nonces_us;
+    fresh->keyed = strv_move(&web->keyed);
+}
+
+int web_load(struct web *web, struct error *err)
+{
+    struct web fresh = {0};
+    int r = load(web, &fresh, err);
+
     if (r < 0) {
-        fresh.config_dir = NULL;
         web_release(&fresh);
         return r;
     }
-    fresh.broker = TAKE_PTR(web->broker);
-    fresh.streams = TAKE_PTR(web->streams);
-    fresh.noted = web->noted;
-    fresh.noted_before = web->noted_before;
-    web->noted = web->noted_before = (struct strv)STRV_INIT;
-    fresh.noted_us = web->noted_us;
-    fresh.keyed = web->keyed;
-    web->keyed = (struct strv)STRV_INIT;
-    fresh.event = TAKE_PTR(web->event);
-    fresh.http_timer = TAKE_PTR(web->http_timer);
-    web->config_dir = NULL;
+    carry_over(web, &fresh);
     web_release(web);
     *web = fresh;
     return 0;
@@ -125,6 +144,8 @@ void web_release(struct web *web)
     strv_release(&web->keyed);
     strv_release(&web->noted);
     strv_release(&web->noted_before);
+    strv_release(&web->nonces);
+    strv_release(&web->nonces_before);
     page_cache_free(web->page_cache);
     statistics_forget(web);
     *web = (struct web){0};

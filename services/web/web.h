@@ -10,6 +10,7 @@
 #include "adt/settings.h"
 #include "data/template.h"
 #include "web/exchange.h"
+#include "web/session.h"
 #include "web/store.h"
 
 #include <systemd/sd-event.h>
@@ -17,6 +18,7 @@
 #define WEB_KEYED_MAX 1000
 
 struct broker;
+struct http_async;
 struct page_cache;
 struct streams;
 
@@ -29,6 +31,7 @@ struct web {
     char *static_version;              // changes when a static file does: part of their addresses
     struct broker *broker;
     struct streams *streams;
+    struct http_async *http; // what the service itself asks of others
     sd_event *event;
     sd_event_source *http_timer; // of server.c: makes libmicrohttpd run
 
@@ -39,6 +42,9 @@ struct web {
 
     struct strv noted, noted_before; // of duplicates.c: what was queued in the last seconds
     uint64_t noted_us;
+    struct session_key session_key;
+    struct strv nonces, nonces_before; // of login.c: logins that were used
+    uint64_t nonces_us;
     struct strv keyed; // first uuids of submissions with a key (submission.h), lately
     struct page_cache *page_cache;
     json_t *statistics; // of statistics.c; NULL: not looked at
@@ -61,8 +67,8 @@ extern const size_t web_routes_len;
 
 // A page: exchange.data becomes HTML by the route's template, or JSON when the client wants that.
 int page_answer(struct exchange *x, unsigned status, const char *template, struct error *err);
-// The rendered page in *ret; `data` gets what the layout needs.
-int page_render(struct web *web, const char *template, json_t *data, struct buf *ret,
+// The rendered page in *ret; `data` gets what the layout needs for this client.
+int page_render(struct exchange *x, const char *template, json_t *data, struct buf *ret,
                 struct error *err);
 // The headers of every HTML page of ours (CSP and others).
 int page_add_headers(struct exchange *x);

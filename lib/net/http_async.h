@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// HTTP requests in an event loop, each tried once, none waited for. Limits and errors are those of
+// net/http.h.
+#pragma once
+
+#include "net/http.h"
+
+#include <systemd/sd-event.h>
+
+struct http_async;
+
+// Called once, from the loop, when the answer is there or there will be none: r is what
+// http_perform() would have returned, -ECANCELED at the end of the service; `why` has the words
+// for it. The response is borrowed until the call ends.
+typedef void http_async_done(int r, const struct http_response *response, const struct error *why,
+                             void *userdata);
+
+int http_async_new(sd_event *event, const char *user_agent, struct http_async **ret,
+                   struct error *err);
+// Tells those who still wait that it was cancelled.
+void http_async_free(struct http_async *async);
+
+// Starts one; the answer's body may have `body_max` bytes. URL, headers and body are copied;
+// body_file, answer_fd and retries are not for here. After a failure `done` is not called.
+int http_async_start(struct http_async *async, const struct http_request *request, size_t body_max,
+                     http_async_done *done, void *userdata, struct error *err);

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "web/login.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "net/http.h"
+#include "net/http_async.h"
+#include "web/openid.h"
+#include "web/requester.h"
+#include "web/web.h"
+
+#define RETURN_PATH "/login/return"
+#define STATE_SECONDS (15 * 60) // that a login may take
+#define NEXT_MAX 1500           // bytes
+#define REPLY_MAX ((size_t)16 * 1024)
+#define PROVIDER_TIMEOUT_US (10 * USEC_PER_SEC)
+#define BODY_MAX ((size_t)64 * 1024)
+
+bool login_is_possible(const struct web *web)
+{
+    return strcmp(web->settings.authorization, "login") == 0 ||
+           strcmp(web->settings.authorization, "launchpad") == 0;
+}
+
+static uint64_t now_s(void)
+{
+    return clock_realtime_us() / USEC_PER_SEC;
+}
+
+const char *login_cookie(const struct exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_COOKIE_KIND, name);
+}
+
+const struct session *login_session(struct exchange *x)
+{
+    const char *cookie;
+    struct session session = {0};
+
+    if (x->session_looked)
+        return x->session;
+    x->session_looked = true;
+    cookie = login_is_possible(x->web) ? login_cookie(x, "session") : NULL;
+    if (!cookie || session_read(&x->web->session_key, cookie, now_s(), &session, NULL) < 0)
+        return NULL;
+    x->session = calloc(1, sizeof(session));
+    if (x->session)
+        *x->session = session;
+    else
+        session_release(&session);
+    return x->session;
+}
+
+// The cookie goes with requests from our own pages and with links to them; no script can read it.
+static int set_cookie(struct exchange *x, const char *name, const char *value, unsigned seconds)
+{
+    _cleanup_free_ char *cookie =
+        str_format("%s=%s; Path=/; Max-Age=%u; HttpOnly; SameSite=Lax%s", name, value, seconds,
+                   exchange_is_tls(x) ? "; Secure" : "");
+
+    if (!cookie || exchange_add_header(x, "Cache-Control", "no-store") < 0)
+        return -ENOMEM;
+    return exchange_add_header(x, "Set-Cookie", cookie);
+}
+
+const char *login_safe_next(const char *next)
+{
+    if (!next || next[0] != '/' || next[1] == '/' || next[1] == '\\' || strlen(next) > NEXT_MAX ||
+        str_has_control(next))
+        return "/";
+    return next;
+}
+
+char *login_url(const char *next)
+{
+    _cleanup_free_ char *escaped = http_escape(login_safe_next(next), true);
+
+    return escaped ? str_format("/login?next=%s", escaped) : NULL;
+}
+
+static int refuse_without_login(const struct exchange *x, struct error *err)
+{
+    return exchange_fail(
+        (struct exchange *)x, 404, err, "nobody can log in here: this server takes requests %s",
+        strcmp(x->web->settings.authorization, "open") == 0 ? "from anybody" : "with an API key");
+}
+
+// ---- out
+
+// What the provider and we have to agree on; the caller frees both texts.
+static int make_party(const struct exchange *x, const char *state, struct openid_party *ret,
+                      char **ret_return_to, char **ret_realm)
+{
+    _cleanup_free_ char *origin = exchange_origin(x);
+
+    if (!origin)
+        return -ENOMEM;
+    *ret_return_to = str_format("%s" RETURN_PATH "?state=%s", origin, state);
+    *ret_realm = str_format("%s/", origin);
+    *ret = (struct openid_party){.endpoint = x->web->settings.login_url,
+                                 .return_to = *ret_return_to,
+                                 .realm = *ret_realm,
+                                 .teams = &x->web->settings.allowed_requestors};
+    return *ret_return_to && *ret_realm ? 0 : -ENOMEM;
+}
+
+int page_login(struct exchange *x, struct error *err)
+{
+    const char *next = login_safe_next(params_get(&x->query, "next"));
+    _cleanup_free_ char *return_to = NULL, *realm = NULL, *url = NULL, *escaped = NULL;
+    _cleanup_free_ char *text = NULL, *cookie = NULL;
+    struct openid_party party;
+    char state[33];
+    int r;
+
+    if (!login_is_possible(x->web))
+        return refuse_without_login(x, err);
+    if (login_session(x))
+        return exchange_redirect(x, MHD_HTTP_SEE_OTHER, next) < 0 ? error_oom(err) : 0;
+    r = session_random(16, state, err);
+    if (r < 0)
+        return r;
+    escaped = http_escape(next, true);
+    text = escaped ? str_format("%llu:%s:%s", (unsigned long long)now_s() + STATE_SECONDS, state,
+                                escaped)
+                   : NULL;
+    cookie = text ? session_sign(&x->web->session_key, "login", text) : NULL;
+    if (!cookie || make_party(x, state, &party, &return_to, &realm) < 0 ||
+        !(url = openid_request_url(&party)) || set_cookie(x, "login", cookie, STATE_SECONDS) < 0 ||
+        exchange_redirect(x, MHD_HTTP_SEE_OTHER, url) < 0)
+        return error_oom(err);
+    return 0;
+}
+
+// ---- back
+
+struct login {
+    struct exchange *x;
+    struct openid_answer answer;
+    char *next;
+};
+
+static void login_free(void *userdata)
+{
+    struct login *login = userdata;
+
+    openid_answer_release(&login->answer);
+    free(login->next);
+    free(login);
+}
+
+// The browser that comes back must be the one that was sent: its cookie has the state.
+static int check_state(struct exchange *x, char **ret_next, struct error *err)
+{
+    const char *cookie = login_cookie(x, "login"), *state = params_get(&x->query, "state");
+    _cleanup_free_ char *text = NULL;
+    char *rest, *expires, *sent;
+    uint64_t expires_s = 0;
+
+    if (!cookie || !state || session_unsign(&x->web->session_key, "login", cookie, &text, NULL) < 0)
+        return exchange_fail(x, 400, err,
+                             "the login was not begun in this browser; allow cookies and log in "
+                             "again");
+    rest = text;
+    expires = strsep(&rest, ":");
+    sent = rest ? strsep(&rest, ":") : NULL;
+    if (!sent || !rest || !secret_equal(sent, strlen(sent), state, strlen(state)) ||
+        parse_uint(expires, 0, INT64_MAX, &expires_s, NULL) < 0 || expires_s < now_s())
+        return exchange_fail(x, 400, err, "the login has taken too long; log in again");
+    if (http_unescape(rest, false) < 0)
+        return error_set(err, -EBADMSG, "the login cannot be understood");
+    *ret_next = strdup(login_safe_next(rest));
+    return *ret_next ? 0 : error_oom(err);
+}
+
+// Nonces live for two spans at least, which is longer than openid_read_answer() takes them.
+static int note_nonce(struct web *web, const char *nonce)
+{
+    if (clock_monotonic_us() - web->nonces_us > STATE_SECONDS * USEC_PER_SEC) {
+        strv_release(&web->nonces_before);
+        web->nonces_before = strv_move(&web->nonces);
+        web->nonces_us = clock_monotonic_us();
+    }
+    if (strv_contains(&web->nonces, nonce) || strv_contains(&web->nonces_before, nonce))
+        return -EEXIST;
+    return strv_add(&web->nonces, nonce);
+}
+
+static int log_in(struct login *login, struct error *err)
+{
+    _cleanup_(session_release) struct session session = {0};
+    struct exchange *x = login->x;
+    _cleanup_free_ char *cookie = NULL;
+    int r = note_nonce(x->web, login->answer.nonce);
+
+    if (r == -EEXIST)
+        return exchange_fail(x, 403, err, "this login was used before; log in again");
+    if (r == 0)
+        r = session_new(login->answer.nickname, &login->answer.teams, now_s(), &session, err);
+    if (r == -EINVAL)
+        x->status = 403;
+    if (r < 0)
+        return r;
+    cookie = session_write(&x->web->session_key, &session);
+    if (!cookie || set_cookie(x, "session", cookie, SESSION_SECONDS) < 0 ||
+        set_cookie(x, "login", "", 0) < 0 ||
+        exchange_redirect(x, MHD_HTTP_SEE_OTHER, login->next) < 0)
+        return error_oom(err);
+    log_info("%s has logged in", session.user);
+    return 0;
+}
+
+static void on_checked(int r, const struct http_response *response, const struct error *why,
+                       void *userdata)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct login *login = userdata;
+    struct exchange *x = login->x;
+
+    if (r < 0)
+        r = exchange_fail(x, 503, &err, "the login provider cannot be reached: %s",
+                          error_message(why));
+    else if (response->status != 200)
+        r = exchange_fail(x, 503, &err, "the login provider answers with status %ld",
+                          response->status);
+    else if (!openid_reply_is_valid(buf_str(&response->body)))
+        r = exchange_fail(x, 403, &err, "the login provider does not confirm this login");
+    else
+        r = log_in(login, &err);
+    if (r < 0) {
+        log_warning("login: %s", error_message(&err));
+        exchange_answer_error(x, r, &err);
+    }
+    exchange_resume(x);
+}
+
+static int ask_provider(struct exchange *x, struct login *login, struct error *err)
+{
+    _cleanup_strv_ struct strv headers = STRV_INIT;
+    _cleanup_buf_ struct buf body = BUF_INIT(BODY_MAX);
+    struct http_request request = {.method = "POST",
+                                   .url = x->web->settings.login_url,
+                                   .headers = &headers,
+                                   .connect_timeout_us = PROVIDER_TIMEOUT_US,
+                                   .idle_timeout_us = PROVIDER_TIMEOUT_US};
+
+    if (openid_check_body(&x->query, &body) < 0 ||
+        strv_add(&headers, "Content-Type: application/x-www-form-urlencoded") < 0)
+        return error_oom(err);
+    request.body = body.data;
+    request.body_len = body.len;
+    return http_async_start(x->web->http, &request, REPLY_MAX, on_checked, login, err);
+}
+
+int page_login_return(struct exchange *x, struct error *err)
+{
+    _cleanup_free_ char *return_to = NULL, *realm = NULL;
+    struct openid_party party;
+    struct login *login;
+    int r;
+
+    if (!login_is_possible(x->web))
+        return refuse_without_login(x, err);
+    login = calloc(1, sizeof(*login));
+    if (!login)
+        return error_oom(err);
+    login->x = x;
+    x->userdata = login;
+    x->free_userdata = login_free;
+    r = check_state(x, &login->next, err);
+    if (r == 0 && make_party(x, params_get(&x->query, "state"), &party, &return_to, &realm) < 0)
+        r = error_oom(err);
+    if (r == 0)
+        r = openid_read_answer(&x->query, &party, (int64_t)now_s(), &login->answer, err);
+    if (r == -ECANCELED || (r == -EBADMSG && x->status == 0))
+        x->status = 403;
+    if (r == 0)
+        r = ask_provider(x, login, err);
+    return r < 0 ? r : EXCHANGE_WAIT;
+}
+
+// ---- gone
+
+int page_logout(struct exchange *x, struct error *err)
+{
+    // Another site must not log people out.
+    if (!requester_same_origin(x))
+        return exchange_redirect(x, MHD_HTTP_SEE_OTHER, "/") < 0 ? error_oom(err) : 0;
+    if (set_cookie(x, "session", "", 0) < 0 || exchange_redirect(x, MHD_HTTP_SEE_OTHER, "/") < 0)
+        return error_oom(err);
+    return 0;
+}

@@ -1,0 +1,296 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-only
+"""Logging in with a real OpenID provider, and what those may who are logged in."""
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.parse
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
+import counted  # noqa: E402  (the path comes first)
+from broker import Broker  # noqa: E402
+from openid_provider import OpenIdProvider  # noqa: E402
+from waiting import wait_for  # noqa: E402
+from webserver import ROOT, WebServer, build_dir  # noqa: E402
+
+KEYS = ("RABBIT_HOST", "RABBIT_PORT", "RABBIT_USER", "RABBIT_PASSWORD", "RABBIT_VHOST")
+HTML = {"Accept": "text/html"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+ORDER = {"package": "gzip", "release": "noble", "arch": "amd64"}
+
+
+def setUpModule() -> None:
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", str(build_dir() / "bin/autopkgtest-web")],
+                   check=True)
+
+
+class Visitor:
+    """A browser's cookies, and one page after the other."""
+
+    def __init__(self, server: WebServer, **headers: str) -> None:
+        self.server, self.jar, self.headers = server, dict[str, str](), headers
+
+    def go(self, path: str, form: dict[str, str] | None = None, **more: str) -> tuple[int, dict[str, str], str]:
+        headers = HTML | self.headers | {name.replace("_", "-"): value for name, value in more.items()}
+        if self.jar:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.jar.items())
+        body = None if form is None else urllib.parse.urlencode(form).encode()
+        connection_headers = headers | (FORM if form is not None else {})
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection.request("GET" if form is None else "POST", path, body, connection_headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        self.set_cookies = answer.headers.get_all("Set-Cookie") or []
+        for cookie in self.set_cookies:
+            name, value = cookie.split(";")[0].split("=", 1)
+            if "Max-Age=0" in cookie:
+                self.jar.pop(name, None)
+            else:
+                self.jar[name] = value
+        connection.close()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, text
+
+    def log_in(self, provider: OpenIdProvider, user: str, path: str = "/login") -> tuple[int, dict[str, str], str]:
+        status, headers, text = self.go(path)
+        assert status == 303, text
+        return self.go(self.back(provider.log_in(headers["location"], user)))
+
+    @staticmethod
+    def back(address: str) -> str:
+        parts = urllib.parse.urlsplit(address)
+        return f"{parts.path}?{parts.query}"
+
+
+class Login(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.tmp = tempfile.TemporaryDirectory(prefix="web-login-")
+        cls.provider = OpenIdProvider({"alice": ["testers", "others"], "bob": []})
+        cls.provider.__enter__()
+        cls.broker = Broker(Path(cls.tmp.name))
+        cls.broker.start()
+        cls.broker.declare_queue("debci-noble-amd64")
+        keys = Path(cls.tmp.name) / "keys.json"
+        keys.write_text(json.dumps({"gater": "the-key"}))
+        cls.key_file = Path(cls.tmp.name) / "session.key"
+        cls.key_file.write_text("0123456789abcdef" * 4)
+        cls.settings = {"api-keys-file": str(keys), "releases": "noble jammy", "authorization": "login", "login-url": cls.provider.url,
+                        "allowed-requestors": "testers admins", "session-key-file": str(cls.key_file)}
+        cls.server = WebServer(cls.settings, {key: cls.broker.settings[key] for key in KEYS})
+        cls.server.start()
+        wait_for("the broker", lambda: json.loads(cls.server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.server.__exit__()
+        cls.broker.rig("destroy")
+        cls.provider.__exit__()
+        cls.tmp.cleanup()
+
+    def setUp(self) -> None:
+        self.provider.broken = self.provider.refuses = False
+        self.alice = Visitor(self.server)
+
+    def answer_of(self, visitor: Visitor, user: str = "alice") -> dict[str, str]:
+        """The parameters that the provider sends the browser back with."""
+        status, headers, text = visitor.go("/login")
+        self.assertEqual(status, 303, text)
+        return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.provider.log_in(headers["location"], user)).query))
+
+    def come_back(self, visitor: Visitor, query: dict[str, str] | str) -> tuple[int, str]:
+        text = query if isinstance(query, str) else urllib.parse.urlencode(query)
+        status, _, page = visitor.go(f"/login/return?{text}")
+        return status, page
+
+    # ---- in and out
+
+    def test_a_login_leads_back_to_where_it_began(self) -> None:
+        status, headers, _ = self.alice.log_in(self.provider, "alice", "/login?next=/recent%3Frelease%3Dnoble")
+        self.assertEqual((status, headers["location"]), (303, "/recent?release=noble"))
+        session = next(c for c in self.alice.set_cookies if c.startswith("session="))
+        self.assertRegex(session, r"; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax$")
+        page = self.alice.go("/recent")[2]
+        self.assertIn('<a href="/user/alice/">alice</a>', page)
+        self.assertNotIn("Log in", page)
+        self.assertNotIn("login", self.alice.jar)
+
+    def test_who_is_not_logged_in_is_shown_the_way(self) -> None:
+        self.assertIn('<a class="login" href="/login?next=/recent%3Flimit%3D5">Log in</a>', self.alice.go("/recent?limit=5")[2].replace("&#x3D;", "="))
+        self.assertIn("to request tests here", self.alice.go("/request")[2])
+
+    def test_behind_tls_the_cookie_stays_there(self) -> None:
+        visitor = Visitor(self.server, X_Forwarded_Proto="https")
+        visitor.headers = {"X-Forwarded-Proto": "https", "Host": "tests.example.com"}
+        status, headers, _ = visitor.go("/login")
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(headers["location"]).query))
+        self.assertRegex(query["openid.return_to"], "^https://tests.example.com/login/return\\?state=[0-9a-f]{32}$")
+        self.assertEqual(query["openid.realm"], "https://tests.example.com/")
+        self.assertEqual(query["openid.lp.query_membership"], "testers,admins")
+        self.assertTrue(all(c.endswith("; Secure") for c in visitor.set_cookies), visitor.set_cookies)
+
+    def test_logging_out_ends_it_but_no_other_site_may(self) -> None:
+        self.alice.log_in(self.provider, "alice")
+        self.alice.go("/logout", {}, Sec_Fetch_Site="cross-site")
+        self.assertIn("session", self.alice.jar)
+        self.assertEqual(self.alice.go("/logout", {})[0], 303)
+        self.assertNotIn("session", self.alice.jar)
+        self.assertIn("Log in", self.alice.go("/")[2])
+
+    def test_pages_of_one_are_not_kept_for_another(self) -> None:
+        self.alice.log_in(self.provider, "alice")
+        for _ in range(2):
+            self.assertIn("alice", self.alice.go("/recent")[2])
+            status, headers, page = Visitor(self.server).go("/recent")
+            self.assertNotIn("alice", page)
+            self.assertIn("Cookie", headers["vary"])
+
+    def test_only_places_of_ours_are_led_back_to(self) -> None:
+        for place in ("//evil.example", "https://evil.example", "/\\evil.example", "x", "/a%0d%0aSet-Cookie:x=1", "/" + "a" * 2000):
+            with self.subTest(place):
+                self.assertEqual(Visitor(self.server).log_in(self.provider, "alice", f"/login?next={place}")[1]["location"], "/")
+
+    def test_a_second_login_is_none(self) -> None:
+        self.alice.log_in(self.provider, "alice")
+        self.assertEqual(self.alice.go("/login?next=/queues")[1]["location"], "/queues")
+
+    # ---- what is no login
+
+    def test_a_cancelled_login_says_so(self) -> None:
+        status, page = self.come_back(self.alice, self.answer_of(self.alice, "nobody"))
+        self.assertEqual(status, 403)
+        self.assertIn("the login was cancelled", page)
+
+    def test_a_changed_answer_is_refused(self) -> None:
+        changes = {
+            "openid.sreg.nickname": "root", "openid.return_to": "http://other/", "openid.op_endpoint": "http://other/",
+            "openid.response_nonce": "2001-01-01T00:00:00Zx", "openid.sig": "AAAA", "openid.signed": "return_to", "openid.ns": "http://openid.net/signon/1.1",
+            "openid.mode": "id_req", "openid.identity": "http://other/", "openid.lp.is_member": "admins", "openid.ns.sreg": "http://other",
+        }
+        for name, value in changes.items():
+            with self.subTest(name):
+                visitor = Visitor(self.server)
+                status, page = self.come_back(visitor, self.answer_of(visitor) | {name: value})
+                self.assertEqual(status, 403, page)
+                self.assertNotIn("session", visitor.jar)
+
+    def test_a_field_that_is_not_signed_does_not_count(self) -> None:
+        for field in ("sreg.nickname", "ns.sreg", "response_nonce", "return_to", "op_endpoint", "claimed_id"):
+            with self.subTest(field):
+                visitor = Visitor(self.server)
+                query = self.answer_of(visitor)
+                query["openid.signed"] = ",".join(name for name in query["openid.signed"].split(",") if name != field)
+                self.assertEqual(self.come_back(visitor, query)[0], 403)
+        query = self.answer_of(self.alice)
+        doubled = urllib.parse.urlencode(query) + "&openid.sreg.nickname=root"
+        self.assertIn("a field is there twice", self.come_back(self.alice, doubled)[1])
+
+    def test_an_answer_serves_once_and_only_where_it_was_asked_for(self) -> None:
+        query = self.answer_of(self.alice)
+        stranger = Visitor(self.server)
+        self.assertEqual(self.come_back(stranger, query)[0], 400)
+        stranger.go("/login")
+        self.assertEqual(self.come_back(stranger, query)[0], 400)
+        cookies = dict(self.alice.jar)
+        self.assertEqual(self.come_back(self.alice, query)[0], 303)
+        self.alice.jar = cookies
+        self.assertEqual(self.come_back(self.alice, query)[0], 403)
+
+    def test_a_provider_that_is_away_or_denies_lets_nobody_in(self) -> None:
+        self.provider.refuses = True
+        status, page = self.come_back(self.alice, self.answer_of(self.alice))
+        self.assertEqual(status, 403)
+        self.assertIn("does not confirm this login", page)
+        self.provider.refuses, self.provider.broken = False, True
+        status, page = self.come_back(self.alice, self.answer_of(self.alice))
+        self.assertEqual(status, 503)
+        self.assertIn("status 500", page)
+        self.assertNotIn("session", self.alice.jar)
+
+    def test_made_up_sessions_count_for_nothing(self) -> None:
+        self.alice.log_in(self.provider, "alice")
+        good = self.alice.jar["session"]
+        flipped = good[:-1] + ("0" if good[-1] != "0" else "1")
+        for value in ("", "x", flipped, good.replace("alice", "root"), ":".join(good.split(":")[:-1]), good + "0"):
+            with self.subTest(value):
+                self.alice.jar["session"] = value
+                self.assertNotIn("Log out", self.alice.go("/queues")[2])
+
+    def test_a_login_outlives_the_service_when_the_key_does(self) -> None:
+        with WebServer(self.settings) as other:
+            self.alice.log_in(self.provider, "alice")
+            self.alice.server = other
+            self.assertIn("Log out", self.alice.go("/")[2])
+            self.key_file.write_text("another key, which is as long as it must be")
+            other.process.send_signal(signal.SIGHUP)
+            wait_for("the new key", lambda: "Log out" not in self.alice.go("/")[2])
+            self.key_file.write_text("0123456789abcdef" * 4)
+
+    def test_a_key_that_is_too_short_keeps_the_service_from_starting(self) -> None:
+        short = Path(self.tmp.name) / "short.key"
+        short.write_text("short")
+        server = WebServer(self.settings | {"session-key-file": str(short)})
+        with self.assertRaisesRegex(RuntimeError, "short.key: expected at least 32 bytes"):
+            server.start()
+        server.__exit__()
+
+    def test_without_logins_there_is_no_such_page(self) -> None:
+        with WebServer({"authorization": "open"}) as other:
+            visitor = Visitor(other)
+            self.assertEqual(visitor.go("/login")[0], 404)
+            self.assertEqual(visitor.go("/login/return")[0], 404)
+            self.assertNotIn("Log in", visitor.go("/")[2])
+
+    # ---- requests
+
+    def token(self, visitor: Visitor) -> str:
+        return re.search(r'name="token" value="([0-9a-f]{64})"', visitor.go("/request")[2])[1]
+
+    def request_form(self, visitor: Visitor, package: str, **more: str) -> tuple[int, dict[str, str], str]:
+        return visitor.go("/request.cgi", ORDER | {"package": package, "trigger": f"{package}/1"} | more)
+
+    def test_a_request_is_sent_in_the_name_of_who_is_logged_in(self) -> None:
+        self.alice.log_in(self.provider, "alice")
+        status, _, page = self.request_form(self.alice, "gzip", token=self.token(self.alice))
+        self.assertEqual(status, 200, page)
+        self.assertIn('"requester":"alice"', self.broker.take("debci-noble-amd64")[0])
+
+    def test_a_form_of_another_login_is_refused(self) -> None:
+        bob = Visitor(self.server)
+        bob.log_in(self.provider, "bob")
+        self.alice.log_in(self.provider, "alice")
+        for token in (self.token(bob), "", "x"):
+            status, _, page = self.request_form(self.alice, "bzip2", token=token)
+            self.assertEqual(status, 403, page)
+            self.assertIn("not of this login", page)
+        self.assertEqual(self.broker.take("debci-noble-amd64"), [])
+
+    def test_a_link_leads_to_the_form_and_before_that_to_the_login(self) -> None:
+        link = "/request.cgi?" + urllib.parse.urlencode(ORDER | {"trigger": "gzip/1"})
+        status, headers, _ = self.alice.go(link)
+        self.assertEqual(status, 303)
+        self.assertTrue(headers["location"].startswith("/login?next=/request%3Fpackage%3Dgzip"), headers["location"])
+        status, headers, _ = self.alice.log_in(self.provider, "alice", headers["location"])
+        self.assertEqual(headers["location"], link.replace("request.cgi", "request"))
+        self.assertEqual(self.alice.go(link)[1]["location"], link.replace("request.cgi", "request"))
+        self.assertIn('value="gzip/1"', self.alice.go(headers["location"])[2])
+
+    def test_programs_use_keys_and_are_told_so(self) -> None:
+        query = "/request.cgi?" + urllib.parse.urlencode(ORDER | {"package": "xz-utils", "trigger": "xz-utils/1"})
+        status, _, text = self.server.request("GET", query)
+        self.assertEqual(status, 401)
+        self.assertIn("X-Api-Key", json.loads(text)["error"])
+        self.assertEqual(self.server.request("GET", query, headers={"X-Api-Key": "gater:the-key"})[0], 200)
+        self.assertIn('"requester":"gater"', self.broker.take("debci-noble-amd64")[0])
+
+
+if __name__ == "__main__":
+    counted.main()

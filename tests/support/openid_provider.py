@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""A real OpenID 2.0 provider (python3-openid's server) on 127.0.0.1, whose users need no password: its page asks who one is."""
+from __future__ import annotations
+
+import html
+import http.client
+import logging
+import threading
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from openid.extensions import sreg
+from openid.server.server import Server
+from openid.store.memstore import MemoryStore
+
+logging.getLogger("openid").setLevel(logging.CRITICAL)  # it tells of every login that it refuses
+NS_TEAMS = "http://ns.launchpad.net/2007/openid-teams"
+
+
+class OpenIdProvider:
+    """`users` are names and the teams they are in. `broken` makes the endpoint answer with status 500; `refuses` makes it confirm nothing."""
+
+    def __init__(self, users: dict[str, list[str]]) -> None:
+        provider = self
+        self.users, self.broken, self.refuses = users, False, False
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: Any) -> None:
+                """Says nothing."""
+
+            def do_GET(self) -> None:
+                query = dict(urllib.parse.parse_qsl(self.path.partition("?")[2]))
+                self.answer(*provider.show(query))
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                query = dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
+                self.answer(*(provider.decide(query) if self.path == "/decide" else provider.direct(query)))
+
+            def answer(self, status: int, headers: dict[str, str], text: str) -> None:
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                data = text.encode()
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.httpd.server_port}/openid"
+        self.server = Server(MemoryStore(), self.url)
+        self.thread = threading.Thread(target=self.httpd.serve_forever, daemon=True)
+
+    def __enter__(self) -> OpenIdProvider:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.httpd.shutdown()
+        self.httpd.server_close()
+        self.thread.join()
+
+    def show(self, query: dict[str, str]) -> tuple[int, dict[str, str], str]:
+        """The page that asks who one is."""
+        hidden = "".join(f'<input type="hidden" name="{html.escape(k)}" value="{html.escape(v)}">' for k, v in query.items())
+        buttons = "".join(f'<button name="user" value="{name}">{name}</button>' for name in [*self.users, "nobody"])
+        page = f'<!DOCTYPE html><html lang="en"><title>Who are you?</title><form action="/decide" method="post">{hidden}{buttons}</form>'
+        return 200, {"Content-Type": "text/html"}, page
+
+    def decide(self, form: dict[str, str]) -> tuple[int, dict[str, str], str]:
+        user = form.pop("user")
+        request = self.server.decodeRequest(form)
+        if user == "nobody":
+            answer = request.answer(False)
+        else:
+            identity = f"{self.url}/~{user}"
+            answer = request.answer(True, identity=identity, claimed_id=identity)
+            wanted = sreg.SRegRequest.fromOpenIDRequest(request)
+            answer.addExtension(sreg.SRegResponse.extractResponse(wanted, {"nickname": user}))
+            teams = [t for t in form.get("openid.lp.query_membership", "").split(",") if t in self.users[user]]
+            if teams:
+                answer.fields.namespaces.addAlias(NS_TEAMS, "lp")
+                answer.fields.setArg(NS_TEAMS, "is_member", ",".join(teams))
+        return self.web(self.server.encodeResponse(answer))
+
+    def direct(self, query: dict[str, str]) -> tuple[int, dict[str, str], str]:
+        if self.broken:
+            return 500, {}, "it is broken"
+        if self.refuses:
+            return 200, {}, "ns:http://specs.openid.net/auth/2.0\nis_valid:false\n"
+        return self.web(self.server.encodeResponse(self.server.handleRequest(self.server.decodeRequest(query))))
+
+    @staticmethod
+    def web(answer: Any) -> tuple[int, dict[str, str], str]:
+        body = answer.body if isinstance(answer.body, str) else answer.body.decode()
+        return answer.code, dict(answer.headers), body
+
+    def log_in(self, address: str, user: str) -> str:
+        """What a browser does that was sent to `address`, by somebody who says to be `user`: where it is sent back to."""
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query))
+        connection = http.client.HTTPConnection("127.0.0.1", self.httpd.server_port, timeout=10)
+        connection.request("POST", "/decide", urllib.parse.urlencode(query | {"user": user}))
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.headers["Location"]
