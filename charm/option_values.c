@@ -365,12 +365,28 @@ OPTION_PARSER(option_authorization)
     for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
         if (strcmp(text, modes[i]) != 0)
             continue;
-        if (strcmp(text, "login") == 0)
-            return error_set(err, -ENOTSUP,
-                             "this version does not log people in; use api-key or open");
         return option_store(option, text, settings, err);
     }
     return error_set(err, -EINVAL, "expected launchpad, login, api-key or open, got \"%s\"", text);
+}
+
+OPTION_PARSER(option_login_url)
+{
+    if (!*text)
+        return error_set(err, -EINVAL, "expected the address of an OpenID 2.0 provider, got \"\"");
+    return option_url(option, text, settings, err);
+}
+
+OPTION_PARSER(option_teams)
+{
+    (void)option;
+    if (strv_split(&settings->allowed_requestors, text, ", \n") < 0)
+        return error_oom(err);
+    STRV_FOREACH (team, &settings->allowed_requestors)
+        if (!is_made_of(team, LOWER DIGITS "+-."))
+            return error_set(err, -EINVAL,
+                             "expected names of teams, separated by commas, got \"%s\"", team);
+    return 0;
 }
 
 OPTION_PARSER(option_word)

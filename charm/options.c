@@ -25,7 +25,6 @@
 
 #define NO_OPENSTACK "does not run OpenStack workers"
 #define NO_COPIES "does not keep public copies in another Swift"
-#define NO_LOGIN "does not log people in"
 #define NO_GITHUB "does not take requests from GitHub"
 #define NO_INFLUX "does not push metrics"
 
@@ -66,8 +65,8 @@ const struct option options_table[] = {
     TEXT("hostname", "localhost", option_hostname, AT(hostname), NULL),
     NUMBER("http-port", 80, 1, 65535, AT(http_port)),
     TEXT("authorization", "launchpad", option_authorization, AT(authorization), NULL),
-    TEXT("allowed-requestors", "autopkgtest-requestors", NULL, NOT_STORED, NO_LOGIN),
-    TEXT("login-url", "https://login.ubuntu.com/+openid", option_url, NOT_STORED, NO_LOGIN),
+    TEXT("allowed-requestors", "autopkgtest-requestors", option_teams, NOT_STORED, NULL),
+    TEXT("login-url", "https://login.ubuntu.com/+openid", option_login_url, AT(login_url), NULL),
     TEXT("launchpad-api-url", "https://api.launchpad.net/1.0/", option_url, NOT_STORED,
          "does not ask Launchpad"),
     TEXT("archive-url", "http://archive.ubuntu.com/ubuntu", option_url, AT(archive_url), NULL),

@@ -138,18 +138,20 @@ static json_t *web_data(const struct plan_input *in)
     const struct settings *s = in->settings;
     _cleanup_free_ char *releases = strv_join(&s->releases, " ");
     _cleanup_free_ char *archs = architectures(in);
+    _cleanup_free_ char *teams = strv_join(&s->allowed_requestors, " ");
     _cleanup_free_ char *store_url =
         str_empty(s->storage_url)
             ? str_format("http://127.0.0.1:%u/swift/v1", (unsigned)s->http_port)
             : strndup(s->storage_url, strlen(s->storage_url) - str_ends_with(s->storage_url, "/"));
 
-    if (!releases || !archs || !store_url)
+    if (!releases || !archs || !teams || !store_url)
         return NULL;
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:b, s:s, s:s, s:b, s:o}", "unit",
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:b, s:s, s:s, s:b, s:o}", "unit",
                      in->model->unit, "hostname", s->hostname, "port", (json_int_t)s->http_port,
                      "releases", releases, "architectures", archs, "authorization",
-                     s->authorization, "api-keys", in->api_keys != NULL, "data-dir",
-                     plan_data_dir(in), "store-url", store_url, "built-in-store",
+                     s->authorization, "login-url", text_or_false(s->login_url),
+                     "allowed-requestors", text_or_false(teams), "api-keys", in->api_keys != NULL,
+                     "data-dir", plan_data_dir(in), "store-url", store_url, "built-in-store",
                      !settings_use_swift(s), "archive-url", text_or_false(s->archive_url));
 }
 
@@ -255,6 +257,19 @@ static int add_api_keys(struct making *m)
     return 0;
 }
 
+static int add_session_key(struct making *m)
+{
+    struct plan_file *file = plan_file_add(m->plan, ETC_DIR "/session.key", 0640, READ_BY_WEB);
+
+    if (!file)
+        return error_oom(m->err);
+    file->group = ACCOUNT;
+    file->absent = !m->input->settings->web;
+    if (!file->absent && buf_addf(&file->content, "%s\n", m->input->session_key) < 0)
+        return error_oom(m->err);
+    return 0;
+}
+
 static int add_settings_files(struct making *m)
 {
     const struct plan_input *in = m->input;
@@ -272,7 +287,7 @@ static int add_settings_files(struct making *m)
         (r = render(m, true, "proxy.env", ETC_DIR "/proxy.env", 0640, READ_BY_WEB | READ_BY_INDEXER,
                     proxy_data(in->model))) < 0)
         return r;
-    if ((r = add_broker(m)) < 0 || (r = add_api_keys(m)) < 0)
+    if ((r = add_broker(m)) < 0 || (r = add_api_keys(m)) < 0 || (r = add_session_key(m)) < 0)
         return r;
     return 0;
 }

@@ -99,6 +99,8 @@ void settings_release(struct settings *settings)
     free(settings->mirror);
     free(settings->hostname);
     free(settings->authorization);
+    free(settings->login_url);
+    strv_release(&settings->allowed_requestors);
     free(settings->api_keys_secret);
     release_swift(&settings->swift);
     free(settings->archive_url);

@@ -48,6 +48,8 @@ struct settings {
     char *mirror;
     char *hostname;
     char *authorization;
+    char *login_url;                // OpenID 2.0 provider
+    struct strv allowed_requestors; // teams
     char *api_keys_secret;
     struct swift_options swift;
     char *archive_url; // "": which versions are current is not learnt

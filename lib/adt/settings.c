@@ -228,6 +228,21 @@ void worker_settings_release(struct worker_settings *s)
     *s = (struct worker_settings){0};
 }
 
+// Who may request tests.
+static int read_web_users(const struct ini *ini, struct web_settings *s, struct error *err)
+{
+    int r;
+
+    if ((r = copy(ini, "web", "authorization", "launchpad", &s->authorization, err)) < 0 ||
+        (r = copy(ini, "web", "login-url", "https://login.ubuntu.com/+openid", &s->login_url,
+                  err)) < 0 ||
+        (r = split(ini, "web", "allowed-requestors", &s->allowed_requestors, err)) < 0 ||
+        (r = copy(ini, "web", "session-key-file", NULL, &s->session_key_file, err)) < 0 ||
+        (r = copy(ini, "web", "api-keys-file", NULL, &s->api_keys_file, err)) < 0)
+        return r;
+    return 0;
+}
+
 static int read_web(const struct ini *ini, struct web_settings *s, struct error *err)
 {
     uint64_t port = 0;
@@ -238,12 +253,7 @@ static int read_web(const struct ini *ini, struct web_settings *s, struct error 
         (r = ini_get_uint(ini, "web", "port", 1, 65535, 80, &port, err)) < 0 ||
         (r = split(ini, "web", "releases", &s->releases, err)) < 0 ||
         (r = split(ini, "web", "architectures", &s->architectures, err)) < 0 ||
-        (r = copy(ini, "web", "authorization", "launchpad", &s->authorization, err)) < 0 ||
-        (r = copy(ini, "web", "login-url", "https://login.ubuntu.com/+openid", &s->login_url,
-                  err)) < 0 ||
-        (r = split(ini, "web", "allowed-requestors", &s->allowed_requestors, err)) < 0 ||
-        (r = copy(ini, "web", "session-key-file", NULL, &s->session_key_file, err)) < 0 ||
-        (r = copy(ini, "web", "api-keys-file", NULL, &s->api_keys_file, err)) < 0 ||
+        (r = read_web_users(ini, s, err)) < 0 ||
         (r = copy_required(ini, "web", "database", &s->database, err)) < 0 ||
         (r = copy(ini, "web", "public-database", NULL, &s->public_database, err)) < 0 ||
         (r = copy(ini, "web", "store-dir", NULL, &s->store_dir, err)) < 0 ||

@@ -77,6 +77,8 @@ int page_request(struct exchange *x, struct error *err)
         return ask_first(x, r == -ENOKEY, err);
     if (r == 0)
         r = request_order_read(&params, &limits, &order, err);
+    if (r == 0)
+        r = requester_authorize(x, &requester, err);
     if (r < 0)
         return r;
     if (exchange_add_header(x, "Cache-Control", "no-store") < 0)

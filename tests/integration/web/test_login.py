@@ -283,6 +283,18 @@ class Login(unittest.TestCase):
         self.assertEqual(self.alice.go(link)[1]["location"], link.replace("request.cgi", "request"))
         self.assertIn('value="gzip/1"', self.alice.go(headers["location"])[2])
 
+    def test_with_launchpad_the_team_decides(self) -> None:
+        with WebServer(self.settings | {"authorization": "launchpad"}, {key: self.broker.settings[key] for key in KEYS}) as other:
+            wait_for("the broker", lambda: json.loads(other.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+            alice, bob = Visitor(other), Visitor(other)
+            alice.log_in(self.provider, "alice")
+            bob.log_in(self.provider, "bob")
+            status, _, page = self.request_form(bob, "nano", token=self.token(bob))
+            self.assertEqual(status, 403)
+            self.assertIn("bob is in none of the teams that may request tests here: testers, admins", page)
+            self.assertEqual(self.request_form(alice, "nano", token=self.token(alice))[0], 200)
+            self.assertEqual([m.split("\n")[0] for m in self.broker.take("debci-noble-amd64")], ["nano"])
+
     def test_programs_use_keys_and_are_told_so(self) -> None:
         query = "/request.cgi?" + urllib.parse.urlencode(ORDER | {"package": "xz-utils", "trigger": "xz-utils/1"})
         status, _, text = self.server.request("GET", query)

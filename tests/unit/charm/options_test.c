@@ -193,8 +193,6 @@ TEST(what_this_version_cannot_do_says_how_to_unset_it)
         "app --reset n-workers");
     assert_complaint("{\"local-workers\": \"amd64: {qemu: 1}\"}", -ENOTSUP,
                      "local-workers: this version runs null and unshare only, not qemu");
-    assert_complaint("{\"authorization\": \"login\"}", -ENOTSUP,
-                     "authorization: this version does not log people in; use api-key or open");
     // What is wrong comes before what is missing.
     assert_complaint("{\"n-workers\": \"lcy02: {amd64: 10}\", \"http-port\": 0}", -EINVAL,
                      "http-port: expected a whole number from 1 to 65535, got 0");
@@ -287,4 +285,15 @@ TEST(a_swift_that_lacks_something_names_all_of_it)
     assert_complaint("{\"swift-password\": \"a\\nb\"}", -EINVAL,
                      "swift-password: expected one line of text, got a control character in it");
     assert_complaint("{\"swift-username\": \"of no use\"}", 0, "");
+}
+
+TEST(who_may_log_in_and_where)
+{
+    assert_complaint("{\"login-url\": \"\"}", -EINVAL,
+                     "login-url: expected the address of an OpenID 2.0 provider, got \"\"");
+    assert_complaint("{\"login-url\": \"login.example\"}", -EINVAL,
+                     "login-url: expected an address http://… or https://…, got \"login.example\"");
+    assert_complaint("{\"allowed-requestors\": \"a-team,b_team\"}", -EINVAL,
+                     "allowed-requestors: expected names of teams, separated by commas, got "
+                     "\"b_team\"");
 }

@@ -79,6 +79,8 @@ TEST(the_web_reads_what_was_configured)
 
     configure(&rig, "{\"http-port\": 8080, \"hostname\": \"tests.example\","
                     "\"authorization\": \"api-key\","
+                    "\"login-url\": \"https://login.example/+openid\","
+                    "\"allowed-requestors\": \"testers, admins\","
                     "\"external-web-requests-api-keys\": \"secret:abc\"}");
     rig_answer(&rig, "secret-get", "{\"user\": \"key\"}");
     dir = settings_of(&rig);
@@ -89,6 +91,10 @@ TEST(the_web_reads_what_was_configured)
     ck_assert_uint_eq(web.architectures.len, 1);
     ck_assert_str_eq(web.architectures.items[0], "amd64");
     ck_assert_str_eq(web.authorization, "api-key");
+    ck_assert_str_eq(web.login_url, "https://login.example/+openid");
+    ck_assert_uint_eq(web.allowed_requestors.len, 2);
+    ck_assert_str_eq(web.allowed_requestors.items[1], "admins");
+    ck_assert_str_eq(web.session_key_file, "/etc/autopkgtest-cloud/session.key");
     ck_assert_str_eq(web.api_keys_file, "/etc/autopkgtest-cloud/api-keys.json");
     ck_assert_str_eq(web.database, "/var/lib/autopkgtest-cloud/results.db");
     ck_assert_str_eq(web.store_dir, "/var/lib/autopkgtest-cloud/store");
@@ -150,7 +156,7 @@ TEST(broker_and_store_are_read_back)
     ASSERT_OK(settings_load_store(dir, &store, &err), &err);
     ck_assert_str_eq(store.auth_url, "http://127.0.0.1:80/auth/v1.0");
     ck_assert_str_eq(store.username, "autopkgtest");
-    ck_assert_uint_eq(strlen(store.password), 48);
+    ck_assert_uint_eq(strlen(store.password), 64);
     amqp_settings_release(&broker);
     swift_settings_release(&store);
 }

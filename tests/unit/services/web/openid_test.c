@@ -151,7 +151,7 @@ TEST(only_the_word_of_the_provider_makes_it_true)
     ck_assert(openid_reply_is_valid("is_valid:true"));
     ck_assert(!openid_reply_is_valid("is_valid:false\n"));
     ck_assert(!openid_reply_is_valid("is_valid:true\nis_valid:false\n"));
-    ck_assert(!openid_reply_is_valid("is_valid:truely\n"));
+    ck_assert(!openid_reply_is_valid("is_valid:true or so\n"));
     ck_assert(!openid_reply_is_valid("xis_valid:true\n"));
     ck_assert(!openid_reply_is_valid("<html>is_valid:true</html>"));
     ck_assert(!openid_reply_is_valid(""));
