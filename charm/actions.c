@@ -16,5 +16,8 @@ const struct action_definition *const actions_table[] = {
     &action_rebuild_index,
     &action_backup_db,
     &action_restore_db,
+    &action_add_rabbit_user,
+    &action_remove_rabbit_user,
+    &action_list_rabbit_users,
 };
 const size_t actions_table_len = ARRAY_SIZE(actions_table);

@@ -16,6 +16,9 @@ extern const struct action_definition action_set_alert, action_remove_alert;
 extern const struct action_definition action_request_test, action_list_queue, action_filter_queue;
 // actions_database.c
 extern const struct action_definition action_rebuild_index, action_backup_db, action_restore_db;
+// actions_rabbit.c
+extern const struct action_definition action_add_rabbit_user, action_remove_rabbit_user,
+    action_list_rabbit_users;
 
 // All of them.
 extern const struct action_definition *const actions_table[];

@@ -66,7 +66,7 @@ static bool is_leaving(const struct model *model, const char *relation, const ch
            str_equal(unit, getenv("JUJU_DEPARTING_UNIT"));
 }
 
-static int read_broker_units(struct model *model, const char *relation, json_t *ret,
+static int read_broker_units(const struct model *model, const char *relation, json_t *ret,
                              struct error *err)
 {
     _cleanup_json_ json_t *units = NULL;
@@ -92,7 +92,8 @@ static int read_broker_units(struct model *model, const char *relation, json_t *
     return 0;
 }
 
-static int read_broker(struct model *model, struct error *err)
+int model_read_broker(const struct model *model, const char *endpoint, struct broker *ret,
+                      char **ret_trouble, struct error *err)
 {
     _cleanup_json_ json_t *ids = NULL;
     _cleanup_json_ json_t *units = json_object();
@@ -101,30 +102,30 @@ static int read_broker(struct model *model, struct error *err)
     size_t i;
     int r;
 
-    r = juju_relation_ids("amqp", &ids, err);
+    r = juju_relation_ids(endpoint, &ids, err);
     if (r < 0)
         return r;
     json_array_foreach (ids, i, id) {
         const char *name = json_string_value(id);
 
-        if (!name || model->broker.relation || is_leaving(model, name, NULL))
+        if (!name || ret->relation || is_leaving(model, name, NULL))
             continue;
-        model->broker.relation = strdup(name);
-        if (!model->broker.relation || !units)
+        ret->relation = strdup(name);
+        if (!ret->relation || !units)
             return error_oom(err);
         r = read_broker_units(model, name, units, err);
         if (r == -ENOENT) // it went away between the two calls
             r = 0;
         if (r < 0)
             return r;
-        r = broker_collect(units, &model->broker, &why);
+        r = broker_collect(units, ret, &why);
         if (r == -EPROTO) {
-            model->broker.state = BROKER_WAITING;
-            model->broker_trouble = strdup(error_message(&why));
-            r = model->broker_trouble ? 0 : error_oom(err);
+            ret->state = BROKER_WAITING;
+            *ret_trouble = strdup(error_message(&why));
+            r = *ret_trouble ? 0 : error_oom(err);
         }
         if (r < 0)
-            return error_prefix(err, r, "amqp");
+            return error_prefix(err, r, "%s", endpoint);
     }
     return 0;
 }
@@ -212,7 +213,8 @@ int model_read(struct model *model, struct state *state, struct error *err)
 {
     int r;
 
-    if ((r = juju_config_get(&model->config, err)) < 0 || (r = read_broker(model, err)) < 0 ||
+    if ((r = juju_config_get(&model->config, err)) < 0 ||
+        (r = model_read_broker(model, "amqp", &model->broker, &model->broker_trouble, err)) < 0 ||
         (r = read_website(model, err)) < 0)
         return r;
     return read_storage(model, state, err);

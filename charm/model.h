@@ -45,6 +45,11 @@ struct model {
 int model_read_environment(enum hook hook, struct model *ret, struct error *err);
 // The rest, by hook tools. Storage comes from `state`, which storage hooks keep.
 int model_read(struct model *model, struct state *state, struct error *err);
+// What the broker has told on an endpoint of interface rabbitmq, into an empty *ret; the state is
+// BROKER_NONE without a relation. *ret_trouble (the caller frees) tells why data cannot be used,
+// and stays NULL where they can.
+int model_read_broker(const struct model *model, const char *endpoint, struct broker *ret,
+                      char **ret_trouble, struct error *err);
 void model_release(struct model *model);
 
 #define _cleanup_model_ _cleanup_(model_release)

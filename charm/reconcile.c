@@ -282,6 +282,20 @@ static int publish_broker(const struct run *run, struct error *err)
     return data ? juju_relation_set(run->model.broker.relation, data, err) : error_oom(err);
 }
 
+// The administrator's account, which actions use. `admin` is in the first write: the broker's charm
+// does not look at it later.
+static int publish_broker_admin(struct error *err)
+{
+    const char *id = getenv("JUJU_RELATION_ID");
+    _cleanup_json_ json_t *data = NULL;
+
+    if (!id || !str_starts_with(id, "amqp-admin:"))
+        return 0;
+    data = json_pack("{s:s, s:s, s:s}", "username", "autopkgtest-admin", "vhost", "/", "admin",
+                     "true");
+    return data ? juju_relation_set(id, data, err) : error_oom(err);
+}
+
 static int publish_website(const struct run *run, struct error *err)
 {
     _cleanup_free_ char *address = NULL, *port = NULL;
@@ -319,6 +333,8 @@ static int publish(const struct run *run, struct error *err)
 
     if (first)
         r = publish_broker(run, err);
+    if (r >= 0 && first)
+        r = publish_broker_admin(err);
     if (r >= 0 && (first || hook == HOOK_CONFIG_CHANGED))
         r = publish_website(run, err);
     return r;

@@ -11,6 +11,7 @@ static const struct command commands[] = {
     {"drain", "workers of this unit take no more work", command_drain},
     {"resume", "drained workers of this unit take work again", command_resume},
     {"index", "fill the database from the results in the store", command_index},
+    {"rabbit-user", "users of the broker for those who request tests", command_rabbit_user},
     {"result", "results of a package, newest first; can wait for the next one", command_result},
 };
 
@@ -18,7 +19,7 @@ static int print_help(FILE *to)
 {
     (void)fprintf(to, "autopkgtest-cloud COMMAND [OPTION…]: operate the package-test service\n\n");
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        (void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+        (void)fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].summary);
     (void)fprintf(to,
                   "\nEvery command explains itself with --help. Settings are read from %s, or the\n"
                   "folder named in the environment variable AUTOPKGTEST_CLOUD_CONFIG.\n",

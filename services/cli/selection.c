@@ -3,7 +3,7 @@
 
 #include <fnmatch.h>
 
-static int compile(const char *pattern, pcre2_code **ret, struct error *err)
+int pattern_compile(const char *option, const char *pattern, pcre2_code **ret, struct error *err)
 {
     PCRE2_UCHAR why[200] = "";
     PCRE2_SIZE at = 0;
@@ -15,7 +15,7 @@ static int compile(const char *pattern, pcre2_code **ret, struct error *err)
     if (*ret)
         return 0;
     (void)pcre2_get_error_message(code, why, sizeof why);
-    return error_set(err, -EINVAL, "--match: %s, at character %zu of \"%s\"", (const char *)why,
+    return error_set(err, -EINVAL, "%s: %s, at character %zu of \"%s\"", option, (const char *)why,
                      (size_t)at, pattern);
 }
 
@@ -40,7 +40,7 @@ bool selection_option(struct selection *selection, int option, const char *value
         selection->ppa = value;
         return true;
     case SELECTION_MATCH:
-        *ret = compile(value, &selection->match, err);
+        *ret = pattern_compile("--match", value, &selection->match, err);
         return true;
     case SELECTION_ALL:
         selection->all = true;

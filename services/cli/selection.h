@@ -51,6 +51,10 @@ enum {
     "      --match REGEX        somewhere in the text of the request\n"                            \
     "      --all                every request\n"
 
+// Compiles a regular expression into *ret (what was there is freed). -EINVAL: it is none; the
+// message names the option and the place.
+int pattern_compile(const char *option, const char *pattern, pcre2_code **ret, struct error *err);
+
 // Takes one of these options; false: it is another. -EINVAL: a regular expression that is none.
 bool selection_option(struct selection *selection, int option, const char *value, int *ret,
                       struct error *err);
