@@ -19,5 +19,6 @@ const struct action_definition *const actions_table[] = {
     &action_add_rabbit_user,
     &action_remove_rabbit_user,
     &action_list_rabbit_users,
+    &action_cowboys,
 };
 const size_t actions_table_len = ARRAY_SIZE(actions_table);

@@ -19,6 +19,8 @@ extern const struct action_definition action_rebuild_index, action_backup_db, ac
 // actions_rabbit.c
 extern const struct action_definition action_add_rabbit_user, action_remove_rabbit_user,
     action_list_rabbit_users;
+// actions_cowboys.c
+extern const struct action_definition action_cowboys;
 
 // All of them.
 extern const struct action_definition *const actions_table[];

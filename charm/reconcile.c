@@ -356,7 +356,7 @@ static int tell_version(struct run *run, struct error *err)
 // when there is no such list.
 static char *charm_fingerprint(const struct run *run)
 {
-    _cleanup_free_ char *path = path_join(run->model.charm_dir, "manifest.sha256");
+    _cleanup_free_ char *path = path_join(run->model.charm_dir, "manifest.files");
     _cleanup_buf_ struct buf list = BUF_INIT(1024 * 1024);
 
     if (!path)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import pathlib
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import unittest
 import zipfile
@@ -70,10 +72,21 @@ class CharmArchive(unittest.TestCase):
         for base in manifest["bases"]:
             self.assertEqual(set(base), {"name", "channel", "architectures"})
 
-    def test_the_checksums_fit(self) -> None:
-        for line in self.zip.read("manifest.sha256").decode().splitlines():
-            digest, name = line.split(maxsplit=1)
+    def test_the_list_of_files_fits(self) -> None:
+        listed = set()
+        for line in self.zip.read("manifest.files").decode().splitlines():
+            mode, digest, name = line.split(" ", 2)
             self.assertEqual(hashlib.sha256(self.zip.read(name)).hexdigest(), digest, name)
+            self.assertEqual(self.zip.getinfo(name).external_attr >> 16 & 0o777, int(mode, 8), name)
+            listed.add(name)
+        self.assertEqual(listed, set(self.zip.namelist()) - {"manifest.files"})
+
+    def test_every_text_has_a_copy(self) -> None:
+        with tarfile.open(fileobj=io.BytesIO(self.zip.read("packed.tar.gz"))) as packed:
+            for member in packed.getmembers():
+                self.assertEqual(packed.extractfile(member).read(), self.zip.read(member.name), member.name)
+            self.assertLessEqual({"metadata.yaml", "templates/html/base.mustache", "bin/autopkgtest-image"}, set(packed.getnames()))
+            self.assertNotIn("hooks/install", packed.getnames())
 
     def test_it_is_small(self) -> None:
         self.assertLess(len(self.bytes), 5_000_000)

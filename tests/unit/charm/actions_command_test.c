@@ -180,3 +180,20 @@ TEST(bad_names_of_backups_reach_nobody)
         assert_action_fails(&rig, &action_restore_db, params, text);
     }
 }
+
+// ---- cowboys
+
+TEST(cowboys_are_counted_by_kind)
+{
+    _cleanup_rig_ struct rig rig = command_rig(
+        "{\"files\": 9, \"changed\": [\"a\", \"b/c\"], \"modes\": [], \"missing\": [\"d\"],"
+        " \"added\": [], \"diff\": \"--- x\"}");
+    _cleanup_free_ char *plain = run_action(&rig, &action_cowboys, "{}");
+    _cleanup_free_ char *diff = run_action(&rig, &action_cowboys, "{\"diff\": true}");
+    _cleanup_free_ char *call =
+        str_format("autopkgtest-cloud cowboys --format=json --charm=%s --diff", rig.charm);
+
+    rig_assert_called(plain, "action-set -- changed=a\nb/c missing=d files=9 cowboys=3");
+    rig_assert_called(diff, call);
+    ck_assert_ptr_nonnull(strstr(diff, "cowboys=3 diff=--- x"));
+}

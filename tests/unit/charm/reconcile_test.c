@@ -393,7 +393,7 @@ TEST(an_upgrade_to_the_same_files_disturbs_nobody)
 {
     _cleanup_rig_ struct rig rig = unit_new();
     struct file_attributes attributes = FILE_ATTRIBUTES(0644);
-    _cleanup_free_ char *list = path_join(rig.charm, "manifest.sha256");
+    _cleanup_free_ char *list = path_join(rig.charm, "manifest.files");
     _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *same = NULL, *other = NULL;
 
     (void)first;
