@@ -146,11 +146,12 @@ static json_t *web_data(const struct plan_input *in)
 
     if (!releases || !archs || !teams || !store_url)
         return NULL;
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:b, s:s, s:s, s:b, s:o}", "unit",
-                     in->model->unit, "hostname", s->hostname, "port", (json_int_t)s->http_port,
-                     "releases", releases, "architectures", archs, "authorization",
-                     s->authorization, "login-url", text_or_false(s->login_url),
-                     "allowed-requestors", text_or_false(teams), "api-keys", in->api_keys != NULL,
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:s, s:s, s:b, s:o}",
+                     "unit", in->model->unit, "hostname", s->hostname, "port",
+                     (json_int_t)s->http_port, "releases", releases, "architectures", archs,
+                     "authorization", s->authorization, "login-url", text_or_false(s->login_url),
+                     "allowed-requestors", text_or_false(teams), "launchpad-api-url",
+                     text_or_false(s->launchpad_api_url), "api-keys", in->api_keys != NULL,
                      "data-dir", plan_data_dir(in), "store-url", store_url, "built-in-store",
                      !settings_use_swift(s), "archive-url", text_or_false(s->archive_url));
 }

@@ -101,6 +101,7 @@ void settings_release(struct settings *settings)
     free(settings->authorization);
     free(settings->login_url);
     strv_release(&settings->allowed_requestors);
+    free(settings->launchpad_api_url);
     free(settings->api_keys_secret);
     release_swift(&settings->swift);
     free(settings->archive_url);

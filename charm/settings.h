@@ -50,6 +50,7 @@ struct settings {
     char *authorization;
     char *login_url;                // OpenID 2.0 provider
     struct strv allowed_requestors; // teams
+    char *launchpad_api_url;
     char *api_keys_secret;
     struct swift_options swift;
     char *archive_url; // "": which versions are current is not learnt

@@ -56,6 +56,7 @@ struct web_settings {
     char *authorization;            // open, api-key, login, launchpad
     char *login_url;                // OpenID 2.0 provider
     struct strv allowed_requestors; // teams
+    char *launchpad_api_url;
     char *session_key_file;  // what sessions are signed with; NULL: of no use after a restart
     char *api_keys_file;     // JSON: user -> key; NULL when not set
     char *database;          // results.db

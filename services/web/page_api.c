@@ -3,6 +3,7 @@
 #include "adt/names.h"
 #include "base/parse.h"
 #include "web/pages.h"
+#include "web/permission.h"
 #include "web/reports.h"
 #include "web/requester.h"
 #include "web/requests.h"
@@ -85,7 +86,8 @@ static int answer_accepted(struct exchange *x, json_t *accepted, struct error *e
 }
 
 static int send_orders(struct exchange *x, const json_t *list, struct request_order *orders,
-                       const struct submission_options *options, struct error *err)
+                       const struct requester *requester, const struct submission_options *options,
+                       struct error *err)
 {
     size_t n = json_array_size(list);
     int r = 0;
@@ -96,6 +98,8 @@ static int send_orders(struct exchange *x, const json_t *list, struct request_or
         if (r < 0 && n > 1)
             r = error_prefix(err, r, "request %zu", i + 1);
     }
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = permission_to_request(x, requester, &orders[i], err);
     if (r == 0)
         r = submission_send(x, orders, n, options, err);
     for (size_t i = 0; i < n; i++)
@@ -127,7 +131,7 @@ int page_api_submit(struct exchange *x, struct error *err)
     orders = calloc(json_array_size(list), sizeof(*orders));
     if (!orders)
         return error_oom(err);
-    return send_orders(x, list, orders,
+    return send_orders(x, list, orders, &requester,
                        &(struct submission_options){
                            .requester = requester.user, .key = key, .answer = answer_accepted},
                        err);

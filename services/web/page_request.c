@@ -3,6 +3,7 @@
 #include "web/duplicates.h"
 #include "web/login.h"
 #include "web/pages.h"
+#include "web/permission.h"
 #include "web/request_order.h"
 #include "web/requester.h"
 #include "web/results.h"
@@ -78,8 +79,8 @@ int page_request(struct exchange *x, struct error *err)
     if (r == 0)
         r = request_order_read(&params, &limits, &order, err);
     if (r == 0)
-        r = requester_authorize(x, &requester, err);
-    if (r < 0)
+        r = permission_to_request(x, &requester, &order, err);
+    if (r != 0)
         return r;
     if (exchange_add_header(x, "Cache-Control", "no-store") < 0)
         return error_oom(err);

@@ -91,24 +91,6 @@ int requester_identify(struct exchange *x, const struct params *params, struct r
                          "an API key is needed, as header or cookie X-Api-Key: USER:KEY");
 }
 
-int requester_authorize(struct exchange *x, const struct requester *requester, struct error *err)
-{
-    const struct web_settings *s = &x->web->settings;
-    _cleanup_free_ char *teams = NULL;
-
-    if (requester->proof != PROOF_SESSION || strcmp(s->authorization, "launchpad") != 0)
-        return 0;
-    STRV_FOREACH (team, &login_session(x)->teams)
-        if (strv_contains(&s->allowed_requestors, team))
-            return 0;
-    teams = strv_join(&s->allowed_requestors, ", ");
-    return teams ? exchange_fail(x, 403, err,
-                                 "%s is in none of the teams that may request tests here: %s (who "
-                                 "has just joined has to log out and in again)",
-                                 requester->user, teams)
-                 : error_oom(err);
-}
-
 void requester_release(struct requester *requester)
 {
     free(requester->user);

@@ -23,10 +23,6 @@ int requester_identify(struct exchange *x, const struct params *params, struct r
                        struct error *err);
 void requester_release(struct requester *requester);
 
-// With `authorization: launchpad`: whether the requester is in a team whose members may request any
-// test, or has an API key. Fails with 403 set.
-int requester_authorize(struct exchange *x, const struct requester *requester, struct error *err);
-
 // Whether `given` ("user:key") is one of the keys in an object of user -> key; takes the same time
 // whichever user it is. *ret_user is owned by the caller.
 bool api_key_valid(const json_t *keys, const char *given, char **ret_user);

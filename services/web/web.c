@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/web.h"
+#include "web/launchpad.h"
 #include "web/page_cache.h"
 #include "web/statistics.h"
 
@@ -68,6 +69,17 @@ static int load_templates(const char *dir, struct template_set **ret, struct err
     return 0;
 }
 
+static int make_parts(const struct web *web, struct web *fresh, struct error *err)
+{
+    fresh->static_version = static_version(fresh->settings.static_dir);
+    fresh->page_cache = page_cache_new();
+    if (!web->launchpad)
+        fresh->launchpad = launchpad_new();
+    return fresh->static_version && fresh->page_cache && (web->launchpad || fresh->launchpad)
+               ? 0
+               : error_oom(err);
+}
+
 // All that can fail. The store is opened last: one that is kept is borrowed until all is well.
 static int load(const struct web *web, struct web *fresh, struct error *err)
 {
@@ -82,9 +94,8 @@ static int load(const struct web *web, struct web *fresh, struct error *err)
         fresh->session_key = web->session_key; // a random one stays
     else if (r == 0)
         r = session_key_load(fresh->settings.session_key_file, &fresh->session_key, err);
-    if (r == 0 && (!(fresh->static_version = static_version(fresh->settings.static_dir)) ||
-                   !(fresh->page_cache = page_cache_new())))
-        r = error_oom(err);
+    if (r == 0)
+        r = make_parts(web, fresh, err);
     if (r < 0 || !fresh->settings.store_dir)
         return r;
     if (web->store && str_equal(fresh->settings.store_dir, web->settings.store_dir))
@@ -103,6 +114,8 @@ static void carry_over(struct web *web, struct web *fresh)
     fresh->broker = TAKE_PTR(web->broker);
     fresh->streams = TAKE_PTR(web->streams);
     fresh->http = TAKE_PTR(web->http);
+    if (web->launchpad)
+        fresh->launchpad = TAKE_PTR(web->launchpad);
     fresh->event = TAKE_PTR(web->event);
     fresh->http_timer = TAKE_PTR(web->http_timer);
     fresh->noted = strv_move(&web->noted);
@@ -147,6 +160,7 @@ void web_release(struct web *web)
     strv_release(&web->nonces);
     strv_release(&web->nonces_before);
     page_cache_free(web->page_cache);
+    launchpad_free(web->launchpad);
     statistics_forget(web);
     *web = (struct web){0};
 }

@@ -19,6 +19,7 @@
 
 struct broker;
 struct http_async;
+struct launchpad;
 struct page_cache;
 struct streams;
 
@@ -31,6 +32,7 @@ struct web {
     char *static_version;              // changes when a static file does: part of their addresses
     struct broker *broker;
     struct streams *streams;
+    struct launchpad *launchpad;
     struct http_async *http; // what the service itself asks of others
     sd_event *event;
     sd_event_source *http_timer; // of server.c: makes libmicrohttpd run

@@ -3,6 +3,7 @@
 """Logging in with a real OpenID provider, and what those may who are logged in."""
 from __future__ import annotations
 
+import html
 import http.client
 import json
 import re
@@ -18,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 import counted  # noqa: E402  (the path comes first)
 from broker import Broker  # noqa: E402
+from launchpad import Launchpad  # noqa: E402
 from openid_provider import OpenIdProvider  # noqa: E402
 from waiting import wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
@@ -283,18 +285,6 @@ class Login(unittest.TestCase):
         self.assertEqual(self.alice.go(link)[1]["location"], link.replace("request.cgi", "request"))
         self.assertIn('value="gzip/1"', self.alice.go(headers["location"])[2])
 
-    def test_with_launchpad_the_team_decides(self) -> None:
-        with WebServer(self.settings | {"authorization": "launchpad"}, {key: self.broker.settings[key] for key in KEYS}) as other:
-            wait_for("the broker", lambda: json.loads(other.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
-            alice, bob = Visitor(other), Visitor(other)
-            alice.log_in(self.provider, "alice")
-            bob.log_in(self.provider, "bob")
-            status, _, page = self.request_form(bob, "nano", token=self.token(bob))
-            self.assertEqual(status, 403)
-            self.assertIn("bob is in none of the teams that may request tests here: testers, admins", page)
-            self.assertEqual(self.request_form(alice, "nano", token=self.token(alice))[0], 200)
-            self.assertEqual([m.split("\n")[0] for m in self.broker.take("debci-noble-amd64")], ["nano"])
-
     def test_programs_use_keys_and_are_told_so(self) -> None:
         query = "/request.cgi?" + urllib.parse.urlencode(ORDER | {"package": "xz-utils", "trigger": "xz-utils/1"})
         status, _, text = self.server.request("GET", query)
@@ -302,6 +292,104 @@ class Login(unittest.TestCase):
         self.assertIn("X-Api-Key", json.loads(text)["error"])
         self.assertEqual(self.server.request("GET", query, headers={"X-Api-Key": "gater:the-key"})[0], 200)
         self.assertIn('"requester":"gater"', self.broker.take("debci-noble-amd64")[0])
+
+
+class Rights(unittest.TestCase):
+    """authorization=launchpad, with something that answers like Launchpad."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.tmp = tempfile.TemporaryDirectory(prefix="web-rights-")
+        cls.provider = OpenIdProvider({"alice": ["testers"], "bob": [], "carol": []}).__enter__()
+        cls.launchpad = Launchpad().__enter__()
+        cls.broker = Broker(Path(cls.tmp.name))
+        cls.broker.start()
+        cls.broker.declare_queue("debci-noble-amd64")
+        cls.broker.declare_queue("debci-ppa-noble-amd64")
+        keys = Path(cls.tmp.name) / "keys.json"
+        keys.write_text(json.dumps({"gater": "the-key"}))
+        cls.launchpad.published = {("primary", "noble", "gzip", "1.12-1"): "main", ("primary", "noble", "glib2.0", "2.80"): "main",
+                                   ("primary", "jammy", "gzip", "1.10"): "main", ("bob/tools", "noble", "hello", "3~ppa1"): "main",
+                                   ("primary", "noble", "hello", "2"): "universe"}
+        cls.launchpad.uploaders = {("bob", "noble", "main", "glib2.0"), ("bob", "noble", "universe", "hello")}
+        cls.launchpad.teams = {"carol": ["friends", "admins"], "bob": ["friends"]}
+        cls.server = WebServer({"api-keys-file": str(keys), "releases": "noble jammy", "authorization": "launchpad", "login-url": cls.provider.url,
+                                "allowed-requestors": "testers admins", "launchpad-api-url": cls.launchpad.url},
+                               {key: cls.broker.settings[key] for key in KEYS})
+        cls.server.start()
+        wait_for("the broker", lambda: json.loads(cls.server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.server.__exit__()
+        cls.broker.rig("destroy")
+        cls.launchpad.__exit__()
+        cls.provider.__exit__()
+        cls.tmp.cleanup()
+
+    def setUp(self) -> None:
+        self.launchpad.status = 0
+        self.launchpad.asked.clear()
+
+    def ask(self, user: str, package: str, trigger: str, **more: str) -> tuple[int, str]:
+        visitor = Visitor(self.server)
+        visitor.log_in(self.provider, user)
+        token = re.search(r'name="token" value="([0-9a-f]{64})"', visitor.go("/request")[2])[1]
+        status, _, page = visitor.go("/request.cgi", ORDER | {"package": package, "trigger": trigger, "token": token} | more)
+        return status, html.unescape(page)
+
+    def queued(self, queue: str = "debci-noble-amd64") -> list[str]:
+        return [message.split("\n")[0] for message in self.broker.take(queue)]
+
+    def test_a_team_opens_everything_that_is_published(self) -> None:
+        self.assertEqual(self.ask("alice", "nano", "gzip/1.12-1")[0], 200)
+        self.assertEqual(self.ask("carol", "vim", "gzip/1.12-1")[0], 200)  # of whose team only Launchpad knows
+        self.assertEqual(self.queued(), ["nano", "vim"])
+
+    def test_the_right_to_upload_the_package_or_a_trigger_opens_it(self) -> None:
+        self.assertEqual(self.ask("bob", "hello", "gzip/1.12-1")[0], 200)
+        self.assertEqual(self.ask("bob", "gzip", "glib2.0/2.80")[0], 200)
+        self.assertEqual(self.queued(), ["hello", "gzip"])
+        status, page = self.ask("bob", "gzip", "gzip/1.12-1")
+        self.assertEqual(status, 403)
+        self.assertIn("bob may upload neither gzip nor a trigger to noble, and is in no team that may request any test", page)
+        self.assertEqual(self.queued(), [])
+
+    def test_a_trigger_has_to_be_published_there(self) -> None:
+        for trigger in ("gzip/1.13-1", "gzip/1.10", "nothing/1"):
+            status, page = self.ask("alice", "gzip", trigger)
+            self.assertEqual(status, 404)
+            self.assertIn(f"trigger: {trigger} is not published in noble", page)
+        self.assertEqual(self.ask("alice", "gzip", "migration-reference/0")[0], 200)
+        self.assertEqual(self.queued(), ["gzip"])
+
+    def test_a_trigger_may_be_in_the_ppa(self) -> None:
+        self.assertEqual(self.ask("bob", "hello", "hello/3~ppa1", ppa="bob/tools")[0], 200)
+        self.assertEqual(self.ask("bob", "hello", "hello/4~ppa1", ppa="bob/tools")[0], 404)
+        self.assertEqual(self.queued("debci-ppa-noble-amd64"), ["hello"])
+
+    def test_an_answer_is_asked_for_once(self) -> None:
+        first = self.ask("bob", "bash", "gzip/1.12-1")
+        asked = list(self.launchpad.asked)
+        self.assertEqual(self.ask("bob", "bash", "gzip/1.12-1"), first)
+        self.assertEqual(self.launchpad.asked, asked)
+
+    def test_a_key_needs_no_rights_but_something_published(self) -> None:
+        def call(version: str) -> int:
+            body = json.dumps({"package": "dash", "release": "noble", "arch": "amd64", "trigger": f"gzip/{version}"}).encode()
+            return self.server.request("POST", "/api/v1/requests", body, {"X-Api-Key": "gater:the-key"})[0]
+        self.assertEqual((call("1.12-1"), call("9")), (202, 404))
+        self.assertEqual(self.queued(), ["dash"])
+
+    def test_without_launchpad_nothing_is_queued_and_the_page_says_so(self) -> None:
+        self.launchpad.status = 502
+        status, page = self.ask("alice", "sed", "sed/4.9")
+        self.assertEqual(status, 503)
+        self.assertIn("Launchpad cannot be asked right now: it answers with status 502", page)
+        self.launchpad.status = 0
+        self.launchpad.published["primary", "noble", "sed", "4.9"] = "main"
+        wait_for("another try", lambda: self.ask("alice", "sed", "sed/4.9")[0] == 200)
+        self.assertEqual(self.queued(), ["sed"])
 
 
 if __name__ == "__main__":

@@ -94,6 +94,7 @@ TEST(the_web_reads_what_was_configured)
     ck_assert_str_eq(web.login_url, "https://login.example/+openid");
     ck_assert_uint_eq(web.allowed_requestors.len, 2);
     ck_assert_str_eq(web.allowed_requestors.items[1], "admins");
+    ck_assert_str_eq(web.launchpad_api_url, "https://api.launchpad.net/1.0/");
     ck_assert_str_eq(web.session_key_file, "/etc/autopkgtest-cloud/session.key");
     ck_assert_str_eq(web.api_keys_file, "/etc/autopkgtest-cloud/api-keys.json");
     ck_assert_str_eq(web.database, "/var/lib/autopkgtest-cloud/results.db");

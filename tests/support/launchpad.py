@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""A server on 127.0.0.1 that answers like Launchpad's web service API 1.0: publications, upload rights, teams."""
+from __future__ import annotations
+
+import json
+import threading
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class Launchpad:
+    """`published`: (archive, series, source, version) and its component, an archive being "primary" or "USER/NAME".
+    `uploaders`: (person, series, component, source). `teams`: person and names. `status`: answered to everything instead."""
+
+    def __init__(self) -> None:
+        launchpad = self
+        self.published: dict[tuple[str, str, str, str], str] = {}
+        self.uploaders: set[tuple[str, str, str, str]] = set()
+        self.teams: dict[str, list[str]] = {}
+        self.status = 0
+        self.asked: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: Any) -> None:
+                """Says nothing."""
+
+            def do_GET(self) -> None:
+                launchpad.asked.append(self.path)
+                status, body = (launchpad.status, "oops") if launchpad.status else launchpad.answer(self.path)
+                data = (body if isinstance(body, str) else json.dumps(body)).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.httpd.server_port}/1.0/"
+        self.thread = threading.Thread(target=self.httpd.serve_forever, daemon=True)
+
+    def __enter__(self) -> Launchpad:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.httpd.shutdown()
+        self.httpd.server_close()
+        self.thread.join()
+
+    def link(self, text: str, kind: str) -> str:
+        """The name in a link to a thing of that kind, given as JSON."""
+        value: str = json.loads(text)
+        if not value.startswith(self.url + kind):
+            raise ValueError(value)
+        return value.removeprefix(self.url + kind)
+
+    def answer(self, path: str) -> tuple[int, Any]:
+        parts = urllib.parse.urlsplit(path.removeprefix("/1.0/"))
+        query = dict(urllib.parse.parse_qsl(parts.query))
+        place = urllib.parse.unquote(parts.path)
+        try:
+            if place.endswith("/super_teams"):
+                person = place.split("/")[0].removeprefix("~")
+                if person not in self.teams:
+                    return 404, "Object: <...>, name: '~" + person + "'"
+                entries: list[Any] = [{"name": name, "self_link": self.url + "~" + name} for name in self.teams[person]]
+                return 200, {"start": 0, "total_size": len(entries), "entries": entries}
+            if query.get("ws.op") == "getPublishedSources":
+                return self.publications(place, query)
+            if query.get("ws.op") == "checkUpload" and place == "ubuntu/+archive/primary":
+                wanted = (self.link(query["person"], "~"), self.link(query["distroseries"], "ubuntu/"), query["component"],
+                          json.loads(query["sourcepackagename"]))
+                return (200, "null") if wanted in self.uploaders and query["pocket"] == "Proposed" else (403, "The signer of this package has no upload rights")
+        except (KeyError, ValueError) as why:
+            return 400, str(why)
+        return 404, "Not Found"
+
+    def publications(self, place: str, query: dict[str, str]) -> tuple[int, Any]:
+        words = place.split("/")
+        archive = "primary" if place == "ubuntu/+archive/primary" else f"{words[0].removeprefix('~')}/{words[3]}"
+        source, series = json.loads(query["source_name"]), self.link(query["distro_series"], "ubuntu/")
+        version = json.loads(query["version"]) if "version" in query else None
+        if query["exact_match"] != "true":
+            raise ValueError("exact_match")
+        entries = [{"component_name": component, "source_package_name": s, "source_package_version": v}
+                   for (a, r, s, v), component in self.published.items() if (a, r, s) == (archive, series, source) and version in (None, v)]
+        return 200, {"start": 0, "total_size": len(entries), "entries": entries[:int(query["ws.size"])]}
