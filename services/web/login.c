@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "net/http.h"
 #include "net/http_async.h"
+#include "web/limits.h"
 #include "web/openid.h"
 #include "web/requester.h"
 #include "web/web.h"
@@ -118,7 +119,9 @@ int page_login(struct exchange *x, struct error *err)
         return refuse_without_login(x, err);
     if (login_session(x))
         return exchange_redirect(x, MHD_HTTP_SEE_OTHER, next) < 0 ? error_oom(err) : 0;
-    r = session_random(16, state, err);
+    r = limits_check_client(x, LIMIT_LOGIN, err);
+    if (r == 0)
+        r = session_random(16, state, err);
     if (r < 0)
         return r;
     escaped = http_escape(next, true);

@@ -127,6 +127,8 @@ static const char *status_title(unsigned status)
         return "That is not allowed";
     case 404:
         return "There is nothing here";
+    case 429:
+        return "That is too much at once";
     case 503:
         return "Not possible right now";
     default:

@@ -103,6 +103,12 @@ static int send_or_redirect(struct exchange *x, const char *container, const cha
     return r;
 }
 
+int page_stored(struct exchange *x, const char *container, const char *object, struct error *err)
+{
+    return !*object || str_ends_with(object, "/") ? list_folder(x, container, object, err)
+                                                  : send_or_redirect(x, container, object, err);
+}
+
 int page_results(struct exchange *x, struct error *err)
 {
     const char *container = exchange_value(x, "container"), *object = exchange_value(x, "object");
@@ -123,8 +129,7 @@ int page_results(struct exchange *x, struct error *err)
         r = -ENOENT;
     if (r < 0)
         return exchange_fail(x, 404, err, "there is no public container %s", container);
-    return folder ? list_folder(x, container, object, err)
-                  : send_or_redirect(x, container, object, err);
+    return page_stored(x, container, object, err);
 }
 
 // ---- /static
@@ -198,6 +203,8 @@ int page_robots(struct exchange *x, struct error *err)
     static const char text[] = "User-agent: *\n"
                                "Disallow: /request\n"
                                "Disallow: /results/\n"
+                               "Disallow: /private-results\n"
+                               "Disallow: /login\n"
                                "Disallow: /swift/\n"
                                "Crawl-delay: 5";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Requests for tests: the form, and /request.cgi, which answers when the broker has confirmed.
 #include "web/duplicates.h"
+#include "web/limits.h"
 #include "web/login.h"
 #include "web/pages.h"
 #include "web/permission.h"
@@ -76,6 +77,8 @@ int page_request(struct exchange *x, struct error *err)
         r = requester_identify(x, &params, &requester, err);
     if ((r == -ENOKEY || r == -EKEYREJECTED) && x->method != METHOD_POST && !x->wants_json)
         return ask_first(x, r == -ENOKEY, err);
+    if (r == 0 && requester.proof == PROOF_SESSION)
+        r = limits_check_user(x, LIMIT_REQUESTS, requester.user, err);
     if (r == 0)
         r = request_order_read(&params, &limits, &order, err);
     if (r == 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // What somebody has requested, and the results of a PPA.
 #include "adt/names.h"
+#include "web/login.h"
 #include "web/pages.h"
 #include "web/results.h"
 #include "web/web.h"
@@ -26,10 +27,13 @@ int page_user(struct exchange *x, struct error *err)
     json_t *rows = NULL;
     const struct running_filter running = {.requester = exchange_value(x, "name"),
                                            .limit = USER_ROWS};
+    const struct session *session = login_session(x);
     int r = start(x, err);
 
     if (r == 0 && page_put_running_list(x, &running) < 0)
         r = error_oom(err);
+    if (r == 0 && session && strcmp(session->user, running.requester) == 0)
+        r = json_put_bool(x->data, "own", true);
     if (r < 0)
         return r;
     db = page_database(x);

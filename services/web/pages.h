@@ -20,6 +20,8 @@ int page_history(struct exchange *x, struct error *err);
 int page_run(struct exchange *x, struct error *err);
 int page_log(struct exchange *x, struct error *err);
 int page_results(struct exchange *x, struct error *err);
+int page_private_list(struct exchange *x, struct error *err);
+int page_private_results(struct exchange *x, struct error *err);
 int page_static(struct exchange *x, struct error *err);
 int page_robots(struct exchange *x, struct error *err);
 int page_health(struct exchange *x, struct error *err);
@@ -44,6 +46,9 @@ int page_request_check(struct exchange *x, struct error *err);
 int page_request(struct exchange *x, struct error *err);
 int page_moved_to_package(struct exchange *x, struct error *err);
 
+// Shows a folder of the store (its name ends in a slash, or is empty) or sends an object, to whom
+// may see it (page_files.c).
+int page_stored(struct exchange *x, const char *container, const char *object, struct error *err);
 // Answers with a file of static/ (page_files.c).
 int page_static_file(struct exchange *x, const char *name, struct error *err);
 

@@ -54,6 +54,10 @@ int results_ppas(struct database *db, const struct strv *releases, const char *u
 int results_of_ppa(struct database *db, const struct strv *releases, const char *user,
                    const char *ppa, size_t limit, json_t **ret, struct error *err);
 
+// The newest private runs that somebody has requested; `url` is the folder of their files.
+int results_private_of(struct database *db, const char *user, size_t limit, json_t **ret,
+                       struct error *err);
+
 // The address of a page: each part escaped, joined by '/'. The caller
 // frees.
 char *results_url(const char *package, const char *release, const char *arch, const char *run_id);

@@ -16,7 +16,11 @@ static int put_files(sqlite3_stmt *s, json_t *row)
     _cleanup_free_ char *escaped = path ? http_escape(path, true) : NULL;
     _cleanup_free_ char *container = http_escape(results_column(s, RESULT_COLUMNS_LEN), false);
     _cleanup_free_ char *url =
-        escaped && container ? str_format("/results/%s/%s/", container, escaped) : NULL;
+        escaped && container
+            ? str_format("/%s/%s/%s/",
+                         str_starts_with(container, "private-") ? "private-results" : "results",
+                         container, escaped)
+            : NULL;
     _cleanup_free_ char *log = url ? str_format("%slog.gz", url) : NULL;
 
     if (!log || json_put_string(row, "url", url) < 0)
@@ -51,6 +55,23 @@ int results_of_ppa(struct database *db, const struct strv *releases, const char 
     rc = results_bind(s, texts, ARRAY_SIZE(texts));
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_int64(s, 4, (sqlite3_int64)limit);
+    return results_gather(db, s, rc, put_files, ret, err);
+}
+
+int results_private_of(struct database *db, const char *user, size_t limit, json_t **ret,
+                       struct error *err)
+{
+    static const char sql[] = "SELECT " SPECIAL_COLUMNS " FROM special_result r"
+                              " WHERE r.requester = ?1 AND r.container GLOB 'private-*'"
+                              " ORDER BY r.run_id DESC LIMIT ?2";
+    sqlite3_stmt *s = NULL;
+    int r = database_statement(db, sql, &s, err), rc;
+
+    if (r < 0)
+        return r;
+    rc = results_bind(s, &user, 1);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(s, 2, (sqlite3_int64)limit);
     return results_gather(db, s, rc, put_files, ret, err);
 }
 

@@ -50,6 +50,8 @@ const struct route web_routes[] = {
     PAGE("/packages/{package}/{release}/{arch}/{run}", "run", page_run),
     OWN_PAGE("/packages/{package}/{release}/{arch}/{run}/log", "log", page_log),
     OWN_PAGE("/results/{container}/{object...}", "results", page_results),
+    OWN_PAGE("/private-results", "private", page_private_list),
+    OWN_PAGE("/private-results/{container}/{object...}", "results", page_private_results),
     OWN_PAGE("/requests/{uuid}", "request_state", page_request_state),
     OWN_PAGE("/run/{uuid}", NULL, page_run_by_uuid),
     OWN_PAGE("/request", "request", page_request_form),

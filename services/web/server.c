@@ -3,6 +3,7 @@
 // which is one source of ours; a timer stands for its time-outs.
 #include "net/http_async.h"
 #include "web/broker.h"
+#include "web/limits.h"
 #include "web/page_cache.h"
 #include "web/streams.h"
 #include "web/web.h"
@@ -198,13 +199,17 @@ static void receive_bytes(struct exchange *x, const char *bytes, size_t len)
 static enum MHD_Result handle_exchange(struct exchange *x)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
+    bool again;
     int r;
 
     x->state = EXCHANGE_HANDLING;
+    again = x->again;
     x->again = false;
     if (page_cache_answer(x->web->page_cache, x))
         return send_answer(x);
-    r = x->route->handle(x, &err);
+    r = again ? 0 : limits_check_page(x, &err);
+    if (r == 0)
+        r = x->route->handle(x, &err);
     if (r == 0 && x->route->kind == ROUTE_PAGE && !x->response)
         r = page_answer(x, x->status ? x->status : MHD_HTTP_OK, x->route->template, &err);
     if (r == EXCHANGE_WAIT) {

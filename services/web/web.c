@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/web.h"
 #include "web/launchpad.h"
+#include "web/limits.h"
 #include "web/page_cache.h"
 #include "web/statistics.h"
 
@@ -73,9 +74,9 @@ static int make_parts(const struct web *web, struct web *fresh, struct error *er
 {
     fresh->static_version = static_version(fresh->settings.static_dir);
     fresh->page_cache = page_cache_new();
-    if (!web->launchpad)
-        fresh->launchpad = launchpad_new();
-    return fresh->static_version && fresh->page_cache && (web->launchpad || fresh->launchpad)
+    fresh->launchpad = web->launchpad ? web->launchpad : launchpad_new();
+    fresh->limits = web->limits ? web->limits : limits_new();
+    return fresh->static_version && fresh->page_cache && fresh->launchpad && fresh->limits
                ? 0
                : error_oom(err);
 }
@@ -105,17 +106,25 @@ static int load(const struct web *web, struct web *fresh, struct error *err)
     return r;
 }
 
+// Leaves to `other` what both have.
+static void disown(struct web *web, const struct web *other)
+{
+    if (web->store == other->store)
+        web->store = NULL;
+    if (web->launchpad == other->launchpad)
+        web->launchpad = NULL;
+    if (web->limits == other->limits)
+        web->limits = NULL;
+}
+
 // What goes on through a change of settings.
 static void carry_over(struct web *web, struct web *fresh)
 {
-    if (fresh->store == web->store)
-        web->store = NULL;
+    disown(web, fresh);
     fresh->config_dir = TAKE_PTR(web->config_dir);
     fresh->broker = TAKE_PTR(web->broker);
     fresh->streams = TAKE_PTR(web->streams);
     fresh->http = TAKE_PTR(web->http);
-    if (web->launchpad)
-        fresh->launchpad = TAKE_PTR(web->launchpad);
     fresh->event = TAKE_PTR(web->event);
     fresh->http_timer = TAKE_PTR(web->http_timer);
     fresh->noted = strv_move(&web->noted);
@@ -133,6 +142,7 @@ int web_load(struct web *web, struct error *err)
     int r = load(web, &fresh, err);
 
     if (r < 0) {
+        disown(&fresh, web);
         web_release(&fresh);
         return r;
     }
@@ -161,6 +171,7 @@ void web_release(struct web *web)
     strv_release(&web->nonces_before);
     page_cache_free(web->page_cache);
     launchpad_free(web->launchpad);
+    limits_free(web->limits);
     statistics_forget(web);
     *web = (struct web){0};
 }

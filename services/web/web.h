@@ -20,6 +20,7 @@
 struct broker;
 struct http_async;
 struct launchpad;
+struct limits;
 struct page_cache;
 struct streams;
 
@@ -33,6 +34,7 @@ struct web {
     struct broker *broker;
     struct streams *streams;
     struct launchpad *launchpad;
+    struct limits *limits;
     struct http_async *http; // what the service itself asks of others
     sd_event *event;
     sd_event_source *http_timer; // of server.c: makes libmicrohttpd run

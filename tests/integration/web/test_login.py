@@ -8,9 +8,11 @@ import http.client
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import urllib.parse
 from pathlib import Path
@@ -21,6 +23,7 @@ import counted  # noqa: E402  (the path comes first)
 from broker import Broker  # noqa: E402
 from launchpad import Launchpad  # noqa: E402
 from openid_provider import OpenIdProvider  # noqa: E402
+from samples import fill_database  # noqa: E402
 from waiting import wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
 
@@ -292,6 +295,102 @@ class Login(unittest.TestCase):
         self.assertIn("X-Api-Key", json.loads(text)["error"])
         self.assertEqual(self.server.request("GET", query, headers={"X-Api-Key": "gater:the-key"})[0], 200)
         self.assertIn('"requester":"gater"', self.broker.take("debci-noble-amd64")[0])
+
+    # ---- too much at once
+
+    def statuses(self, path: str, n: int, **headers: str) -> list[int]:
+        """Of several requests, none of which is answered with a page that was just made."""
+        return [self.server.request("GET", f"{path}{'&' if '?' in path else '?'}n={time.monotonic_ns()}", headers={name.replace("_", "-"): value for name, value in headers.items()})[0] for _ in range(n)]
+
+    def test_crawlers_are_slowed_down_on_pages_only(self) -> None:
+        crawler = {"User_Agent": "SomeBot/1.0", "X_Forwarded_For": "192.0.2.1"}
+        got = self.statuses("/queues", 14, **crawler)
+        self.assertEqual(got[:10], [200] * 10)
+        self.assertEqual(got[-1], 429)
+        for path in ("/queues.json", "/running.json", "/static/style.css", "/api/v1/openapi.json"):
+            self.assertEqual(set(self.statuses(path, 3, **crawler)), {200}, path)
+        self.assertEqual(set(self.statuses("/queues", 12, User_Agent="SomeBot/1.0", X_Forwarded_For="192.0.2.2")[:10]), {200})
+        self.assertEqual(set(self.statuses("/queues", 20, User_Agent="Firefox", X_Forwarded_For="192.0.2.1")), {200})
+
+    def test_a_client_is_told_when_to_come_back(self) -> None:
+        self.assertIn(429, self.statuses("/queues?format=json", 300, X_Forwarded_For="203.0.113.7, 198.51.100.1"))
+        status, headers, text = self.server.request("GET", f"/queues?format=json&n={time.monotonic_ns()}", headers={"X-Forwarded-For": "198.51.100.1"})
+        self.assertEqual((status, headers["retry-after"]), (429, "1"))
+        self.assertEqual(json.loads(text)["error"], "too many pages from one address: try again in 1 s")
+        self.assertEqual(set(self.statuses("/queues", 300)), {200})  # the machine itself
+
+    def test_logins_and_requests_are_counted(self) -> None:
+        self.assertEqual(self.statuses("/login", 11, X_Forwarded_For="192.0.2.9")[9:], [303, 429])
+        bob = Visitor(self.server)
+        bob.log_in(self.provider, "bob")
+        token = self.token(bob)
+        got = [self.request_form(bob, "dash", token=token, release="unknown")[0] for _ in range(52)]
+        self.assertEqual((got[49], got[-1]), (404, 429))
+
+    # ---- private results
+
+    FOLDER = "noble/amd64/g/gzip/20260115_101500_abcde@"
+
+    def put(self, name: str, body: bytes, container: str = "private-autopkgtest-noble-me-tools") -> None:
+        headers = {"X-Auth-Token": self.server.token()}
+        self.server.request("PUT", f"/swift/v1/{container}", headers=headers | {"X-Container-Read": "*:me"})
+        self.assertEqual(self.server.request("PUT", f"/swift/v1/{container}/{name}", body, headers)[0], 201)
+
+    def test_private_results_are_for_those_who_are_named(self) -> None:
+        self.put(f"{self.FOLDER}/log.gz", b"what nobody else may see")
+        self.put(f"{self.FOLDER}/readable-by", b"alice\nothers-team")
+        path = f"/private-results/private-autopkgtest-noble-me-tools/{self.FOLDER}/"
+        bob = Visitor(self.server)
+        status, headers, _ = bob.go(path)
+        self.assertEqual((status, headers["location"][:28]), (303, "/login?next=/private-results"))
+        bob.log_in(self.provider, "bob", headers["location"])
+        self.alice.log_in(self.provider, "alice")
+        for name in ("", "log.gz", "no-such-file"):
+            status, _, text = bob.go(path + name)
+            self.assertEqual(status, 404)
+            self.assertIn("there is no such result, or it is not for bob", text)
+        status, headers, text = self.alice.go(path)
+        self.assertEqual((status, headers["cache-control"]), (200, "no-store"))
+        self.assertIn("log.gz", text)
+        self.assertNotIn("../", text)
+        status, headers, text = self.alice.go(path + "log.gz")
+        self.assertEqual((status, text, headers["cache-control"]), (200, "what nobody else may see", "no-store"))
+        self.assertEqual(self.alice.go("/results" + path.removeprefix("/private-results"))[0], 404)
+        self.assertEqual(Visitor(self.server).go(path + "?format=json")[0], 401)
+
+    def test_a_team_that_is_named_may_read(self) -> None:
+        self.put("noble/amd64/h/hello/1/readable-by", b"testers")
+        self.put("noble/amd64/h/hello/1/log.gz", b"for testers")
+        self.alice.log_in(self.provider, "alice")
+        self.assertEqual(self.alice.go("/private-results/private-autopkgtest-noble-me-tools/noble/amd64/h/hello/1/log.gz")[2], "for testers")
+
+    def test_what_names_nobody_or_is_public_or_above_a_run_is_not_shown(self) -> None:
+        self.put("noble/amd64/n/nano/1/log.gz", b"x")
+        self.put("noble/amd64/n/nano/2/readable-by", b"")
+        self.put("noble/amd64/n/nano/2/log.gz", b"x")
+        self.put("noble/amd64/v/vim/1/readable-by", b"alice", "autopkgtest-noble")
+        self.alice.log_in(self.provider, "alice")
+        for name in ("private-autopkgtest-noble-me-tools/noble/amd64/n/nano/1/log.gz", "private-autopkgtest-noble-me-tools/noble/amd64/n/nano/2/log.gz",
+                     "private-autopkgtest-noble-me-tools/noble/amd64/", "private-autopkgtest-noble-me-tools/", "autopkgtest-noble/noble/amd64/v/vim/1/readable-by",
+                     f"private-none/{self.FOLDER}/log.gz", "private-autopkgtest-noble-me-tools/noble/amd64/n/nano/../nano/2/log.gz"):
+            self.assertEqual(self.alice.go(f"/private-results/{name}")[0], 404, name)
+
+    def test_private_results_of_ones_own_are_listed(self) -> None:
+        with WebServer(self.settings) as other:
+            fill_database(other)
+            with sqlite3.connect(other.dir / "results.db") as db:
+                db.executemany("INSERT INTO special_result VALUES (?, 'noble', 'amd64', ?, '20260115_101500_abcde@', '1', '', 10, 0, ?, '')",
+                               [("private-autopkgtest-noble", "secret-one", "alice"), ("private-autopkgtest-noble", "secret-two", "bob"),
+                                ("autopkgtest-noble-me-x", "open-one", "alice")])
+            alice = Visitor(other)
+            alice.log_in(self.provider, "alice")
+            page = alice.go("/private-results")[2]
+            self.assertIn("/private-results/private-autopkgtest-noble/noble/amd64/s/secret-one/20260115_101500_abcde%40/", page.replace("@", "%40"))
+            self.assertNotIn("secret-two", page)
+            self.assertNotIn("open-one", page)
+            self.assertIn('href="/private-results"', alice.go("/user/alice")[2])
+            self.assertNotIn('href="/private-results"', alice.go("/user/bob")[2])
+            self.assertEqual(Visitor(other).go("/private-results")[0], 303)
 
 
 class Rights(unittest.TestCase):

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// How often one client or user may do something: token buckets. A bucket holds `burst` tokens, each
+// act takes one, and `per_second` come back.
+//
+//     crawlers (they say so)   pages     10 at once, then 1 a second
+//     a client                 pages    200 at once, then 20 a second
+//     a client                 logins    10 at once, then 1 in 6 seconds
+//     somebody logged in       requests  50 at once, then 1 in 2 seconds
+//
+// Programs' interfaces (/api, *.json, /request.cgi with a key, webhooks, the store, feeds, metrics)
+// and static files are not limited, nor is the machine itself (a loopback address that no proxy
+// speaks for).
+#pragma once
+
+#include "web/exchange.h"
+
+struct limits;
+
+enum limit_kind { LIMIT_CRAWLER, LIMIT_CLIENT, LIMIT_LOGIN, LIMIT_REQUESTS, LIMIT_KINDS };
+
+struct limits *limits_new(void);
+void limits_free(struct limits *limits);
+DEFINE_CLEANUP(struct limits *, limits_free)
+
+// Takes a token of `name`'s bucket. False: there is none; *ret_wait_s says when there will be one.
+// Buckets share memory: of very many names the ones not seen for longest are forgotten.
+bool limits_take(struct limits *limits, enum limit_kind kind, const char *name, uint64_t now_us,
+                 unsigned *ret_wait_s);
+
+// The client's address; behind a proxy in a private network what it says (the last address of
+// X-Forwarded-For). The caller frees; NULL for lack of memory.
+char *limits_client(const struct exchange *x);
+// Whether a page may be made for this client: else fails with 429 and Retry-After.
+int limits_check_page(struct exchange *x, struct error *err);
+// The same for an act of a client, or of a user.
+int limits_check_client(struct exchange *x, enum limit_kind kind, struct error *err);
+int limits_check_user(struct exchange *x, enum limit_kind kind, const char *user,
+                      struct error *err);

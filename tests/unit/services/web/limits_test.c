@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "web/limits.h"
+
+#include "test.h"
+
+#define SECOND UINT64_C(1000000)
+
+static unsigned take_all(struct limits *limits, enum limit_kind kind, const char *name,
+                         uint64_t now)
+{
+    unsigned n = 0, wait;
+
+    while (limits_take(limits, kind, name, now, &wait))
+        n++;
+    return n;
+}
+
+TEST(a_bucket_is_emptied_and_fills_again)
+{
+    _cleanup_(limits_freep) struct limits *limits = limits_new();
+    unsigned wait = 0;
+
+    ck_assert_uint_eq(take_all(limits, LIMIT_CRAWLER, "a", SECOND), 10);
+    ck_assert(!limits_take(limits, LIMIT_CRAWLER, "a", SECOND, &wait));
+    ck_assert_uint_eq(wait, 1);
+    ck_assert_uint_eq(take_all(limits, LIMIT_CRAWLER, "a", 3 * SECOND), 2);
+    ck_assert_uint_eq(take_all(limits, LIMIT_CRAWLER, "a", 1000 * SECOND), 10);
+}
+
+TEST(names_and_kinds_have_buckets_of_their_own)
+{
+    _cleanup_(limits_freep) struct limits *limits = limits_new();
+    unsigned wait = 0;
+
+    ck_assert_uint_eq(take_all(limits, LIMIT_LOGIN, "a", SECOND), 10);
+    ck_assert(!limits_take(limits, LIMIT_LOGIN, "a", SECOND, &wait));
+    ck_assert_uint_eq(wait, 6);
+    ck_assert_uint_eq(take_all(limits, LIMIT_LOGIN, "b", SECOND), 10);
+    ck_assert_uint_eq(take_all(limits, LIMIT_REQUESTS, "a", SECOND), 50);
+}
+
+TEST(very_many_names_do_not_push_out_the_one_that_is_busy)
+{
+    _cleanup_(limits_freep) struct limits *limits = limits_new();
+    unsigned wait = 0, let_in = 0;
+
+    for (unsigned i = 0; i < 100000; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof(name), "%u", i);
+        (void)limits_take(limits, LIMIT_CLIENT, name, SECOND + i, &wait);
+        let_in += limits_take(limits, LIMIT_CRAWLER, "busy", SECOND + i, &wait);
+    }
+    ck_assert_uint_eq(let_in, 10);
+}
