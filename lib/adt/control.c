@@ -19,7 +19,9 @@ int control_kill_format(const struct control_kill *kill, struct buf *ret, struct
 
     if (!order || json_put_string(order, "command", "kill") < 0 ||
         json_put_string(order, "uuid", kill->uuid) < 0 ||
-        json_put_bool(order, "requeue", kill->requeue) < 0 || json_write(order, ret) < 0)
+        json_put_bool(order, "requeue", kill->requeue) < 0 ||
+        (kill->requester && json_put_string(order, "requester", kill->requester) < 0) ||
+        json_write(order, ret) < 0)
         return error_oom(err);
     return 0;
 }
@@ -36,8 +38,12 @@ int control_kill_parse(const char *body, size_t len, struct control_kill *ret, s
     if ((r = json_get_string(order, "command", &command, err)) == 0 && !str_equal(command, "kill"))
         return error_set(err, -EOPNOTSUPP, "order: unknown command \"%s\"", command);
     if (r < 0 || (r = json_get_optional_bool(order, "requeue", &kill.requeue, err)) < 0 ||
-        (r = json_copy_string(order, "uuid", &kill.uuid, err)) < 0)
+        (r = json_copy_string(order, "uuid", &kill.uuid, err)) < 0 ||
+        (json_object_get(order, "requester") &&
+         (r = json_copy_string(order, "requester", &kill.requester, err)) < 0)) {
+        control_kill_release(&kill);
         return error_prefix(err, r == -EINVAL ? -EBADMSG : r, "order");
+    }
     if (str_empty(kill.uuid)) {
         control_kill_release(&kill);
         return error_set(err, -EBADMSG, "order: uuid: is empty");
@@ -49,6 +55,7 @@ int control_kill_parse(const char *body, size_t len, struct control_kill *ret, s
 void control_kill_release(struct control_kill *kill)
 {
     free(kill->uuid);
+    free(kill->requester);
     *kill = (struct control_kill){0};
 }
 

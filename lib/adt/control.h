@@ -14,10 +14,11 @@
 // Answers go only to queues that the broker has named: their names begin like this.
 #define CONTROL_REPLY_PREFIX "amq.gen-"
 
-// {"command":"kill","uuid":"…","requeue":false}
+// {"command":"kill","uuid":"…","requeue":false}, and with "requester" only if that one asked for it
 struct control_kill {
     char *uuid;
-    bool requeue; // whether the request goes back into its queue
+    char *requester; // NULL: whoever
+    bool requeue;    // whether the request goes back into its queue
 };
 
 int control_kill_format(const struct control_kill *kill, struct buf *ret, struct error *err);

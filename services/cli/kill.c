@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "adt/control.h"
+#include "cli/kill.h"
+
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cli/cli.h"
@@ -13,6 +14,7 @@ static const char help[] =
     "no\n"
     "result: whoever waits for one must ask again. UUIDs are in autopkgtest-cloud running.\n"
     "\n"
+    "      --requester NAME     only if that one has asked for it\n"
     "      --requeue            put the request back into its queue\n"
     "      --seconds N          how long to wait for the worker that runs it (default 5)\n"
     "      --format text|json\n"
@@ -21,9 +23,10 @@ static const char help[] =
 #define END_S 60 // how long a worker may take to clean up, after it has answered
 #define UUID_MAX 100
 
-enum { OPT_REQUEUE = 256, OPT_SECONDS, OPT_FORMAT };
+enum { OPT_REQUESTER = 256, OPT_REQUEUE, OPT_SECONDS, OPT_FORMAT };
 
 static const struct option options[] = {
+    {"requester", required_argument, NULL, OPT_REQUESTER},
     {"requeue", no_argument, NULL, OPT_REQUEUE},
     {"seconds", required_argument, NULL, OPT_SECONDS},
     {"format", required_argument, NULL, OPT_FORMAT},
@@ -141,6 +144,22 @@ static int report(const struct call *call)
     return EX_OK;
 }
 
+bool kill_uuid_is_valid(const char *uuid)
+{
+    return *uuid && strlen(uuid) <= UUID_MAX && !uuid[strcspn(uuid, " \t\n")];
+}
+
+int kill_running(const struct control_kill *order, uint64_t seconds, bool *ret_answered,
+                 struct control_answer *ret, struct error *err)
+{
+    struct call call = {.order = *order, .seconds = seconds};
+    int r = kill_test(&call, err);
+
+    *ret_answered = call.answered;
+    *ret = call.answer;
+    return r;
+}
+
 static int parse_options(int argc, char **argv, struct call *call)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
@@ -149,6 +168,8 @@ static int parse_options(int argc, char **argv, struct call *call)
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
         if (option == OPT_SECONDS && parse_uint(optarg, 1, 3600, &call->seconds, &err) < 0)
             return cli_usage("kill", "--seconds: %s", error_message(&err));
+        if (option == OPT_REQUESTER)
+            call->order.requester = optarg;
         if (option == OPT_REQUEUE)
             call->order.requeue = true;
         if (option == '?' ||
@@ -158,8 +179,7 @@ static int parse_options(int argc, char **argv, struct call *call)
     if (argc - optind != 1)
         return cli_usage("kill", "expected one UUID, got %d", argc - optind);
     call->order.uuid = argv[optind];
-    if (str_empty(call->order.uuid) || strlen(call->order.uuid) > UUID_MAX ||
-        call->order.uuid[strcspn(call->order.uuid, " \t\n")])
+    if (!kill_uuid_is_valid(call->order.uuid))
         return cli_usage("kill", "\"%s\" is no UUID of a request", call->order.uuid);
     return EX_OK;
 }

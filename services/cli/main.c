@@ -8,6 +8,7 @@ static const struct command commands[] = {
     {"queue", "how many requests wait, and which", command_queue},
     {"running", "the tests that run now", command_running},
     {"kill", "end a running test, with or without putting its request back", command_kill},
+    {"cancel", "take back a request, whether it waits or runs", command_cancel},
     {"drain", "workers of this unit take no more work", command_drain},
     {"resume", "drained workers of this unit take work again", command_resume},
     {"index", "fill the database from the results in the store", command_index},

@@ -72,7 +72,8 @@ struct edit {
     enum queue_verb verb;
     struct selection selection;
     const char *save;
-    bool forget, dry_run, json;
+    const char *reason; // why what is removed is removed
+    bool forget, dry_run, json, quiet;
     uint64_t most;
     const char *from, *to;
     int save_fd;
@@ -229,16 +230,17 @@ static int act(struct edit *edit, struct amqp_delivery *delivery, enum queue_fat
 // For those who ask what has become of it.
 static void tell_removed(struct edit *edit, const struct request *request)
 {
+    _cleanup_free_ char *reason = strdup(edit->reason);
     struct request_event event = {.uuid = request->uuid,
                                   .state = EVENT_CANCELLED,
                                   .time_us = (int64_t)clock_realtime_us(),
-                                  .reason = (char[]){"an operator removed it from its queue"}};
+                                  .reason = reason};
     _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     struct amqp_publication message = {
         .exchange = EXCHANGE_EVENT, .routing_key = "", .persistent = true};
     uint64_t tag;
 
-    if (!request->uuid || event_format(&event, &body, NULL) < 0)
+    if (!request->uuid || !reason || event_format(&event, &body, NULL) < 0)
         return;
     message.body = buf_str(&body);
     message.body_len = body.len;
@@ -261,7 +263,7 @@ static int see(struct amqp_delivery *delivery, enum queue_fate *ret, void *userd
         edit->unfit++;
         return 0;
     }
-    if (show(edit, &delivery->body, request) < 0)
+    if (!edit->quiet && show(edit, &delivery->body, request) < 0)
         return error_errno(err, -EIO, "cannot write to standard output");
     r = act(edit, delivery, ret, err);
     if (r == 0 && *ret == QUEUE_REMOVE && request)
@@ -440,10 +442,33 @@ static int parse(int argc, char **argv, struct edit *edit)
     return find_fault(edit) ? cli_usage(name, "%s", find_fault(edit)) : EX_OK;
 }
 
+int queue_remove(const char *queue, const struct selection *selection, const char *reason,
+                 uint64_t *ret_removed, struct error *err)
+{
+    struct edit edit = {.verb = QUEUE_FILTER,
+                        .selection = *selection, // borrowed
+                        .most = UINT64_MAX,
+                        .from = queue,
+                        .to = "",
+                        .save_fd = -1,
+                        .reason = reason,
+                        .forget = true,
+                        .quiet = true};
+    int r = run(&edit, err);
+
+    *ret_removed = edit.done;
+    edit.selection = (struct selection){0};
+    edit_release(&edit);
+    return r;
+}
+
 int queue_edit(enum queue_verb verb, int argc, char **argv)
 {
-    _cleanup_(edit_release) struct edit edit = {
-        .verb = verb, .most = UINT64_MAX, .to = "", .save_fd = -1};
+    _cleanup_(edit_release) struct edit edit = {.verb = verb,
+                                                .most = UINT64_MAX,
+                                                .to = "",
+                                                .save_fd = -1,
+                                                .reason = "an operator removed it from its queue"};
     _cleanup_error_ struct error err = ERROR_INIT;
     int r = parse(argc, argv, &edit);
 

@@ -2,6 +2,8 @@
 // /api/v1, which static/openapi.json describes: requests, results, changes.
 #include "adt/names.h"
 #include "base/parse.h"
+#include "web/cancel.h"
+#include "web/login.h"
 #include "web/pages.h"
 #include "web/permission.h"
 #include "web/reports.h"
@@ -177,7 +179,77 @@ int page_request_state(struct exchange *x, struct error *err)
     if (r < 0)
         return r;
     x->data = request;
-    return json_put_string(request, "title", "Request") < 0 ? error_oom(err) : 0;
+    return json_put_string(request, "title", "Request") < 0 ||
+                   json_put_bool(request, "may_cancel",
+                                 login_session(x) &&
+                                     request_state_is_open(json_text(request, "state"))) < 0
+               ? error_oom(err)
+               : 0;
+}
+
+// ---- taking one back
+
+static int answer_cancelled(struct exchange *x, struct error *err)
+{
+    _cleanup_json_ json_t *answer =
+        json_pack("{s:s, s:s}", "uuid", exchange_value(x, "uuid"), "state", "cancelled");
+
+    return !answer || exchange_answer_json(x, MHD_HTTP_OK, answer) < 0 ? error_oom(err) : 0;
+}
+
+static int show_cancelled(struct exchange *x, struct error *err)
+{
+    _cleanup_free_ char *url = str_format("/requests/%s", exchange_value(x, "uuid"));
+
+    return url && exchange_redirect(x, MHD_HTTP_SEE_OTHER, url) == 0 ? 0 : error_oom(err);
+}
+
+static int cancel(struct exchange *x, const struct requester *requester,
+                  int (*answer)(struct exchange *x, struct error *err), struct error *err)
+{
+    struct cancel_options options = {
+        .uuid = exchange_value(x, "uuid"), .requester = requester->user, .answer = answer};
+    _cleanup_json_ json_t *request = NULL;
+    int r;
+
+    if (!requester->user)
+        return exchange_fail(x, 403, err, "whose request it is cannot be told without an API key");
+    r = find_request(x, &request, err);
+    // What the database has not heard of, or cannot tell now, may be somewhere all the same.
+    if (r < 0 && x->status == 404)
+        return r;
+    x->status = 0;
+    error_clear(err);
+    if (r == 0 && !request_state_is_open(json_text(request, "state")))
+        return exchange_fail(x, 409, err, "it is too late: the request is %s",
+                             json_text(request, "state"));
+    if (json_object_get(request, "release")) {
+        options.release = json_text(request, "release");
+        options.arch = json_text(request, "arch");
+    }
+    return cancel_request(x, &options, err);
+}
+
+int page_api_cancel(struct exchange *x, struct error *err)
+{
+    _cleanup_(requester_release) struct requester requester = {0};
+    int r = requester_same_origin(x) ? requester_identify(x, NULL, &requester, err)
+                                     : exchange_fail(x, 403, err, "another site sent this");
+
+    return r < 0 ? r : cancel(x, &requester, answer_cancelled, err);
+}
+
+int page_request_cancel(struct exchange *x, struct error *err)
+{
+    _cleanup_(requester_release) struct requester requester = {0};
+    _cleanup_params_ struct params params = {0};
+    int r = requester_same_origin(x)
+                ? params_parse(&params, buf_str(&x->body), x->body.len, err)
+                : exchange_fail(x, 403, err, "the form was sent by another site");
+
+    if (r == 0)
+        r = requester_identify(x, &params, &requester, err);
+    return r < 0 ? r : cancel(x, &requester, show_cancelled, err);
 }
 
 // /run/UUID: the run's page once there is one.

@@ -29,6 +29,8 @@ int page_queues_json(struct exchange *x, struct error *err);
 int page_running_json(struct exchange *x, struct error *err);
 int page_recent_json(struct exchange *x, struct error *err);
 int page_api_submit(struct exchange *x, struct error *err);
+int page_api_cancel(struct exchange *x, struct error *err);
+int page_request_cancel(struct exchange *x, struct error *err);
 int page_api_request(struct exchange *x, struct error *err);
 int page_api_results(struct exchange *x, struct error *err);
 int page_api_changes(struct exchange *x, struct error *err);

@@ -18,6 +18,7 @@
 #define WEB_KEYED_MAX 1000
 
 struct broker;
+struct cancel;
 struct http_async;
 struct launchpad;
 struct limits;
@@ -35,6 +36,7 @@ struct web {
     struct streams *streams;
     struct launchpad *launchpad;
     struct limits *limits;
+    struct cancel *cancels;  // on their way (cancel.h)
     struct http_async *http; // what the service itself asks of others
     sd_event *event;
     sd_event_source *http_timer; // of server.c: makes libmicrohttpd run

@@ -81,7 +81,8 @@ static void kill_job(struct worker *w, const struct control_kill *order,
 {
     struct job *job = &w->job;
 
-    log_info("an operator ends the test: the request %s",
+    log_info("%s ends the test: the request %s",
+             order->requester ? order->requester : "an operator",
              order->requeue ? "goes back into its queue" : "is dropped");
     job_kill_release(&job->kill);
     job->kill = (struct job_kill){.asked = true,
@@ -109,6 +110,8 @@ void control_receive(struct worker *w, const struct amqp_delivery *delivery)
         return;
     }
     if (!job_is_idle(job) && str_equal(job->request.uuid, order.uuid)) {
+        if (order.requester && !str_equal(job->request.requester, order.requester))
+            return; // whose it is not, learns nothing of it
         if (is_in_hand(job))
             kill_job(w, &order, delivery);
         else

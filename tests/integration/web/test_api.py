@@ -30,7 +30,7 @@ DOCUMENT = json.loads((ROOT / "static/openapi.json").read_text())
 
 
 def setUpModule() -> None:
-    targets = [str(build_dir() / name) for name in ("bin/autopkgtest-web", "bin/autopkgtest-indexer")]
+    targets = [str(build_dir() / name) for name in ("bin/autopkgtest-web", "bin/autopkgtest-indexer", "bin/autopkgtest-cloud")]
     subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
 
 
@@ -99,6 +99,24 @@ class Api(unittest.TestCase):
 
     def take(self, queue: str) -> list[dict[str, Any]]:
         return [json.loads(text.split("\n", 1)[1]) for text in self.broker.take(queue)]
+
+    def test_a_request_is_taken_back_by_whom_it_is_of(self) -> None:
+        order = ONE | {"package": "cancelme"}
+        (one,) = self.call("POST", "/api/v1/requests", order, 202)["requests"]
+        path = f"/api/v1/requests/{one['uuid']}"
+        self.state_of(one["uuid"], "queued")
+        self.call("DELETE", path, status=401, X_Api_Key="")
+        refused = self.call("DELETE", path, status=409, X_Api_Key="other:another")
+        self.assertIn("neither waits nor runs, or is not a request of this requester", refused["error"])
+        self.assertEqual(self.call("DELETE", path), {"uuid": one["uuid"], "state": "cancelled"})
+        self.assertEqual(self.take("debci-noble-amd64"), [])
+        history = self.state_of(one["uuid"], "cancelled")["history"]
+        self.assertEqual(history[-1]["reason"], "gater cancelled it")
+        self.assertIn("it is too late", self.call("DELETE", path, status=409)["error"])
+        self.call("DELETE", "/api/v1/requests/nonsense", status=404)
+        (again,) = self.call("POST", "/api/v1/requests", order, 202)["requests"]
+        self.assertNotEqual(again["uuid"], one["uuid"])
+        self.take("debci-noble-amd64")
 
     def test_the_document_is_served_and_names_every_address(self) -> None:
         self.assertEqual(json.loads(self.server.request("GET", "/api/v1/openapi.json")[2]), DOCUMENT)

@@ -34,8 +34,8 @@ ORDER = {"package": "gzip", "release": "noble", "arch": "amd64"}
 
 
 def setUpModule() -> None:
-    subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", str(build_dir() / "bin/autopkgtest-web")],
-                   check=True)
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", str(build_dir() / "bin/autopkgtest-web"),
+                    str(build_dir() / "bin/autopkgtest-cloud")], check=True)
 
 
 class Visitor:
@@ -287,6 +287,19 @@ class Login(unittest.TestCase):
         self.assertEqual(headers["location"], link.replace("request.cgi", "request"))
         self.assertEqual(self.alice.go(link)[1]["location"], link.replace("request.cgi", "request"))
         self.assertIn('value="gzip/1"', self.alice.go(headers["location"])[2])
+
+    def test_ones_own_request_is_taken_back_on_its_page(self) -> None:
+        self.alice.log_in(self.provider, "alice")
+        status, _, page = self.request_form(self.alice, "tar", token=self.token(self.alice))
+        uuid = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", page)[0]
+        cancel = f"/requests/{uuid}/cancel"
+        self.assertEqual(self.alice.go(cancel, {"token": "x"})[0], 403)
+        bob = Visitor(self.server)
+        bob.log_in(self.provider, "bob")
+        self.assertEqual(bob.go(cancel, {"token": self.token(bob)})[0], 409)
+        status, headers, page = self.alice.go(cancel, {"token": self.token(self.alice)})
+        self.assertEqual((status, headers.get("location")), (303, f"/requests/{uuid}"), page)
+        self.assertEqual(self.broker.take("debci-noble-amd64"), [])
 
     def test_programs_use_keys_and_are_told_so(self) -> None:
         query = "/request.cgi?" + urllib.parse.urlencode(ORDER | {"package": "xz-utils", "trigger": "xz-utils/1"})

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from typing import Iterator
+from typing import Any, Iterator
 
 from disk import Disk
 from bed import STATUS, Bed, Worker, wait_for
@@ -34,11 +34,11 @@ def go(bed: Bed) -> None:
     (bed.fake / "go").touch()
 
 
-def leased_test(bed: Bed) -> tuple[Worker, str]:
+def leased_test(bed: Bed, **params: Any) -> tuple[Worker, str]:
     """Worker 1 with a test that runs until go(), its request leased; and the request's uuid."""
     bed.behave(HOLD)
     worker = bed.ready_worker()
-    request = bed.request()
+    request = bed.request(**params)
     bed.wait_runs(1)
     wait_for("the lease", lambda: len(bed.leases()) == 1)
     return worker, request

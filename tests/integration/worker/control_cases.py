@@ -34,6 +34,19 @@ def test_a_killed_test_leaves_nothing(bed: Bed) -> None:
     assert "an operator ends the test: the request is dropped" in worker.text()
 
 
+def test_only_who_has_asked_for_it_ends_a_test(bed: Bed) -> None:
+    """By cancel, which looks at the workers first."""
+    worker, uuid = leased_test(bed, requester="alice")
+    said = cli(bed, "cancel", "--requester", "bob", uuid, code=69)
+    assert "is not a request of this requester" in said, said
+    assert "ends the test" not in worker.text()
+    said = cli(bed, "cancel", "--requester", "alice", uuid)
+    assert said == f"{uuid}: ended on worker autopkgtest-cloud/0/local-amd64-1\n", said
+    bed.assert_clean()
+    bed.no_more_completions()
+    assert "alice ends the test: the request is dropped" in worker.text()
+
+
 BUSY_LXC = """#!/bin/sh
 echo "$*" >>"$FAKE_DIR/lxc"
 case $1 in

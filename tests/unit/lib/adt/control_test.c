@@ -27,6 +27,18 @@ TEST(an_order_need_not_say_requeue)
     control_kill_release(&got);
 }
 
+TEST(an_order_may_be_of_one_requester)
+{
+    struct control_kill kill = {.uuid = (char[]){"u"}, .requester = (char[]){"alice"}}, got = {0};
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_buf_ struct buf body = BUF_INIT(1000);
+
+    ASSERT_OK(control_kill_format(&kill, &body, &err), &err);
+    ASSERT_OK(control_kill_parse(buf_str(&body), body.len, &got, &err), &err);
+    ck_assert_str_eq(got.requester, "alice");
+    control_kill_release(&got);
+}
+
 TEST(malformed_orders_are_refused)
 {
     static const struct {
@@ -42,6 +54,7 @@ TEST(malformed_orders_are_refused)
         {"{\"command\":\"kill\",\"uuid\":\"\"}", -EBADMSG, "uuid: is empty"},
         {"{\"command\":\"kill\",\"uuid\":1}", -EBADMSG, "expected a string"},
         {"{\"command\":\"kill\",\"uuid\":\"u\",\"requeue\":1}", -EBADMSG, "requeue"},
+        {"{\"command\":\"kill\",\"uuid\":\"u\",\"requester\":1}", -EBADMSG, "requester"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
