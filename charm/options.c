@@ -25,7 +25,6 @@
 
 #define NO_OPENSTACK "does not run OpenStack workers"
 #define NO_COPIES "does not keep public copies in another Swift"
-#define NO_GITHUB "does not take requests from GitHub"
 #define NO_INFLUX "does not push metrics"
 
 const struct option options_table[] = {
@@ -70,8 +69,8 @@ const struct option options_table[] = {
     TEXT("launchpad-api-url", "https://api.launchpad.net/1.0/", option_url, AT(launchpad_api_url),
          NULL),
     TEXT("archive-url", "http://archive.ubuntu.com/ubuntu", option_url, AT(archive_url), NULL),
-    SECRET("github-secrets", NOT_STORED, NO_GITHUB),
-    SECRET("github-status-credentials", NOT_STORED, NO_GITHUB),
+    SECRET("github-secrets", AT(github_secrets), NULL),
+    SECRET("github-status-credentials", AT(github_credentials), NULL),
     SECRET("external-web-requests-api-keys", AT(api_keys_secret), NULL),
     SECRET("public-swift-creds", NOT_STORED, NO_COPIES),
     TEXT("influxdb-url", "", option_url, NOT_STORED, NO_INFLUX),

@@ -62,11 +62,13 @@ struct plan_input {
     const char *root;
     const struct model *model;
     const struct settings *settings;
-    const json_t *api_keys;     // user -> key; NULL: none
-    const char *autopkgtest;    // program
-    const char *store_password; // of the built-in store
-    const char *session_key;    // what the web service signs logins with
-    const char *arch;           // of this machine, for pages when no worker tells one
+    const json_t *api_keys;           // user -> key; NULL: none
+    const json_t *github_secrets;     // package -> secret; NULL: none
+    const json_t *github_credentials; // user -> token; NULL: none
+    const char *autopkgtest;          // program
+    const char *store_password;       // of the built-in store
+    const char *session_key;          // what the web service signs logins with
+    const char *arch;                 // of this machine, for pages when no worker tells one
 };
 
 int plan_make(const struct plan_input *input, struct plan *ret, struct error *err);

@@ -146,14 +146,15 @@ static json_t *web_data(const struct plan_input *in)
 
     if (!releases || !archs || !teams || !store_url)
         return NULL;
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:s, s:s, s:b, s:o}",
-                     "unit", in->model->unit, "hostname", s->hostname, "port",
-                     (json_int_t)s->http_port, "releases", releases, "architectures", archs,
-                     "authorization", s->authorization, "login-url", text_or_false(s->login_url),
-                     "allowed-requestors", text_or_false(teams), "launchpad-api-url",
-                     text_or_false(s->launchpad_api_url), "api-keys", in->api_keys != NULL,
-                     "data-dir", plan_data_dir(in), "store-url", store_url, "built-in-store",
-                     !settings_use_swift(s), "archive-url", text_or_false(s->archive_url));
+    return json_pack(
+        "{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:s, s:s, s:b, s:o}", "unit",
+        in->model->unit, "hostname", s->hostname, "port", (json_int_t)s->http_port, "releases",
+        releases, "architectures", archs, "authorization", s->authorization, "login-url",
+        text_or_false(s->login_url), "allowed-requestors", text_or_false(teams),
+        "launchpad-api-url", text_or_false(s->launchpad_api_url), "github-secrets",
+        in->github_secrets != NULL, "github-credentials", in->github_credentials != NULL,
+        "api-keys", in->api_keys != NULL, "data-dir", plan_data_dir(in), "store-url", store_url,
+        "built-in-store", !settings_use_swift(s), "archive-url", text_or_false(s->archive_url));
 }
 
 static json_t *broker_data(const struct broker *broker)
@@ -243,19 +244,32 @@ static int add_broker(struct making *m)
     return r < 0 ? r : add_people_copy(m, ready);
 }
 
-static int add_api_keys(struct making *m)
+// A secret's content as a file of the web service's; NULL: none.
+static int add_secret(struct making *m, const char *path, unsigned readers, const json_t *content)
 {
-    const json_t *keys = m->input->api_keys;
-    struct plan_file *file = plan_file_add(m->plan, ETC_DIR "/api-keys.json", 0640, READ_BY_WEB);
+    struct plan_file *file = plan_file_add(m->plan, path, 0640, readers);
 
     if (!file)
         return error_oom(m->err);
     file->group = ACCOUNT;
-    file->absent = !keys || !m->input->settings->web;
+    file->absent = !content || !m->input->settings->web;
     if (!file->absent &&
-        (json_write(keys, &file->content) < 0 || buf_add_char(&file->content, '\n') < 0))
+        (json_write(content, &file->content) < 0 || buf_add_char(&file->content, '\n') < 0))
         return error_oom(m->err);
     return 0;
+}
+
+static int add_secrets(struct making *m)
+{
+    const struct plan_input *in = m->input;
+    int r = add_secret(m, ETC_DIR "/api-keys.json", READ_BY_WEB, in->api_keys);
+
+    if (r == 0)
+        r = add_secret(m, ETC_DIR "/github-secrets.json", READ_BY_WEB, in->github_secrets);
+    if (r == 0)
+        r = add_secret(m, ETC_DIR "/github-credentials.json", READ_BY_WEB | READ_BY_INDEXER,
+                       in->github_credentials);
+    return r;
 }
 
 static int add_session_key(struct making *m)
@@ -288,7 +302,7 @@ static int add_settings_files(struct making *m)
         (r = render(m, true, "proxy.env", ETC_DIR "/proxy.env", 0640, READ_BY_WEB | READ_BY_INDEXER,
                     proxy_data(in->model))) < 0)
         return r;
-    if ((r = add_broker(m)) < 0 || (r = add_api_keys(m)) < 0 || (r = add_session_key(m)) < 0)
+    if ((r = add_broker(m)) < 0 || (r = add_secrets(m)) < 0 || (r = add_session_key(m)) < 0)
         return r;
     return 0;
 }

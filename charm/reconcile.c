@@ -22,7 +22,7 @@ struct run {
     struct model model;
     struct state state;
     struct settings settings;
-    json_t *api_keys;
+    json_t *api_keys, *github_secrets, *github_credentials;
     char *autopkgtest;
     struct status status;
     bool usable; // there are settings to work with
@@ -34,6 +34,8 @@ static void run_release(struct run *run)
     state_release(&run->state);
     settings_release(&run->settings);
     json_decref(run->api_keys);
+    json_decref(run->github_secrets);
+    json_decref(run->github_credentials);
     free(run->autopkgtest);
     status_release(&run->status);
 }
@@ -63,13 +65,27 @@ static int read_secret(struct run *run, const char *option, const char *uri, jso
     return message ? blocked(run, message, err) : error_oom(err);
 }
 
-static int take_api_keys(struct run *run, struct error *err)
+// The secrets that are files of the web service's.
+static int take_web_secrets(struct run *run, struct error *err)
 {
-    const char *uri = run->settings.api_keys_secret;
+    const struct {
+        const char *option, *uri;
+        json_t **ret;
+    } secrets[] = {
+        {"external-web-requests-api-keys", run->settings.api_keys_secret, &run->api_keys},
+        {"github-secrets", run->settings.github_secrets, &run->github_secrets},
+        {"github-status-credentials", run->settings.github_credentials, &run->github_credentials},
+    };
 
-    if (!run->settings.web || str_empty(uri))
-        return 0;
-    return read_secret(run, "external-web-requests-api-keys", uri, &run->api_keys, err);
+    for (size_t i = 0; i < ARRAY_SIZE(secrets); i++) {
+        int r = !run->settings.web || str_empty(secrets[i].uri)
+                    ? 0
+                    : read_secret(run, secrets[i].option, secrets[i].uri, secrets[i].ret, err);
+
+        if (r)
+            return r;
+    }
+    return 0;
 }
 
 // The password of the secret takes the place of the option's.
@@ -137,7 +153,7 @@ static int try_config(struct run *run, const json_t *config, struct error *err)
     r = worker_counts_apply(&run->state, config, &run->settings, NULL, err);
     if (r < 0)
         return r;
-    r = take_api_keys(run, err);
+    r = take_web_secrets(run, err);
     if (r == 0)
         r = take_swift_password(run, err);
     return r ? r : take_source(run, err);
@@ -158,6 +174,8 @@ static int choose_settings(struct run *run, struct error *err)
     if (r < 0 || !last)
         return r < 0 ? r : 0;
     json_decref(TAKE_PTR(run->api_keys));
+    json_decref(TAKE_PTR(run->github_secrets));
+    json_decref(TAKE_PTR(run->github_credentials));
     r = try_config(run, last, err);
     run->usable = r == 0;
     return r < 0 ? r : 0;
@@ -246,6 +264,8 @@ static int make_it_so(struct run *run, struct error *err)
                                .model = &run->model,
                                .settings = &run->settings,
                                .api_keys = run->api_keys,
+                               .github_secrets = run->github_secrets,
+                               .github_credentials = run->github_credentials,
                                .autopkgtest = run->autopkgtest,
                                .arch = machine_arch()};
     int r;

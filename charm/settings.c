@@ -103,6 +103,8 @@ void settings_release(struct settings *settings)
     strv_release(&settings->allowed_requestors);
     free(settings->launchpad_api_url);
     free(settings->api_keys_secret);
+    free(settings->github_secrets);
+    free(settings->github_credentials);
     release_swift(&settings->swift);
     free(settings->archive_url);
     free(settings->storage_url);

@@ -52,6 +52,7 @@ struct settings {
     struct strv allowed_requestors; // teams
     char *launchpad_api_url;
     char *api_keys_secret;
+    char *github_secrets, *github_credentials; // secrets: package -> secret, user -> token
     struct swift_options swift;
     char *archive_url; // "": which versions are current is not learnt
     char *storage_url; // where pages lead for results; "": the built-in store

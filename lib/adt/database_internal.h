@@ -5,11 +5,12 @@
 //     database_schema.c  the tables, and how older ones become them
 //     database_result.c  results and what is derived from them
 //     database_request.c what has become of requests
+//     database_status.c  what is still to be told to GitHub
 #pragma once
 
 #include "adt/database.h"
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 int database_execute(struct database *db, const char *sql, const char *doing, struct error *err);
 

@@ -65,6 +65,12 @@ static const char sources[] =
     "CREATE TABLE rebuild_progress (container TEXT NOT NULL, prefix TEXT NOT NULL,"
     " marker TEXT NOT NULL, PRIMARY KEY(container, prefix)) STRICT, WITHOUT ROWID;";
 
+// What is still to be told to GitHub (adt/github.h); times in microseconds since 1970.
+static const char statuses[] =
+    "CREATE TABLE github_status (id INTEGER PRIMARY KEY, url TEXT NOT NULL, body TEXT NOT NULL,"
+    " made_us INTEGER NOT NULL, next_us INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX github_status_next ON github_status(next_us);";
+
 static int make_results(struct database *db, struct error *err)
 {
     return database_execute(db, results, "cannot make the tables", err);
@@ -87,9 +93,14 @@ static int make_sources(struct database *db, struct error *err)
     return database_execute(db, sources, "cannot make the tables of current versions", err);
 }
 
+static int make_statuses(struct database *db, struct error *err)
+{
+    return database_execute(db, statuses, "cannot make the table of statuses", err);
+}
+
 // steps[N] makes version N + 1 of version N.
 static int (*const steps[SCHEMA_VERSION])(struct database *, struct error *) = {
-    make_results, make_derived, make_requests, make_sources};
+    make_results, make_derived, make_requests, make_sources, make_statuses};
 
 int schema_read_version(struct database *db, int *ret, struct error *err)
 {

@@ -228,6 +228,19 @@ void worker_settings_release(struct worker_settings *s)
     *s = (struct worker_settings){0};
 }
 
+static int read_web_github(const struct ini *ini, struct web_settings *s, struct error *err)
+{
+    int r;
+
+    if ((r = copy(ini, "web", "github-secrets-file", NULL, &s->github_secrets_file, err)) < 0 ||
+        (r = copy(ini, "web", "github-credentials-file", NULL, &s->github_credentials_file, err)) <
+            0 ||
+        (r = copy(ini, "web", "github-api-url", "https://api.github.com", &s->github_api_url,
+                  err)) < 0)
+        return r;
+    return 0;
+}
+
 // Who may request tests.
 static int read_web_users(const struct ini *ini, struct web_settings *s, struct error *err)
 {
@@ -255,7 +268,7 @@ static int read_web(const struct ini *ini, struct web_settings *s, struct error 
         (r = ini_get_uint(ini, "web", "port", 1, 65535, 80, &port, err)) < 0 ||
         (r = split(ini, "web", "releases", &s->releases, err)) < 0 ||
         (r = split(ini, "web", "architectures", &s->architectures, err)) < 0 ||
-        (r = read_web_users(ini, s, err)) < 0 ||
+        (r = read_web_users(ini, s, err)) < 0 || (r = read_web_github(ini, s, err)) < 0 ||
         (r = copy_required(ini, "web", "database", &s->database, err)) < 0 ||
         (r = copy(ini, "web", "public-database", NULL, &s->public_database, err)) < 0 ||
         (r = copy(ini, "web", "store-dir", NULL, &s->store_dir, err)) < 0 ||
@@ -296,6 +309,9 @@ void web_settings_release(struct web_settings *s)
     free(s->launchpad_api_url);
     free(s->session_key_file);
     free(s->api_keys_file);
+    free(s->github_secrets_file);
+    free(s->github_credentials_file);
+    free(s->github_api_url);
     free(s->database);
     free(s->public_database);
     free(s->store_dir);

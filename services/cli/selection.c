@@ -30,6 +30,9 @@ bool selection_option(struct selection *selection, int option, const char *value
     case SELECTION_UUID:
         selection->uuid = value;
         return true;
+    case SELECTION_EXCEPT:
+        selection->except = value;
+        return true;
     case SELECTION_REQUESTER:
         selection->requester = value;
         return true;
@@ -102,6 +105,8 @@ static bool text_fits(const pcre2_code *match, const struct buf *body)
 bool selection_matches(const struct selection *selection, const struct request *request,
                        const struct buf *body)
 {
+    if (selection->except && request && str_equal(selection->except, request->uuid))
+        return false;
     return (!has_fields(selection) || fields_fit(selection, request)) &&
            (!selection->match || text_fits(selection->match, body));
 }

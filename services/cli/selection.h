@@ -14,6 +14,7 @@
 struct selection {
     const char *package;   // shell pattern
     const char *uuid;      // whole
+    const char *except;    // whole: the uuid that does not match
     const char *requester; // whole
     const char *trigger;   // shell pattern, of one of the triggers
     const char *ppa;       // shell pattern, of one of the PPAs as lpuser/name
@@ -24,6 +25,7 @@ struct selection {
 enum {
     SELECTION_PACKAGE = 1000,
     SELECTION_UUID,
+    SELECTION_EXCEPT,
     SELECTION_REQUESTER,
     SELECTION_TRIGGER,
     SELECTION_PPA,
@@ -34,6 +36,7 @@ enum {
 #define SELECTION_OPTIONS                                                                          \
     {"package", required_argument, NULL, SELECTION_PACKAGE},                                       \
         {"uuid", required_argument, NULL, SELECTION_UUID},                                         \
+        {"except-uuid", required_argument, NULL, SELECTION_EXCEPT},                                \
         {"requester", required_argument, NULL, SELECTION_REQUESTER},                               \
         {"trigger", required_argument, NULL, SELECTION_TRIGGER},                                   \
         {"ppa", required_argument, NULL, SELECTION_PPA},                                           \
@@ -45,6 +48,7 @@ enum {
 #define SELECTION_HELP                                                                             \
     "      --package PATTERN    shell pattern\n"                                                   \
     "      --uuid UUID\n"                                                                          \
+    "      --except-uuid UUID   all that fit but this one\n"                                       \
     "      --requester NAME\n"                                                                     \
     "      --trigger PATTERN    one of its triggers, SOURCE/VERSION\n"                             \
     "      --ppa PATTERN        one of its PPAs, USER/NAME\n"                                      \

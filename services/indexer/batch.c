@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#include "indexer/github.h"
 #include "indexer/indexer.h"
 
 struct batch {
@@ -8,6 +9,7 @@ struct batch {
         struct buf body;
     } * message;
     size_t len, alloc;
+    const struct web_settings *github; // NULL: nothing is told to GitHub
 };
 
 struct batch *batch_new(void)
@@ -52,14 +54,19 @@ int batch_add(struct batch *batch, struct amqp_delivery *delivery)
     return 0;
 }
 
+void batch_tell_github(struct batch *batch, const struct web_settings *settings)
+{
+    batch->github = settings;
+}
+
 size_t batch_size(const struct batch *batch)
 {
     return batch->len;
 }
 
 // One message into its table, or aside. A database error is the only failure.
-static int write_message(struct database *db, const struct buf *body, bool is_event,
-                         size_t *rejected, struct error *err)
+static int write_message(const struct batch *batch, struct database *db, const struct buf *body,
+                         bool is_event, size_t *rejected, struct error *err)
 {
     _cleanup_(test_complete_release) struct test_complete done = {0};
     _cleanup_(event_release) struct request_event event = {0};
@@ -67,8 +74,12 @@ static int write_message(struct database *db, const struct buf *body, bool is_ev
     int r = is_event ? event_parse(buf_str(body), body->len, &event, &reason)
                      : test_complete_parse(buf_str(body), body->len, &done, &reason);
 
-    if (r == 0)
-        return is_event ? database_add_event(db, &event, err) : database_add_result(db, &done, err);
+    if (r == 0 && is_event)
+        return database_add_event(db, &event, err);
+    if (r == 0) {
+        r = database_add_result(db, &done, err);
+        return r == 0 && batch->github ? github_note_result(db, batch->github, &done, err) : r;
+    }
     if (r == -ENOMEM)
         return error_oom(err);
     (*rejected)++;
@@ -84,7 +95,8 @@ int batch_write(struct batch *batch, struct database *db, uint64_t *ret_last_tag
     if (r < 0)
         return r;
     for (i = 0; i < batch->len && r == 0; i++)
-        r = write_message(db, &batch->message[i].body, batch->message[i].event, &rejected, err);
+        r = write_message(batch, db, &batch->message[i].body, batch->message[i].event, &rejected,
+                          err);
     if (r == 0)
         r = database_commit(db, err);
     if (r < 0) {

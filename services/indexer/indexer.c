@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "indexer/github.h"
 #include "indexer/publisher.h"
 #include "indexer/versions.h"
 
@@ -33,6 +34,7 @@ struct indexer {
     uint64_t total, expire_at_us;
     sd_event *event;
     sd_event_source *io, *timer;
+    struct github_sender *github;
     struct publisher *publisher; // NULL: there is no public copy to be made
 };
 
@@ -46,16 +48,23 @@ char *indexer_queue_name(const char *unit)
     return name;
 }
 
+// What was received and not acknowledged comes again with the next connection.
+static void empty_batch(struct indexer *x)
+{
+    batch_free(x->batch);
+    x->batch = batch_new();
+    x->incomplete = !x->batch;
+    if (x->batch)
+        batch_tell_github(x->batch, &x->settings);
+}
+
 static void disconnect(struct indexer *x)
 {
     x->io = sd_event_source_disable_unref(x->io);
     if (x->link)
         amqp_link_free(x->link);
     x->link = NULL;
-    // What was received and not acknowledged comes again with the next connection.
-    batch_free(x->batch);
-    x->batch = batch_new();
-    x->incomplete = !x->batch;
+    empty_batch(x);
 }
 
 static void set_timer(struct indexer *x, uint64_t when)
@@ -130,6 +139,7 @@ static int flush(struct indexer *x, struct error *err)
     x->total += n - rejected;
     if (x->publisher)
         publisher_touch(x->publisher);
+    github_sender_touch(x->github);
     report(x);
     return amqp_link_ack_up_to(x->link, tag, err);
 }
@@ -267,6 +277,7 @@ static void indexer_release(struct indexer *x)
     versions_stop(x->versions);
     sd_event_source_unref(x->timer);
     publisher_free(x->publisher);
+    github_sender_free(x->github);
     sd_event_unref(x->event);
     if (x->db)
         database_close(x->db);
@@ -281,7 +292,7 @@ int indexer_run(const char *config_dir, struct error *err)
     _cleanup_(indexer_release) struct indexer x = {.config_dir = config_dir};
     int r;
 
-    x.batch = batch_new();
+    empty_batch(&x);
     if (!x.batch)
         return error_oom(err);
     if ((r = settings_load_web(config_dir, &x.settings, err)) < 0 ||
@@ -298,6 +309,8 @@ int indexer_run(const char *config_dir, struct error *err)
     r = prepare_events(&x, err);
     if (r == 0 && x.settings.public_database)
         r = publisher_new(x.event, &x.publisher, err);
+    if (r == 0)
+        r = github_sender_new(x.event, x.db, &x.settings, &x.github, err);
     if (r == 0)
         r = versions_start(x.event, &x.archive, on_versions, &x, &x.versions, err);
     if (r < 0)

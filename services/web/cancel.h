@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Taking back a request: `autopkgtest-cloud cancel` beside this program does it, since it may have
-// to look through queues of any length; the web service waits for its end only.
+// Taking back a request, by `autopkgtest-cloud cancel` (command.h).
 #pragma once
 
 #include "web/exchange.h"
@@ -15,5 +14,3 @@ struct cancel_options {
 
 // EXCHANGE_WAIT, or an error. What is not there (any more), or of somebody else, becomes 409.
 int cancel_request(struct exchange *x, const struct cancel_options *options, struct error *err);
-// Answers those that wait, at the end of the service.
-void cancels_end(struct web *web);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Requests for tests: the form, and /request.cgi, which answers when the broker has confirmed.
 #include "web/duplicates.h"
+#include "web/github.h"
 #include "web/limits.h"
 #include "web/login.h"
 #include "web/pages.h"
@@ -67,6 +68,8 @@ int page_request(struct exchange *x, struct error *err)
     _cleanup_(requester_release) struct requester requester = {0};
     int r;
 
+    if (github_is_webhook(x))
+        return github_webhook(x, err);
     choose_format(x);
     if (!requester_same_origin(x))
         return x->method == METHOD_POST

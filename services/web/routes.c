@@ -76,7 +76,7 @@ const struct route web_routes[] = {
      .kind = ROUTE_PAGE,
      .template = "requested",
      .handle = page_request,
-     .body_max = FORM_MAX},
+     .body_max = API_BODY_MAX},
     DATA("/request/check", page_request_check),
     DATA("/queues.json", page_queues_json),
     DATA("/running.json", page_running_json),

@@ -3,7 +3,7 @@
 // which is one source of ours; a timer stands for its time-outs.
 #include "net/http_async.h"
 #include "web/broker.h"
-#include "web/cancel.h"
+#include "web/command.h"
 #include "web/limits.h"
 #include "web/page_cache.h"
 #include "web/streams.h"
@@ -409,7 +409,7 @@ static void stop_server(struct server *s)
 {
     broker_free(TAKE_PTR(s->web->broker));   // answers what still waits
     http_async_free(TAKE_PTR(s->web->http)); // the same
-    cancels_end(s->web);
+    commands_end(s->web);
     streams_end(s->web->streams);
     (void)sd_event_source_unref(s->io);
     (void)sd_event_source_unref(s->timer);

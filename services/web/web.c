@@ -125,7 +125,7 @@ static void carry_over(struct web *web, struct web *fresh)
     fresh->broker = TAKE_PTR(web->broker);
     fresh->streams = TAKE_PTR(web->streams);
     fresh->http = TAKE_PTR(web->http);
-    fresh->cancels = TAKE_PTR(web->cancels);
+    fresh->commands = TAKE_PTR(web->commands);
     fresh->event = TAKE_PTR(web->event);
     fresh->http_timer = TAKE_PTR(web->http_timer);
     fresh->noted = strv_move(&web->noted);

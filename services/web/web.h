@@ -18,7 +18,7 @@
 #define WEB_KEYED_MAX 1000
 
 struct broker;
-struct cancel;
+struct command;
 struct http_async;
 struct launchpad;
 struct limits;
@@ -36,8 +36,8 @@ struct web {
     struct streams *streams;
     struct launchpad *launchpad;
     struct limits *limits;
-    struct cancel *cancels;  // on their way (cancel.h)
-    struct http_async *http; // what the service itself asks of others
+    struct command *commands; // on their way (command.h)
+    struct http_async *http;  // what the service itself asks of others
     sd_event *event;
     sd_event_source *http_timer; // of server.c: makes libmicrohttpd run
 

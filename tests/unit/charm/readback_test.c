@@ -81,6 +81,8 @@ TEST(the_web_reads_what_was_configured)
                     "\"authorization\": \"api-key\","
                     "\"login-url\": \"https://login.example/+openid\","
                     "\"allowed-requestors\": \"testers, admins\","
+                    "\"github-secrets\": \"secret:def\","
+                    "\"github-status-credentials\": \"secret:ghi\","
                     "\"external-web-requests-api-keys\": \"secret:abc\"}");
     rig_answer(&rig, "secret-get", "{\"user\": \"key\"}");
     dir = settings_of(&rig);
@@ -96,6 +98,9 @@ TEST(the_web_reads_what_was_configured)
     ck_assert_str_eq(web.allowed_requestors.items[1], "admins");
     ck_assert_str_eq(web.launchpad_api_url, "https://api.launchpad.net/1.0/");
     ck_assert_str_eq(web.session_key_file, "/etc/autopkgtest-cloud/session.key");
+    ck_assert_str_eq(web.github_secrets_file, "/etc/autopkgtest-cloud/github-secrets.json");
+    ck_assert_str_eq(web.github_credentials_file, "/etc/autopkgtest-cloud/github-credentials.json");
+    ck_assert_str_eq(web.github_api_url, "https://api.github.com");
     ck_assert_str_eq(web.api_keys_file, "/etc/autopkgtest-cloud/api-keys.json");
     ck_assert_str_eq(web.database, "/var/lib/autopkgtest-cloud/results.db");
     ck_assert_str_eq(web.store_dir, "/var/lib/autopkgtest-cloud/store");

@@ -2,6 +2,7 @@
 // A unit of the charm for tests: options, a broker with one unit, installed packages.
 #pragma once
 
+#include "charm/reconcile.h"
 #include "data/json.h"
 #include "rig.h"
 
@@ -54,4 +55,19 @@ static inline void configure(const struct rig *rig, const char *others)
     ck_assert_int_eq(json_object_update(config, changes), 0);
     ck_assert_int_eq(json_write(config, &text), 0);
     rig_answer(rig, "config-get", buf_str(&text));
+}
+
+static inline void reconcile(const struct rig *rig, enum hook hook)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(charm_reconcile(rig->root, hook, &err), &err);
+}
+
+// Runs a hook and gives its calls; the caller frees.
+static inline char *calls_of(const struct rig *rig, enum hook hook)
+{
+    free(rig_calls(rig));
+    reconcile(rig, hook);
+    return rig_calls(rig);
 }

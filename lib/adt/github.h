@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// GitHub's side of tests of pull requests: what its webhooks say and how commit statuses are told.
+// Nothing here speaks HTTP. Sources: "Webhook events and payloads" (pull_request, ping),
+// "Validating webhook deliveries", and "REST API endpoints for commit statuses" of GitHub's
+// documentation.
+#pragma once
+
+#include "data/json.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GITHUB_STATUSES_VARIABLE "GITHUB_STATUSES_URL" // of a request's env
+#define GITHUB_NUMBER_VARIABLE "UPSTREAM_PULL_REQUEST"
+
+// Whether the body was signed with the secret: by HMAC-SHA256 (header X-Hub-Signature-256), or by
+// HMAC-SHA1 (X-Hub-Signature) only where the first is absent (NULL).
+bool github_signature_is_valid(const char *secret, const void *body, size_t len, const char *sha256,
+                               const char *sha1);
+
+struct github_pull {
+    uint64_t number;
+    char *repository;   // OWNER/NAME
+    char *clone_url;    // of the repository that is asked to pull
+    char *statuses_url; // of the newest commit
+};
+
+// A pull_request event. 1: its code is new (opened, synchronize, reopened) and *ret is filled; 0:
+// nothing to test; -EBADMSG: it is none.
+int github_pull_parse(const char *body, size_t len, struct github_pull *ret, struct error *err);
+void github_pull_release(struct github_pull *pull);
+
+// Whether credentials may be sent to this address: a commit's statuses at the API.
+bool github_statuses_url_is_valid(const char *api_url, const char *url);
+
+// "pending", or of an exit code of autopkgtest: success (0, 2), failure (4, 6, 12), else error.
+#define GITHUB_PENDING "pending"
+const char *github_state_of(int64_t exitcode);
+
+struct github_status {
+    const char *state;
+    const char *release, *arch, *testname; // the context; testname NULL: none
+    const char *description;
+    const char *target_url;
+};
+// The body of the request that sets it.
+int github_status_format(const struct github_status *status, struct buf *ret);
+// `USER:TOKEN` of a file {"USER": "TOKEN"} (its first). The caller frees; NULL: there is none.
+char *github_credentials(const char *path);
+// The header that proves who sets it, from `USER:TOKEN`. The caller frees; NULL for lack of memory.
+char *github_authorization(const char *credentials);
+// The value of `NAME=value` in a completion message's env text (`a=1,NAME=value`). The caller
+// frees; NULL when absent.
+char *github_env_value(const char *env, const char *name);

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// GitHub's webhook: a pull request is tested, and its commit says so (adt/github.h).
+//
+//     GitHub ── pull_request, signed ──▶ /request.cgi?release=…&arch=…&package=…&ppa=…
+//     service: signature of the package's secret, parameters ──▶ queue debci-upstream-…
+//     service ── status "pending" ──▶ GitHub             (once; nobody waits for it)
+//     service: older requests of that pull request are removed from the queue
+//     … the test's completion ──▶ indexer ── status ──▶ GitHub   (until it is taken)
+#pragma once
+
+#include "web/exchange.h"
+
+// Whether the request is a webhook's (it has X-GitHub-Event).
+bool github_is_webhook(const struct exchange *x);
+int github_webhook(struct exchange *x, struct error *err);

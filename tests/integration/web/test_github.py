@@ -1,0 +1,242 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-only
+"""From a pull request's webhook to the status of its commit: real broker, web server and indexer, and something that answers like GitHub."""
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.parse
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
+import counted  # noqa: E402  (the path comes first)
+from broker import Broker  # noqa: E402
+from samples import run_of_day  # noqa: E402
+from waiting import wait_for  # noqa: E402
+from webserver import ROOT, WebServer, build_dir  # noqa: E402
+
+KEYS = ("RABBIT_HOST", "RABBIT_PORT", "RABBIT_USER", "RABBIT_PASSWORD", "RABBIT_VHOST")
+PROGRAMS = ("autopkgtest-web", "autopkgtest-indexer", "autopkgtest-cloud")
+SECRET, TOKEN = "the shared secret", "the-token"
+QUEUE = "debci-upstream-noble-amd64"
+
+
+def setUpModule() -> None:
+    targets = [str(build_dir() / "bin" / name) for name in PROGRAMS]
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
+
+
+class GitHub:
+    """Takes statuses of commits. `answers` are the statuses (and headers) of the next answers; then it is 201."""
+
+    def __init__(self) -> None:
+        github = self
+        self.told: list[tuple[str, str, dict[str, Any]]] = []  # path, Authorization, body
+        self.answers: list[tuple[int, dict[str, str]]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: Any) -> None:
+                """Says nothing."""
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                github.told.append((self.path, self.headers["Authorization"], body))
+                status, headers = github.answers.pop(0) if github.answers else (201, {})
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.httpd.server_port}"
+        threading.Thread(target=self.httpd.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.httpd.shutdown()
+        self.httpd.server_close()
+
+
+class Webhook(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.tmp = tempfile.TemporaryDirectory(prefix="web-github-")
+        cls.github = GitHub()
+        cls.broker = Broker(Path(cls.tmp.name))
+        cls.broker.start()
+        cls.broker.declare_queue(QUEUE)
+        secrets, credentials = Path(cls.tmp.name) / "secrets.json", Path(cls.tmp.name) / "credentials.json"
+        secrets.write_text(json.dumps({"systemd-upstream": SECRET, "lib-x--": "another"}))
+        credentials.write_text(json.dumps({"ci-user": TOKEN}))
+        cls.server = WebServer({"releases": "noble", "authorization": "launchpad", "github-secrets-file": str(secrets), "hostname": "tests.example",
+                                "github-credentials-file": str(credentials), "github-api-url": cls.github.url},
+                               {key: cls.broker.settings[key] for key in KEYS})
+        cls.server.start()
+        cls.start_indexer()
+        wait_for("the broker", lambda: json.loads(cls.server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+        wait_for("the indexer", lambda: cls.broker.is_bound("testcomplete.fanout"))
+
+    @classmethod
+    def start_indexer(cls) -> None:
+        cls.indexer = subprocess.Popen([build_dir() / "bin/autopkgtest-indexer"], stderr=subprocess.DEVNULL,
+                                       env={"AUTOPKGTEST_CLOUD_CONFIG": str(cls.server.dir)})
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.indexer.kill()
+        cls.indexer.wait()
+        cls.server.__exit__()
+        cls.broker.rig("destroy")
+        cls.github.close()
+        cls.tmp.cleanup()
+
+    def setUp(self) -> None:
+        self.github.told.clear()
+        self.github.answers.clear()
+        self.broker.purge(QUEUE)
+
+    def send(self, action: str = "opened", number: int = 12, event: str = "pull_request", secret: str = SECRET, sha: str = "",
+             package: str = "systemd-upstream", algorithm: str = "sha256", statuses: str | None = None, **params: str) -> tuple[int, str]:
+        body = json.dumps({"action": action, "number": number, "zen": "Keep it logically awesome.",
+                           "repository": {"full_name": "systemd/systemd", "clone_url": "https://github.com/systemd/systemd.git"},
+                           "pull_request": {"statuses_url": statuses or f"{self.github.url}/repos/systemd/systemd/statuses/{sha or uuid.uuid4().hex}"}}).encode()
+        signature = f"{algorithm}=" + hmac.new(secret.encode(), body, getattr(hashlib, algorithm)).hexdigest()
+        header = "X-Hub-Signature-256" if algorithm == "sha256" else "X-Hub-Signature"
+        query = urllib.parse.urlencode({"package": package, "release": "noble", "arch": "amd64", "ppa": "upstream-ci/systemd"} | params)
+        status, _, text = self.server.request("POST", f"/request.cgi?{query}", body,
+                                              {"X-GitHub-Event": event, header: signature, "Content-Type": "application/json"})
+        return status, text.decode()
+
+    def take(self) -> list[dict[str, Any]]:
+        return [json.loads(text.split("\n", 1)[1]) for text in self.broker.take(QUEUE)]
+
+    def complete(self, params: dict[str, Any], exitcode: int, day: int = 0) -> None:
+        env = ([f"testname={params['testname']}"] if "testname" in params else []) + params["env"]
+        self.broker.publish(json.dumps({
+            "architecture": "amd64", "container": "autopkgtest-noble-upstream-ci-systemd", "duration": 10, "exitcode": exitcode, "env": ",".join(env),
+            "package": "systemd-upstream", "testpkg_version": "systemd-upstream 1", "release": "noble", "requester": params["requester"],
+            "swift_dir": f"noble/amd64/s/systemd-upstream/{run_of_day(day)}", "triggers": ""}), exchange="testcomplete.fanout")
+
+    def told(self, count: int) -> list[dict[str, Any]]:
+        wait_for(f"{count} statuses", lambda: len(self.github.told) >= count)
+        return [body for _, _, body in self.github.told]
+
+    # ---- what is accepted
+
+    def test_from_pull_request_to_status(self) -> None:
+        status, text = self.send(testname="smoke", env="CFLAGS=-O0", sha="abc")
+        self.assertEqual(status, 202, text)
+        (params,) = self.take()
+        self.assertEqual(params["env"], ["CFLAGS=-O0", "UPSTREAM_PULL_REQUEST=12", f"GITHUB_STATUSES_URL={self.github.url}/repos/systemd/systemd/statuses/abc"])
+        self.assertEqual((params["build-git"], params["ppas"], params["requester"], params["testname"]),
+                         ("https://github.com/systemd/systemd.git#refs/pull/12/head", ["upstream-ci/systemd"], "github:systemd/systemd", "smoke"))
+        (pending,) = self.told(1)
+        self.assertEqual((pending["state"], pending["context"]), ("pending", "noble/amd64 smoke"))
+        self.assertTrue(pending["target_url"].endswith(f"/requests/{params['uuid']}"), pending)
+        self.complete(params, 4)
+        final = self.told(2)[1]
+        self.assertEqual(final, {"state": "failure", "context": "noble/amd64 smoke", "description": "autopkgtest failed", "target_url":
+                                 f"http://tests.example/results/autopkgtest-noble-upstream-ci-systemd/noble/amd64/s/systemd-upstream/{run_of_day(0)}/log.gz"})
+        basic = "Basic " + base64.b64encode(f"ci-user:{TOKEN}".encode()).decode()
+        self.assertEqual({(path, who) for path, who, _ in self.github.told}, {("/repos/systemd/systemd/statuses/abc", basic)})
+        self.assertNotIn(TOKEN, self.server.log())
+
+    def test_ping_and_events_without_new_code(self) -> None:
+        self.assertEqual(self.send(event="ping"), (200, "OK\n"))
+        for action, event in (("closed", "pull_request"), ("opened", "issues")):
+            status, text = self.send(action, event=event)
+            self.assertEqual((status, text[:13]), (200, "nothing to do"))
+        self.assertEqual((self.take(), self.github.told), ([], []))
+
+    def test_the_older_signature_alone_will_do(self) -> None:
+        self.assertEqual(self.send(algorithm="sha1")[0], 202)
+
+    def test_a_secrets_name_has_dashes_for_dots_and_pluses(self) -> None:
+        self.assertEqual(self.send(package="lib.x++", secret="another")[0], 202)
+
+    def test_a_source_that_is_named_is_not_replaced(self) -> None:
+        self.send(**{"build-git": "https://salsa.debian.org/x/systemd.git"})
+        self.assertEqual(self.take()[0]["build-git"], "https://salsa.debian.org/x/systemd.git")
+
+    # ---- what is not
+
+    def test_strangers_are_refused(self) -> None:
+        for more in ({"secret": "wrong"}, {"package": "no-secret"}, {"package": ""}, {"secret": "wrong", "algorithm": "sha1"}):
+            status, text = self.send(**more)
+            self.assertEqual((status, json.loads(text)["error"]), (403, "the signature is not that of the package's secret"))
+        self.assertEqual(self.server.request("POST", "/request.cgi?package=systemd-upstream", b"{}", {"X-GitHub-Event": "ping"})[0], 403)
+        self.assertEqual(self.server.request("GET", "/request.cgi?package=systemd-upstream", None, {"X-GitHub-Event": "ping"})[0], 403)
+        self.assertEqual((self.take(), self.github.told), ([], []))
+
+    def test_what_is_wrong_is_said(self) -> None:
+        for more, expected in (({"statuses": "http://127.0.0.1:1/repos/o/r/statuses/a"}, "statuses_url: expected an address of"),
+                               ({"release": "nonsense"}, "release: nonsense is not tested here"), ({"ppa": ""}, "ppa: missing")):
+            status, text = self.send(**more)
+            self.assertIn(status, (400, 404))
+            self.assertIn(expected, json.loads(text)["error"])
+        self.assertEqual(self.take(), [])
+
+    # ---- newer code
+
+    def test_a_newer_commit_supersedes_what_waits_of_the_same_pull_request(self) -> None:
+        self.send(sha="one")
+        self.send(sha="smoke", testname="smoke")
+        self.send(number=123, sha="other")
+        self.send("synchronize", sha="two")
+
+        def waiting() -> list[str]:
+            return [text.split("/statuses/")[1].split('"')[0] for text in self.broker.peek(QUEUE)]
+        wait_for("the older one to go", lambda: waiting() == ["smoke", "other", "two"])
+
+    # ---- GitHub in trouble
+
+    def test_a_status_is_sent_until_it_is_taken(self) -> None:
+        self.send()
+        (params,) = self.take()
+        self.told(1)
+        self.github.answers = [(500, {})]
+        self.complete(params, 0, 1)
+        self.told(2)
+        self.indexer.kill()
+        self.indexer.wait()
+        self.start_indexer()
+        self.assertEqual([body["state"] for body in self.told(3)], ["pending", "success", "success"])
+
+    def test_a_status_that_is_refused_for_good_is_given_up(self) -> None:
+        self.send()
+        (params,) = self.take()
+        self.told(1)
+        self.github.answers = [(422, {})]
+        self.complete(params, 16, 2)
+        self.complete(params, 2, 3)
+        states = [body["state"] for body in self.told(3)]
+        self.assertEqual(states, ["pending", "error", "success"])
+        time.sleep(1)
+        self.assertEqual(len(self.github.told), 3)
+
+    def test_nobody_else_speaks_for_a_commit(self) -> None:
+        self.send()
+        (params,) = self.take()
+        self.told(1)
+        self.complete(params | {"requester": "alice"}, 0, 4)
+        self.complete(params, 0, 5)
+        self.assertTrue(self.told(2)[1]["target_url"].endswith(f"{run_of_day(5)}/log.gz"))
+
+
+if __name__ == "__main__":
+    counted.main()
