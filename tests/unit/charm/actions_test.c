@@ -8,19 +8,11 @@
 #define WORKER_3 "autopkgtest-worker@local-amd64-3.service"
 #define ALERT "/etc/autopkgtest-cloud/alert.json"
 
-static void reconcile(const struct rig *rig, enum hook hook)
-{
-    _cleanup_error_ struct error err = ERROR_INIT;
-
-    ASSERT_OK(charm_reconcile(rig->root, hook, &err), &err);
-    free(rig_calls(rig));
-}
-
 static struct rig installed(void)
 {
     struct rig rig = unit_new();
 
-    reconcile(&rig, HOOK_INSTALL);
+    free(calls_of(&rig, HOOK_INSTALL));
     return rig;
 }
 
@@ -80,20 +72,20 @@ TEST(another_number_of_workers_holds_until_the_option_changes)
     rig_assert_called(calls, "systemctl enable -- " WORKER_3);
     rig_assert_called(calls, "action-set -- cloud=local arch=amd64 virt=null count=2");
     ck_assert_ptr_nonnull(strstr(target, "counts-from=set-worker-count workers-wanted=3"));
-    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    free(calls_of(&rig, HOOK_CONFIG_CHANGED));
     configure(&rig, "{\"retry-delay\": 7}");
-    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    free(calls_of(&rig, HOOK_CONFIG_CHANGED));
     after = run_action(&rig, &action_show_target_config, "{}");
     ck_assert_ptr_nonnull(strstr(after, "workers-wanted=3"));
     configure(&rig, "{\"local-workers\": \"amd64: {null: 1}\"}");
-    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    free(calls_of(&rig, HOOK_CONFIG_CHANGED));
     changed = run_action(&rig, &action_show_target_config, "{}");
     ck_assert_ptr_nonnull(strstr(changed, "counts-from=local-workers workers-wanted=1"));
     conf = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
     ck_assert_ptr_null(strstr(conf, "local-amd64-2"));
     // The old text does not bring the old number back.
     configure(&rig, "{}");
-    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    free(calls_of(&rig, HOOK_CONFIG_CHANGED));
     free(changed);
     changed = run_action(&rig, &action_show_target_config, "{}");
     ck_assert_ptr_nonnull(strstr(changed, "counts-from=local-workers workers-wanted=2"));
@@ -141,7 +133,7 @@ TEST(a_unit_without_the_role_has_no_workers_to_count)
     _cleanup_rig_ struct rig rig = unit_new();
 
     configure(&rig, "{\"roles\": \"web\"}");
-    reconcile(&rig, HOOK_INSTALL);
+    free(calls_of(&rig, HOOK_INSTALL));
     assert_action_fails(&rig, &action_set_worker_count,
                         "{\"arch\": \"amd64\", \"count\": 1, \"virt\": \"null\"}",
                         "autopkgtest-cloud/0 has no workers: run this on units whose option roles "
@@ -167,7 +159,7 @@ TEST(an_alert_is_what_the_pages_read)
     again = run_action(&rig, &action_set_alert, "{\"message\": \"x\", \"level\": \"error\"}");
     other = rig_get(&rig, ALERT);
     ck_assert_str_eq(other, "{\"level\":\"error\",\"message\":\"x\"}\n");
-    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    free(calls_of(&rig, HOOK_CONFIG_CHANGED));
     ck_assert(rig_has(&rig, ALERT));
     removed = run_action(&rig, &action_remove_alert, "{}");
     rig_assert_called(removed, "action-set -- removed=true");
@@ -186,7 +178,7 @@ TEST(bad_alerts_change_nothing)
                         "message: expected one line of at most 2000 bytes, got nothing");
     ck_assert(!rig_has(&rig, ALERT));
     configure(&rig, "{\"roles\": \"worker\"}");
-    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    free(calls_of(&rig, HOOK_CONFIG_CHANGED));
     assert_action_fails(&rig, &action_set_alert, "{\"message\": \"x\"}",
                         "autopkgtest-cloud/0 has no web pages: run this on units whose option "
                         "roles has `web`");
