@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 
 import testbeds
 from bed import ROOT, Bed, Worker
+from control_cases import cli
 from testbeds import NAME, RELEASE
 from unit import LIFE, marked
 from waiting import wait_for
@@ -106,3 +108,47 @@ def test_lxd(bed: Bed) -> None:
         tested(bed, "lxd", listing, cloud=testbeds.REMOTE, args="-r $LXD_REMOTE $LXD_REMOTE:autopkgtest/$DISTRIBUTION/$RELEASE/$HOSTARCH$VMFLAG "
                                                                 "-c limits.cpu=2 -c limits.memory=2GiB")
         assert listed(bed, *listing).startswith("others,"), "nothing but the other unit's is there"
+
+
+def machines(bed: Bed) -> list[int]:
+    """The processes of QEMU that its worker started."""
+    found = []
+    for pid in marked(bed.env[LIFE]):
+        with contextlib.suppress(FileNotFoundError):  # it has just ended
+            found += [pid] if "qemu-system" in os.readlink(f"/proc/{pid}/exe") else []
+    return found
+
+
+def start_machine(bed: Bed) -> str:
+    """The UUID of a request whose machine is there."""
+    assert machines(bed) == []
+    uuid = bed.request(PACKAGE, QUEUE)
+    wait_for("the machine", lambda: machines(bed), SECONDS)
+    return uuid
+
+
+def kill_machines(bed: Bed) -> None:
+    """Neither an operator who ends a test nor a virtualisation server that is killed leaves a machine running."""
+    worker = bed.ready_worker()
+    uuid = start_machine(bed)
+    assert "the request is dropped" in cli(bed, "kill", uuid)
+    assert machines(bed) == []
+    start_machine(bed)
+    for pid in set(marked(bed.env[LIFE])) - {worker.process.pid, *machines(bed)}:
+        os.kill(pid, signal.SIGKILL)
+    assert bed.completions(1)[0]["exitcode"] == 20
+    assert machines(bed) == []
+    assert worker.stop() == 0
+
+
+def test_qemu(bed: Bed) -> None:
+    """With the worker's own arguments, and a processor that is emulated: it needs no /dev/kvm."""
+    folder = bed.dir / "qemu"
+    folder.mkdir()
+    with testbeds.qemu(folder, bed.env, PACKAGE):
+        tested(bed, "qemu")
+        info = json.loads((bed.stored()[0] / "output/testinfo.json").read_text())
+        assert info["virt_server"] == f"autopkgtest-virt-qemu --cpus=2 --ram-size=4096 {testbeds.QEMU_IMAGE}", info
+        assert info["cpu_model"].startswith("QEMU Virtual CPU"), info
+        assert list((folder / "tmp").iterdir()) == []
+        kill_machines(bed)

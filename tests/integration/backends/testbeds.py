@@ -10,6 +10,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import qemu_image
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
 from juju_local import machines  # noqa: E402
@@ -18,7 +20,8 @@ from juju_local.machines import base  # noqa: E402
 # A release of our own, so that nothing of the host's has the same name.
 RELEASE, ARCH = "testbed", "amd64"
 NAME = f"{RELEASE}-{ARCH}"
-PACKAGES = ("dpkg-dev", "apt-utils", "openssh-server")
+QEMU_IMAGE = pathlib.Path(f"/var/lib/autopkgtest-cloud/images/{NAME}.qcow2")
+PACKAGES = ("dpkg-dev", "apt-utils", "openssh-server", "python3-minimal")
 
 
 def run(*argv: str | pathlib.Path, **options: object) -> None:
@@ -78,6 +81,26 @@ def lxc() -> Iterator[None]:
     finally:
         shutil.rmtree(folder)
         assert os.path.isdir(folder.parent)
+
+
+@contextlib.contextmanager
+def qemu(folder: pathlib.Path, env: dict[str, str], package: str) -> Iterator[None]:
+    """An image where the worker's default expects it; `env` gets a QEMU of its own, and the folder of temporary files."""
+    QEMU_IMAGE.parent.mkdir(parents=True, exist_ok=True)
+    for made in ("bin", "tmp"):
+        (folder / made).mkdir()
+    (folder / "bin/qemu-system-x86_64").symlink_to(ROOT / "tests/rigs/qemu-tcg")
+    env |= {"PATH": f"{folder}/bin:{env['PATH']}", "QEMU_BOOT": str(folder), "TMPDIR": str(folder / "tmp")}
+    try:
+        apt = qemu_image.Apt(root_folder(), folder / "apt")
+        qemu_image.make_boot(apt, folder)
+        qemu_image.make_image(apt, root_folder(), package, folder, QEMU_IMAGE)
+        yield
+    finally:
+        QEMU_IMAGE.unlink(missing_ok=True)
+        for parent in QEMU_IMAGE.parents[:2]:
+            with contextlib.suppress(OSError):  # others are in there
+                parent.rmdir()
 
 
 # ---------------------------------------------------------------- LXD
