@@ -67,7 +67,6 @@ struct plan_input {
     const json_t *github_credentials; // user -> token; NULL: none
     const char *autopkgtest;          // program
     const char *store_password;       // of the built-in store
-    const char *session_key;          // what the web service signs logins with
     const char *arch;                 // of this machine, for pages when no worker tells one
 };
 

@@ -272,19 +272,6 @@ static int add_secrets(struct making *m)
     return r;
 }
 
-static int add_session_key(struct making *m)
-{
-    struct plan_file *file = plan_file_add(m->plan, ETC_DIR "/session.key", 0640, READ_BY_WEB);
-
-    if (!file)
-        return error_oom(m->err);
-    file->group = ACCOUNT;
-    file->absent = !m->input->settings->web;
-    if (!file->absent && buf_addf(&file->content, "%s\n", m->input->session_key) < 0)
-        return error_oom(m->err);
-    return 0;
-}
-
 static int add_settings_files(struct making *m)
 {
     const struct plan_input *in = m->input;
@@ -302,7 +289,7 @@ static int add_settings_files(struct making *m)
         (r = render(m, true, "proxy.env", ETC_DIR "/proxy.env", 0640, READ_BY_WEB | READ_BY_INDEXER,
                     proxy_data(in->model))) < 0)
         return r;
-    if ((r = add_broker(m)) < 0 || (r = add_secrets(m)) < 0 || (r = add_session_key(m)) < 0)
+    if ((r = add_broker(m)) < 0 || (r = add_secrets(m)) < 0)
         return r;
     return 0;
 }

@@ -183,12 +183,12 @@ static int choose_settings(struct run *run, struct error *err)
 
 // ---- the machine
 
-// A secret of this unit's own, made once, then kept: what follows `key` on a line of the file.
-static int kept_secret(const struct run *run, const char *file, const char *key, char **ret,
-                       struct error *err)
+// The built-in store's password: made once, then kept.
+static int store_password(const struct run *run, char **ret, struct error *err)
 {
-    _cleanup_free_ char *path = str_format("%s%s", run->root, file);
+    _cleanup_free_ char *path = str_format("%s" ETC_DIR "/store.cred", run->root);
     _cleanup_buf_ struct buf text = BUF_INIT(64 * 1024);
+    static const char key[] = "SWIFT_PASSWORD=";
     unsigned char random[32];
     const char *line;
 
@@ -259,7 +259,7 @@ static int make_it_so(struct run *run, struct error *err)
     const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
     _cleanup_plan_ struct plan plan = {0};
     _cleanup_unit_states_ struct unit_states states = {0};
-    _cleanup_free_ char *password = NULL, *session_key = NULL;
+    _cleanup_free_ char *password = NULL;
     struct plan_input input = {.root = run->root,
                                .model = &run->model,
                                .settings = &run->settings,
@@ -270,11 +270,10 @@ static int make_it_so(struct run *run, struct error *err)
                                .arch = machine_arch()};
     int r;
 
-    if ((r = kept_secret(run, ETC_DIR "/store.cred", "SWIFT_PASSWORD=", &password, err)) < 0 ||
-        (r = kept_secret(run, ETC_DIR "/session.key", "", &session_key, err)) < 0)
+    r = store_password(run, &password, err);
+    if (r < 0)
         return r;
     input.store_password = password;
-    input.session_key = session_key;
     if ((r = plan_make(&input, &plan, err)) < 0 ||
         (r = apply_data_dir(&a, plan_data_dir(&input), err)) < 0 ||
         (r = apply_files(&a, &plan, err)) < 0 || (r = apply_services(&a, &plan, &states, err)) < 0)

@@ -57,7 +57,6 @@ struct web_settings {
     char *login_url;                // OpenID 2.0 provider
     struct strv allowed_requestors; // teams
     char *launchpad_api_url;
-    char *session_key_file;        // what sessions are signed with; NULL: of no use after a restart
     char *api_keys_file;           // JSON: user -> key; NULL when not set
     char *github_secrets_file;     // JSON: package -> secret; NULL when not set
     char *github_credentials_file; // JSON: user -> token; NULL when not set

@@ -1,35 +1,33 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/session.h"
 
-#include "base/file.h"
+#include "base/buf.h"
 #include "base/parse.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
-#define KEY_FILE_MAX ((size_t)4096)
 #define MAC_HEX 64
 #define SESSION_FORMAT "1"
 
-int session_key_load(const char *path, struct session_key *ret, struct error *err)
+int session_key_derive(const char *secret, struct session_key *ret)
 {
-    _cleanup_buf_ struct buf text = BUF_INIT(KEY_FILE_MAX);
+    static const char purpose[] = "sessions of autopkgtest-cloud";
     unsigned len = 0;
-    int r;
 
-    if (!path)
-        return RAND_bytes(ret->bytes, SESSION_KEY_BYTES) == 1
-                   ? 0
-                   : error_set(err, -EIO, "there are no random numbers");
-    r = file_read(path, &text, err);
-    if (r < 0)
-        return r;
-    if (text.len < SESSION_KEY_BYTES)
-        return error_set(err, -EINVAL, "%s: expected at least %d bytes", path, SESSION_KEY_BYTES);
-    r = EVP_Digest(text.data, text.len, ret->bytes, &len, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
-    OPENSSL_cleanse(text.data, text.len);
-    return r < 0 ? error_oom(err) : 0;
+    _Static_assert(SESSION_KEY_BYTES == 32, "what SHA-256 gives");
+    return HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)purpose,
+                strlen(purpose), ret->bytes, &len)
+               ? 0
+               : -ENOMEM;
+}
+
+int session_key_make(struct session_key *ret, struct error *err)
+{
+    return RAND_bytes(ret->bytes, SESSION_KEY_BYTES) == 1
+               ? 0
+               : error_set(err, -EIO, "there are no random numbers");
 }
 
 // ---- signed texts

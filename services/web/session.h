@@ -28,9 +28,10 @@ struct session {
     char id[33];        // random, hex
 };
 
-// The key is the SHA-256 of the file's content (at least 32 bytes of it); without a file (NULL) a
-// random one, with which all sessions end when the service does.
-int session_key_load(const char *path, struct session_key *ret, struct error *err);
+// The key that follows from a secret which all units share. -ENOMEM.
+int session_key_derive(const char *secret, struct session_key *ret);
+// A random one, with which all sessions end when the service does.
+int session_key_make(struct session_key *ret, struct error *err);
 
 // `TEXT:MAC`. The caller frees; NULL for lack of memory.
 char *session_sign(const struct session_key *key, const char *purpose, const char *text);

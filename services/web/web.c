@@ -70,6 +70,23 @@ static int load_templates(const char *dir, struct template_set **ret, struct err
     return 0;
 }
 
+// All units of an application have the same account of the broker: who logs in at one is known at
+// all. Before there is a broker, the key is this life's own.
+static int make_session_key(const struct web *web, struct session_key *ret, struct error *err)
+{
+    struct amqp_settings broker = {0};
+    int r;
+
+    if (settings_load_broker(web->config_dir, &broker, NULL) < 0 || str_empty(broker.password)) {
+        amqp_settings_release(&broker);
+        *ret = web->session_key;
+        return web->broker ? 0 : session_key_make(ret, err);
+    }
+    r = session_key_derive(broker.password, ret);
+    amqp_settings_release(&broker);
+    return r < 0 ? error_oom(err) : 0;
+}
+
 static int make_parts(const struct web *web, struct web *fresh, struct error *err)
 {
     fresh->static_version = static_version(fresh->settings.static_dir);
@@ -91,10 +108,8 @@ static int load(const struct web *web, struct web *fresh, struct error *err)
                                    err);
     if (r == 0)
         r = load_templates(fresh->settings.templates_dir, &fresh->templates, err);
-    if (r == 0 && !fresh->settings.session_key_file && web->broker)
-        fresh->session_key = web->session_key; // a random one stays
-    else if (r == 0)
-        r = session_key_load(fresh->settings.session_key_file, &fresh->session_key, err);
+    if (r == 0)
+        r = make_session_key(web, &fresh->session_key, err);
     if (r == 0)
         r = make_parts(web, fresh, err);
     if (r < 0 || !fresh->settings.store_dir)

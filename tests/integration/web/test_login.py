@@ -86,10 +86,8 @@ class Login(unittest.TestCase):
         cls.broker.declare_queue("debci-noble-amd64")
         keys = Path(cls.tmp.name) / "keys.json"
         keys.write_text(json.dumps({"gater": "the-key"}))
-        cls.key_file = Path(cls.tmp.name) / "session.key"
-        cls.key_file.write_text("0123456789abcdef" * 4)
         cls.settings = {"api-keys-file": str(keys), "releases": "noble jammy", "authorization": "login", "login-url": cls.provider.url,
-                        "allowed-requestors": "testers admins", "session-key-file": str(cls.key_file)}
+                        "allowed-requestors": "testers admins"}
         cls.server = WebServer(cls.settings, {key: cls.broker.settings[key] for key in KEYS})
         cls.server.start()
         wait_for("the broker", lambda: json.loads(cls.server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
@@ -229,23 +227,21 @@ class Login(unittest.TestCase):
                 self.alice.jar["session"] = value
                 self.assertNotIn("Log out", self.alice.go("/queues")[2])
 
-    def test_a_login_outlives_the_service_when_the_key_does(self) -> None:
-        with WebServer(self.settings) as other:
+    def test_all_units_with_the_same_account_of_the_broker_know_a_login(self) -> None:
+        account = {key: self.broker.settings[key] for key in KEYS}
+        with WebServer(self.settings, account) as other, WebServer(self.settings) as alone:
             self.alice.log_in(self.provider, "alice")
+            self.alice.server = alone
+            self.assertNotIn("Log out", self.alice.go("/")[2])
             self.alice.server = other
             self.assertIn("Log out", self.alice.go("/")[2])
-            self.key_file.write_text("another key, which is as long as it must be")
             other.process.send_signal(signal.SIGHUP)
-            wait_for("the new key", lambda: "Log out" not in self.alice.go("/")[2])
-            self.key_file.write_text("0123456789abcdef" * 4)
-
-    def test_a_key_that_is_too_short_keeps_the_service_from_starting(self) -> None:
-        short = Path(self.tmp.name) / "short.key"
-        short.write_text("short")
-        server = WebServer(self.settings | {"session-key-file": str(short)})
-        with self.assertRaisesRegex(RuntimeError, "short.key: expected at least 32 bytes"):
-            server.start()
-        server.__exit__()
+            wait_for("the settings", lambda: "settings read again" in other.log())
+            self.assertIn("Log out", self.alice.go("/")[2])
+            other.broker = account | {"RABBIT_PASSWORD": "rotated"}
+            other.configure()
+            other.process.send_signal(signal.SIGHUP)
+            wait_for("another key", lambda: "Log out" not in self.alice.go("/")[2])
 
     def test_without_logins_there_is_no_such_page(self) -> None:
         with WebServer({"authorization": "open"}) as other:

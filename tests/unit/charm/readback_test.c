@@ -97,7 +97,6 @@ TEST(the_web_reads_what_was_configured)
     ck_assert_uint_eq(web.allowed_requestors.len, 2);
     ck_assert_str_eq(web.allowed_requestors.items[1], "admins");
     ck_assert_str_eq(web.launchpad_api_url, "https://api.launchpad.net/1.0/");
-    ck_assert_str_eq(web.session_key_file, "/etc/autopkgtest-cloud/session.key");
     ck_assert_str_eq(web.github_secrets_file, "/etc/autopkgtest-cloud/github-secrets.json");
     ck_assert_str_eq(web.github_credentials_file, "/etc/autopkgtest-cloud/github-credentials.json");
     ck_assert_str_eq(web.github_api_url, "https://api.github.com");

@@ -56,27 +56,6 @@ TEST(github_gets_what_the_secrets_have)
     ck_assert_int_ne(access(path, F_OK), 0);
 }
 
-TEST(the_key_of_logins_is_made_once)
-{
-    _cleanup_rig_ struct rig rig = unit_new();
-    _cleanup_free_ char *first = NULL, *key = NULL, *same = NULL, *kept = NULL, *anew = NULL;
-    _cleanup_free_ char *path = path_join(rig.root, "/etc/autopkgtest-cloud/session.key");
-
-    first = calls_of(&rig, HOOK_INSTALL);
-    rig_assert_not_called(first, "session");
-    key = rig_get(&rig, "/etc/autopkgtest-cloud/session.key");
-    ck_assert_uint_eq(strlen(key), 65);
-    same = calls_of(&rig, HOOK_CONFIG_CHANGED);
-    kept = rig_get(&rig, "/etc/autopkgtest-cloud/session.key");
-    ck_assert_str_eq(kept, key);
-    ck_assert_int_eq(file_replace(path, "", 0, &FILE_ATTRIBUTES(0640), NULL, NULL), 0);
-    free(same);
-    same = calls_of(&rig, HOOK_CONFIG_CHANGED);
-    anew = rig_get(&rig, "/etc/autopkgtest-cloud/session.key");
-    ck_assert_uint_eq(strlen(anew), 65);
-    ck_assert_str_ne(anew, key);
-}
-
 TEST(the_password_of_a_swift_comes_from_a_secret)
 {
     _cleanup_rig_ struct rig rig = unit_new();
