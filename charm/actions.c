@@ -20,5 +20,8 @@ const struct action_definition *const actions_table[] = {
     &action_remove_rabbit_user,
     &action_list_rabbit_users,
     &action_cowboys,
+    &action_update_sources,
+    &action_build_images,
+    &action_quota,
 };
 const size_t actions_table_len = ARRAY_SIZE(actions_table);

@@ -21,6 +21,10 @@ extern const struct action_definition action_add_rabbit_user, action_remove_rabb
     action_list_rabbit_users;
 // actions_cowboys.c
 extern const struct action_definition action_cowboys;
+// actions_update.c
+extern const struct action_definition action_update_sources, action_build_images;
+// actions_quota.c
+extern const struct action_definition action_quota;
 
 // All of them.
 extern const struct action_definition *const actions_table[];

@@ -2,6 +2,7 @@
 // What this unit runs: looking at it, telling it to read its settings, other numbers of workers.
 #include "charm/actions.h"
 
+#include "charm/action_target.h"
 #include "charm/options.h"
 #include "charm/plan_internal.h"
 #include "charm/reconcile.h"
@@ -10,37 +11,6 @@
 #include "data/json.h"
 
 #define COUNT_MAX 1000 // of one place; more is a slip of the finger
-
-// The settings the services work with, and the state they come from.
-struct target {
-    struct state state;
-    struct settings settings;
-    bool overridden;
-};
-
-static void target_release(struct target *target)
-{
-    state_release(&target->state);
-    settings_release(&target->settings);
-}
-
-static int target_load(const struct action *action, struct target *ret, struct error *err)
-{
-    const json_t *config;
-    int r = state_load(action->root, &ret->state, err);
-
-    if (r < 0)
-        return r;
-    config = state_value(&ret->state, "config");
-    if (!config)
-        return error_set(err, -ENOENT,
-                         "%s has no settings yet: wait for its hooks, or mend what juju status %s "
-                         "tells",
-                         action->model.unit, action->model.app);
-    if ((r = options_parse(config, action->model.app, &ret->settings, err)) < 0)
-        return r;
-    return worker_counts_apply(&ret->state, config, &ret->settings, &ret->overridden, err);
-}
 
 // ---- show-target-config
 
@@ -121,7 +91,7 @@ static int put_figures(struct action *action, const char *prefix, const struct s
     return r;
 }
 
-static int put_places(struct action *action, const struct target *target,
+static int put_places(struct action *action, const struct action_target *target,
                       const struct unit_states *states, const struct gathering *g)
 {
     const struct settings *s = &target->settings;
@@ -149,10 +119,10 @@ static int put_places(struct action *action, const struct target *target,
 
 static int run_show(struct action *action, struct error *err)
 {
-    _cleanup_(target_release) struct target target = {0};
+    _cleanup_(action_target_release) struct action_target target = {0};
     _cleanup_(gathering_release) struct gathering g = {0};
     _cleanup_unit_states_ struct unit_states states = {0};
-    int r = target_load(action, &target, err);
+    int r = action_target_load(action, &target, err);
 
     if (r < 0)
         return r;
@@ -246,10 +216,10 @@ static int check_count(const struct action *action, enum backend backend, struct
 
 static int run_set_count(struct action *action, struct error *err)
 {
-    _cleanup_(target_release) struct target target = {0};
+    _cleanup_(action_target_release) struct action_target target = {0};
     unsigned count = (unsigned)action_number(action, "count");
     enum backend backend = BACKEND_COUNT;
-    int r = target_load(action, &target, err);
+    int r = action_target_load(action, &target, err);
 
     if (r < 0)
         return r;

@@ -13,3 +13,8 @@
 // it is no autopkgtest; the message is for the operator.
 int source_ensure(const char *root, struct state *state, const char *url, const char *branch,
                   char **ret_program, struct error *err);
+
+// Fetches what they name now, and gives its commit (12 digits); the caller frees. The next
+// source_ensure() gives its program. Errors as there.
+int source_update(const char *root, struct state *state, const char *url, const char *branch,
+                  char **ret_commit, struct error *err);

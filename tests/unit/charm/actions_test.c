@@ -246,3 +246,128 @@ TEST(what_the_command_line_says_is_the_failure)
     ck_assert_int_eq(chmod(program, 0755), 0);
     assert_action_fails(&rig, &action_kill_test, "{\"uuid\": \"u\"}", "kill: killed by signal 9");
 }
+
+// ---- update-sources
+
+TEST(the_checkout_is_updated_and_workers_are_told)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *commit = str_format("%s/commit", rig.dir);
+    _cleanup_free_ char *calls = NULL, *same = NULL, *conf = NULL;
+
+    rig_put(&rig, "/var/lib/dpkg/status",
+            "Package: libcurl4\nStatus: install ok installed\n"
+            "Provides: git, ca-certificates, python3, python3-debian, procps, apt-utils, "
+            "libdpkg-perl, dpkg-dev, mmdebstrap, uidmap, zstd, distro-info-data\n\n");
+    rig_script(&rig, "git",
+               "#!/bin/bash\ncase $1 in\n"
+               "clone) mkdir -p \"${!#}/runner\"; touch \"${!#}/runner/autopkgtest\"\n"
+               "  chmod +x \"${!#}/runner/autopkgtest\";;\n"
+               "-C) cat $RIG/commit;;\nesac\n");
+    rig_write(commit, "aaaa\n");
+    configure(&rig, "{\"autopkgtest-source\": \"https://x/y#b\"}");
+    reconcile(&rig, HOOK_INSTALL);
+    rig_write(commit, "bbbb\n");
+    calls = run_action(&rig, &action_update_sources, "{}");
+    rig_assert_called(calls, "action-set -- autopkgtest=https://x/y commit=bbbb changed=true "
+                             "previous=aaaa");
+    rig_assert_called(calls, "systemctl reload --no-block -- " WORKER_1 " " WORKER_2);
+    conf = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    ck_assert_ptr_nonnull(strstr(conf, "/bbbb/runner/autopkgtest"));
+    same = run_action(&rig, &action_update_sources, "{}");
+    ck_assert_ptr_nonnull(strstr(same, "commit=bbbb changed=false previous=bbbb"));
+    rig_assert_not_called(same, "systemctl reload");
+    rig_script(&rig, "git", "#!/bin/sh\necho 'fatal: not found' >&2; exit 128\n");
+    assert_action_fails(&rig, &action_update_sources, "{}",
+                        "autopkgtest-source: git clone: fatal: not found");
+}
+
+TEST(the_distributions_package_is_updated_by_apt)
+{
+    _cleanup_rig_ struct rig rig = installed();
+
+    assert_action_fails(&rig, &action_update_sources, "{}",
+                        "autopkgtest is the distribution's package, which apt updates; for a "
+                        "checkout: juju config autopkgtest-cloud autopkgtest-source=https://…");
+    configure(&rig, "{\"roles\": \"web\"}");
+    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    assert_action_fails(&rig, &action_update_sources, "{}",
+                        "autopkgtest-cloud/0 has no workers: run this on units whose option roles "
+                        "has `worker`");
+}
+
+// ---- build-images
+
+#define IMAGE_NOBLE "autopkgtest-image@noble-amd64.service"
+#define IMAGE_JAMMY "autopkgtest-image@jammy-amd64.service"
+#define IMAGE_FAILED "/var/lib/autopkgtest-cloud/images/jammy-amd64.failed"
+
+TEST(images_are_made_anew)
+{
+    _cleanup_rig_ struct rig rig = installed();
+    _cleanup_free_ char *all = run_action(&rig, &action_build_images, "{}");
+    _cleanup_free_ char *one = run_action(&rig, &action_build_images, "{\"release\": \"jammy\"}");
+
+    rig_assert_called(all, "systemctl restart -- " IMAGE_NOBLE " " IMAGE_JAMMY);
+    rig_assert_called(all, "action-set -- noble-amd64=made jammy-amd64=made");
+    rig_assert_called(one, "systemctl restart -- " IMAGE_JAMMY);
+    assert_action_fails(&rig, &action_build_images, "{\"arch\": \"arm64\"}",
+                        "there is no such image; this unit has noble-amd64, jammy-amd64");
+    configure(&rig, "{\"local-workers\": \"amd64: {null: 1}\"}");
+    reconcile(&rig, HOOK_CONFIG_CHANGED);
+    assert_action_fails(&rig, &action_build_images, "{}",
+                        "autopkgtest-cloud/0 tests in no image: they are of local workers with "
+                        "unshare, without worker-args");
+}
+
+TEST(an_image_that_cannot_be_made_tells_why)
+{
+    _cleanup_rig_ struct rig rig = installed();
+    _cleanup_free_ char *calls = NULL;
+
+    rig_put(&rig, IMAGE_FAILED, "no such suite\nmore\n");
+    rig_script(&rig, "systemctl", "#!/bin/sh\necho 'Job failed.' >&2; exit 1\n");
+    calls = run_action(&rig, &action_build_images, "{}");
+    rig_assert_called(calls, "action-set -- noble-amd64=made jammy-amd64=failed: no such suite");
+    rig_assert_called(calls,
+                      "action-fail -- not made: jammy-amd64; the old one stays in use where there "
+                      "is one, and it is tried again every 5 minutes: juju ssh "
+                      "autopkgtest-cloud/0 journalctl -u 'autopkgtest-image@*'");
+}
+
+// ---- quota
+
+TEST(the_manuals_hundred_runners_need_what_it_says)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = run_action(&rig, &action_quota, "{\"runners\": 100}");
+
+    rig_assert_called(calls, "action-set -- runners=100 margin=10 big-runners=10 cores=200 "
+                             "ram-gb=400 disk-gb=2000 cores-with-margin=220 ram-gb-with-margin=440 "
+                             "disk-gb-with-margin=2200 cores-with-big=220 ram-gb-with-big=440 "
+                             "disk-gb-with-big=2800");
+}
+
+TEST(configured_workers_are_added_up)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *calls = NULL;
+
+    configure(&rig, "{\"n-workers\": \"a: {amd64: 3, i386: 2}\\nb: {arm64: 5}\","
+                    " \"worker-default-flavor\": \"cpu1-ram2-disk3-x\"}");
+    calls = run_action(&rig, &action_quota, "{\"margin\": 1}");
+    ck_assert_ptr_nonnull(strstr(calls, "runners=10 margin=1 big-runners=1 cores=10 ram-gb=20 "
+                                        "disk-gb=30 cores-with-margin=11 "));
+    configure(&rig, "{}");
+    assert_action_fails(&rig, &action_quota, "{}",
+                        "n-workers has no workers: say for how many, runners=100");
+    configure(&rig, "{\"n-workers\": \"a: {amd64: ten}\"}");
+    assert_action_fails(&rig, &action_quota, "{}", "n-workers: a.amd64: expected a whole number");
+    configure(&rig, "{\"worker-big-flavor\": \"m1.large\"}");
+    assert_action_fails(&rig, &action_quota, "{\"runners\": 1}",
+                        "worker-big-flavor: \"m1.large\" does not tell its size: expected a name "
+                        "such as cpu2-ram4-disk20 (juju config autopkgtest-cloud "
+                        "worker-big-flavor=…)");
+    assert_action_fails(&rig, &action_quota, "{\"runners\": 0}",
+                        "runners: expected a whole number from 1 to 100000, got 0");
+}

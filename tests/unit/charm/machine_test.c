@@ -272,6 +272,28 @@ TEST(a_checkout_is_made_once_and_the_one_before_is_kept)
     ck_assert_str_eq(c, SOURCE_DIR "/cccc/runner/autopkgtest");
 }
 
+TEST(a_checkout_is_updated_when_asked)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_rig_ struct rig rig = rig_new();
+    _cleanup_state_ struct state state = {0};
+    _cleanup_free_ char *a = NULL, *b = NULL, *same = NULL, *program = NULL;
+
+    ASSERT_OK(state_load(rig.root, &state, &err), &err);
+    rig_script(&rig, "git", git);
+    set_commit(&rig, "aaaa\n");
+    ASSERT_OK(source_ensure(rig.root, &state, "https://x/y", "b1", &a, &err), &err);
+    set_commit(&rig, "bbbb\n");
+    ASSERT_OK(source_update(rig.root, &state, "https://x/y", "b1", &b, &err), &err);
+    ck_assert_str_eq(b, "bbbb");
+    ASSERT_OK(source_update(rig.root, &state, "https://x/y", "b1", &same, &err), &err);
+    ck_assert_str_eq(same, "bbbb");
+    // A test may still run from the one before.
+    ck_assert(rig_has(&rig, SOURCE_DIR "/aaaa") && rig_has(&rig, SOURCE_DIR "/bbbb"));
+    ASSERT_OK(source_ensure(rig.root, &state, "https://x/y", "b1", &program, &err), &err);
+    ck_assert_str_eq(program, SOURCE_DIR "/bbbb/runner/autopkgtest");
+}
+
 TEST(a_checkout_that_fails_tells_git_s_reason)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
