@@ -15,7 +15,7 @@ import testbeds
 from bed import ROOT, Bed, Worker
 from control_cases import cli
 from testbeds import NAME, RELEASE
-from unit import LIFE, marked
+from unit import LIFE, end_marked, marked
 from waiting import wait_for
 
 PACKAGE = "gzip"
@@ -151,4 +151,7 @@ def test_qemu(bed: Bed) -> None:
         assert info["virt_server"] == f"autopkgtest-virt-qemu --cpus=2 --ram-size=4096 {testbeds.QEMU_IMAGE}", info
         assert info["cpu_model"].startswith("QEMU Virtual CPU"), info
         assert list((folder / "tmp").iterdir()) == []
-        kill_machines(bed)
+        try:
+            kill_machines(bed)
+        finally:
+            end_marked(bed.env[LIFE])
