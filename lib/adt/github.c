@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/github.h"
 
+#include "base/clock.h"
 #include "base/parse.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #define CONTEXT_MAX 100
+#define WAIT_MAX_S UINT64_C(3600)
 #define CREDENTIALS_MAX ((size_t)1024 * 1024)
 
 // ---- what was signed
@@ -159,6 +161,27 @@ char *github_authorization(const char *credentials)
     header = str_format("Authorization: Basic %s", (const char *)encoded);
     explicit_bzero(encoded, strlen((const char *)encoded));
     return header;
+}
+
+bool github_answer_is_temporary(long status, const char *retry_after, const char *remaining)
+{
+    return status == 408 || status == 429 || status >= 500 ||
+           (status == 403 && (retry_after || str_equal(remaining, "0")));
+}
+
+uint64_t github_answer_wait_us(const char *retry_after, const char *remaining, const char *reset,
+                               uint64_t now_us)
+{
+    uint64_t seconds = 0, now_s = now_us / USEC_PER_SEC;
+
+    if (retry_after && parse_uint(retry_after, 0, UINT32_MAX, &seconds, NULL) == 0)
+        seconds = seconds < WAIT_MAX_S ? seconds : WAIT_MAX_S;
+    else if (str_equal(remaining, "0") && reset &&
+             parse_uint(reset, now_s, UINT32_MAX, &seconds, NULL) == 0)
+        seconds = seconds - now_s < WAIT_MAX_S ? seconds - now_s + 1 : WAIT_MAX_S;
+    else
+        return 0;
+    return seconds * USEC_PER_SEC;
 }
 
 char *github_env_value(const char *env, const char *name)

@@ -49,6 +49,14 @@ int github_status_format(const struct github_status *status, struct buf *ret);
 char *github_credentials(const char *path);
 // The header that proves who sets it, from `USER:TOKEN`. The caller frees; NULL for lack of memory.
 char *github_authorization(const char *credentials);
+// Whether a status that was answered so may be taken later: 408, 429, 5xx, and what the limits of
+// the API refuse (403 with Retry-After, or with no request left). Headers are NULL when absent.
+bool github_answer_is_temporary(long status, const char *retry_after, const char *remaining);
+// How long such an answer wants to be left alone: `retry_after` are seconds, `reset`
+// (X-RateLimit-Reset, when `remaining` is 0) seconds since 1970. At most an hour; 0: it says
+// nothing. Source: "Rate limits for the REST API" of GitHub's documentation.
+uint64_t github_answer_wait_us(const char *retry_after, const char *remaining, const char *reset,
+                               uint64_t now_us);
 // The value of `NAME=value` in a completion message's env text (`a=1,NAME=value`). The caller
 // frees; NULL when absent.
 char *github_env_value(const char *env, const char *name);

@@ -74,21 +74,30 @@ static void set_timer(struct github_sender *s, uint64_t wait_us)
     (void)sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 }
 
-// Whether what is wrong will be so the next time too.
-static bool is_final(const struct http_response *response)
-{
-    const char *left = http_response_header(response, "x-ratelimit-remaining");
-    bool limited = response->status == 429 || http_response_header(response, "retry-after") ||
-                   (left && strcmp(left, "0") == 0);
-
-    return response->status >= 400 && response->status < 500 && response->status != 408 && !limited;
-}
-
-static uint64_t wait_after(int64_t attempts)
+static uint64_t backoff(int64_t attempts)
 {
     uint64_t wait = FIRST_WAIT_US << (attempts < 9 ? attempts : 9);
 
     return wait < LONGEST_WAIT_US ? wait : LONGEST_WAIT_US;
+}
+
+// Whether it is to be sent again, and after how long.
+static bool is_temporary(int r, const struct http_response *response, int64_t attempts, int64_t now,
+                         uint64_t *ret_wait_us)
+{
+    const char *after, *left;
+    uint64_t least;
+
+    *ret_wait_us = backoff(attempts);
+    if (r < 0)
+        return true;
+    after = http_response_header(response, "retry-after");
+    left = http_response_header(response, "x-ratelimit-remaining");
+    least = github_answer_wait_us(after, left, http_response_header(response, "x-ratelimit-reset"),
+                                  (uint64_t)now);
+    if (least > *ret_wait_us)
+        *ret_wait_us = least;
+    return github_answer_is_temporary(response->status, after, left);
 }
 
 static int settle(struct github_sender *s, int r, const struct http_response *response,
@@ -97,15 +106,16 @@ static int settle(struct github_sender *s, int r, const struct http_response *re
     int64_t now = (int64_t)clock_realtime_us();
     bool taken = r == 0 && response->status >= 200 && response->status < 300;
     bool late = now - s->now.made_us > GIVEN_UP_US;
+    uint64_t wait = 0;
 
     if (taken)
         return database_end_status(s->db, s->now.id, err);
-    if (late || (r == 0 && is_final(response))) {
+    if (!is_temporary(r, response, s->now.attempts, now, &wait) || late) {
         log_error("a commit's status is given up: %s: %s", s->now.url, why);
         return database_end_status(s->db, s->now.id, err);
     }
     log_warning("a commit's status will be sent again: %s: %s", s->now.url, why);
-    return database_delay_status(s->db, s->now.id, now + (int64_t)wait_after(s->now.attempts), err);
+    return database_delay_status(s->db, s->now.id, now + (int64_t)wait, err);
 }
 
 static void on_answer(int r, const struct http_response *response, const struct error *why,

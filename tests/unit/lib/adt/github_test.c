@@ -149,6 +149,34 @@ TEST(credentials_are_of_the_first_user)
     ck_assert_str_eq(header, "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 }
 
+TEST(limits_and_trouble_pass_and_refusals_do_not)
+{
+    static const long temporary[] = {408, 429, 500, 502, 503}, final[] = {301, 400, 401, 404, 422};
+
+    for (size_t i = 0; i < ARRAY_SIZE(temporary); i++)
+        ck_assert(github_answer_is_temporary(temporary[i], NULL, "4999"));
+    for (size_t i = 0; i < ARRAY_SIZE(final); i++)
+        ck_assert(!github_answer_is_temporary(final[i], "60", "0"));
+    ck_assert(!github_answer_is_temporary(403, NULL, "4999")); // the token may not
+    ck_assert(github_answer_is_temporary(403, "60", NULL));    // the secondary limit
+    ck_assert(github_answer_is_temporary(403, NULL, "0"));     // the primary one
+}
+
+TEST(an_answer_says_how_long_to_wait)
+{
+    const uint64_t second = 1000000, now = 1700000000 * second;
+
+    ck_assert_uint_eq(github_answer_wait_us("90", NULL, NULL, now), 90 * second);
+    ck_assert_uint_eq(github_answer_wait_us("90", "0", "1700000999", now), 90 * second);
+    ck_assert_uint_eq(github_answer_wait_us("999999", NULL, NULL, now), 3600 * second);
+    ck_assert_uint_eq(github_answer_wait_us(NULL, "0", "1700000060", now), 61 * second);
+    ck_assert_uint_eq(github_answer_wait_us(NULL, "0", "1700099999", now), 3600 * second);
+    ck_assert_uint_eq(github_answer_wait_us(NULL, "0", "1699999999", now), 0); // over
+    ck_assert_uint_eq(github_answer_wait_us(NULL, "7", "1700000060", now), 0);
+    ck_assert_uint_eq(github_answer_wait_us("soon", NULL, NULL, now), 0);
+    ck_assert_uint_eq(github_answer_wait_us(NULL, NULL, NULL, now), 0);
+}
+
 TEST(a_variable_is_found_among_the_others)
 {
     _cleanup_free_ char *first = github_env_value("A=1,AB=2=3,B=", "AB");
