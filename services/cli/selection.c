@@ -3,6 +3,9 @@
 
 #include <fnmatch.h>
 
+#define UTC "+00:00"
+#define TIME_LEN (sizeof("YYYY-MM-DD HH:MM:SS") - 1)
+
 int pattern_compile(const char *option, const char *pattern, pcre2_code **ret, struct error *err)
 {
     PCRE2_UCHAR why[200] = "";
@@ -19,6 +22,28 @@ int pattern_compile(const char *option, const char *pattern, pcre2_code **ret, s
                      (size_t)at, pattern);
 }
 
+// As request_complete() writes it, whose dates sort as text; what is behind the seconds says UTC.
+static int check_time(const char *value, struct error *err)
+{
+    static const char form[] = "dddd-dd-dd dd:dd:dd";
+    size_t i = 0;
+
+    while (form[i] && (form[i] == 'd' ? value[i] >= '0' && value[i] <= '9' : value[i] == form[i]))
+        i++;
+    if (form[i] || (value[i] && !str_equal(value + i, UTC)))
+        return error_set(err, -EINVAL,
+                         "--submitted-before: expected YYYY-MM-DD HH:MM:SS, got \"%s\"", value);
+    return 0;
+}
+
+// Of a request that does not say when in that form nobody knows.
+static bool is_before(const char *time, const char *before)
+{
+    _cleanup_error_ struct error why = ERROR_INIT;
+
+    return time && check_time(time, &why) == 0 && strncmp(time, before, TIME_LEN) < 0;
+}
+
 bool selection_option(struct selection *selection, int option, const char *value, int *ret,
                       struct error *err)
 {
@@ -32,6 +57,10 @@ bool selection_option(struct selection *selection, int option, const char *value
         return true;
     case SELECTION_EXCEPT:
         selection->except = value;
+        return true;
+    case SELECTION_BEFORE:
+        selection->before = value;
+        *ret = check_time(value, err);
         return true;
     case SELECTION_REQUESTER:
         selection->requester = value;
@@ -55,7 +84,7 @@ bool selection_option(struct selection *selection, int option, const char *value
 
 static bool has_fields(const struct selection *s)
 {
-    return s->package || s->uuid || s->requester || s->trigger || s->ppa;
+    return s->package || s->uuid || s->before || s->requester || s->trigger || s->ppa;
 }
 
 bool selection_is_empty(const struct selection *s)
@@ -87,6 +116,7 @@ static bool fields_fit(const struct selection *s, const struct request *q)
 {
     return q && (!s->package || fnmatch(s->package, q->package, 0) == 0) &&
            (!s->uuid || (q->uuid && str_equal(s->uuid, q->uuid))) &&
+           (!s->before || is_before(q->submit_time, s->before)) &&
            (!s->requester || (q->requester && str_equal(s->requester, q->requester))) &&
            (!s->trigger || some_fits(&q->triggers, s->trigger)) &&
            (!s->ppa || some_ppa_fits(&q->ppas, s->ppa));

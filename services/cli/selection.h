@@ -12,9 +12,10 @@
 
 // What is not given (NULL) matches everything; of what is given all must match.
 struct selection {
-    const char *package;   // shell pattern
-    const char *uuid;      // whole
-    const char *except;    // whole: the uuid that does not match
+    const char *package; // shell pattern
+    const char *uuid;    // whole
+    const char *except;  // whole: the uuid that does not match
+    const char *before;  // the submit-time (UTC, as requests have it) that it must be earlier than
     const char *requester; // whole
     const char *trigger;   // shell pattern, of one of the triggers
     const char *ppa;       // shell pattern, of one of the PPAs as lpuser/name
@@ -26,6 +27,7 @@ enum {
     SELECTION_PACKAGE = 1000,
     SELECTION_UUID,
     SELECTION_EXCEPT,
+    SELECTION_BEFORE,
     SELECTION_REQUESTER,
     SELECTION_TRIGGER,
     SELECTION_PPA,
@@ -37,6 +39,7 @@ enum {
     {"package", required_argument, NULL, SELECTION_PACKAGE},                                       \
         {"uuid", required_argument, NULL, SELECTION_UUID},                                         \
         {"except-uuid", required_argument, NULL, SELECTION_EXCEPT},                                \
+        {"submitted-before", required_argument, NULL, SELECTION_BEFORE},                           \
         {"requester", required_argument, NULL, SELECTION_REQUESTER},                               \
         {"trigger", required_argument, NULL, SELECTION_TRIGGER},                                   \
         {"ppa", required_argument, NULL, SELECTION_PPA},                                           \
@@ -49,6 +52,8 @@ enum {
     "      --package PATTERN    shell pattern\n"                                                   \
     "      --uuid UUID\n"                                                                          \
     "      --except-uuid UUID   all that fit but this one\n"                                       \
+    "      --submitted-before \"YYYY-MM-DD HH:MM:SS\"\n"                                           \
+    "                           UTC; those of that second are not meant\n"                         \
     "      --requester NAME\n"                                                                     \
     "      --trigger PATTERN    one of its triggers, SOURCE/VERSION\n"                             \
     "      --ppa PATTERN        one of its PPAs, USER/NAME\n"                                      \

@@ -91,8 +91,9 @@ static void on_superseded(int status, const char *message, void *userdata _unuse
         log_warning("older requests of a pull request stay in their queue: %s", message);
 }
 
-// Removes those of the same package, pull request and testname that wait in the queue, but the new
-// one. As many tests of one pull request as have testnames run side by side.
+// Removes those of the same package, pull request and testname that wait in the queue and were made
+// before this one: by the time the queue is looked through, a newer one may be there. As many tests
+// of one pull request as have testnames run side by side.
 static int supersede(struct exchange *x, const struct github_pull *pull, const json_t *accepted,
                      struct error *err)
 {
@@ -108,6 +109,7 @@ static int supersede(struct exchange *x, const struct github_pull *pull, const j
         strv_addf(&words, "--package=%s", json_text(accepted, "package")) < 0 ||
         strv_addf(&words, "--requester=github:%s", pull->repository) < 0 ||
         strv_addf(&words, "--except-uuid=%s", json_text(accepted, "uuid")) < 0 ||
+        strv_addf(&words, "--submitted-before=%s", json_text(x->data, "submit-time")) < 0 ||
         strv_addf(&words, "--match=^%s.*\"" GITHUB_NUMBER_VARIABLE "=%llu\"", testname,
                   (unsigned long long)pull->number) < 0 ||
         strv_add(&words, "--") < 0 || strv_add(&words, queue) < 0)
@@ -165,6 +167,10 @@ static int make_order(struct exchange *x, const struct github_pull *pull, struct
     if (r < 0)
         return r;
     ret->context = CONTEXT_UPSTREAM;
+    if ((r = request_complete(&ret->request, err)) < 0) {
+        request_order_release(ret);
+        return r;
+    }
     if (strv_addf(&ret->request.env, GITHUB_NUMBER_VARIABLE "=%llu",
                   (unsigned long long)pull->number) < 0 ||
         strv_addf(&ret->request.env, GITHUB_STATUSES_VARIABLE "=%s", pull->statuses_url) < 0) {
@@ -187,6 +193,9 @@ static int queue_pull(struct exchange *x, const struct github_pull *pull, struct
     r = requester ? make_order(x, pull, &order, err) : error_oom(err);
     if (r < 0)
         return r;
+    x->data = json_pack("{s:s}", "submit-time", order.request.submit_time); // for supersede()
+    if (!x->data)
+        return error_oom(err);
     return submission_send(
         x, &order, 1, &(struct submission_options){.requester = requester, .answer = answer_queued},
         err);

@@ -197,11 +197,23 @@ class Webhook(unittest.TestCase):
         self.send(sha="one")
         self.send(sha="smoke", testname="smoke")
         self.send(number=123, sha="other")
-        self.send("synchronize", sha="two")
+        time.sleep(1.1)  # what was submitted in the same second is left alone
+        self.assertEqual(self.send("synchronize", sha="two")[0], 202)
 
         def waiting() -> list[str]:
             return [text.split("/statuses/")[1].split('"')[0] for text in self.broker.peek(QUEUE)]
         wait_for("the older one to go", lambda: waiting() == ["smoke", "other", "two"])
+
+    def test_a_newer_commit_stays_when_an_older_one_is_slow_to_supersede(self) -> None:
+        for name, when in (("older", "2001-01-01 00:00:00+00:00"), ("newer", "2099-01-01 00:00:00+00:00"), ("odd", "yesterday")):
+            self.broker.publish("systemd-upstream\n" + json.dumps({
+                "env": ["UPSTREAM_PULL_REQUEST=12", f"GITHUB_STATUSES_URL={self.github.url}/repos/systemd/systemd/statuses/{name}"],
+                "ppas": ["upstream-ci/systemd"], "requester": "github:systemd/systemd", "submit-time": when, "uuid": str(uuid.uuid4())}), QUEUE)
+        self.send(sha="this")
+
+        def waiting() -> list[str]:
+            return [text.split("/statuses/")[1].split('"')[0] for text in self.broker.peek(QUEUE)]
+        wait_for("the older one to go", lambda: waiting() == ["newer", "odd", "this"])
 
     # ---- GitHub in trouble
 
