@@ -8,7 +8,9 @@
 #include "cli/rebuild.h"
 
 #include <getopt.h>
+#include <grp.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 
 #define PARALLEL 8
 #define PARALLEL_MAX 64
@@ -158,6 +160,25 @@ static int open_store(const struct call *call, const struct web_settings *web, s
     return swift_new_anonymous(web->store_url, ret, err);
 }
 
+// From root to the database's owner, for good. Its folder is sticky, where the kernel lets not even
+// root open the file of another with O_CREAT, as SQLite does (fs.protected_regular): it would be
+// read-only.
+static int become_owner(const char *path, struct error *err)
+{
+    struct stat st;
+
+    if (geteuid() != 0)
+        return 0;
+    if (stat(path, &st) < 0)
+        return error_errno(err, -errno, "%s", path);
+    if (st.st_uid == 0)
+        return 0;
+    if (setgroups(1, &st.st_gid) < 0 || setresgid(st.st_gid, st.st_gid, st.st_gid) < 0 ||
+        setresuid(st.st_uid, st.st_uid, st.st_uid) < 0)
+        return error_errno(err, -errno, "cannot act as the owner of %s", path);
+    return 0;
+}
+
 static int open_database(const struct call *call, const char *path, struct database **ret,
                          struct error *err)
 {
@@ -179,7 +200,8 @@ static int open_database(const struct call *call, const char *path, struct datab
         return error_set(err, -ENOENT,
                          "there is no database %s yet: start autopkgtest-indexer, which makes it",
                          path);
-    return database_open(path, ret, err);
+    r = there ? become_owner(path, err) : 0;
+    return r < 0 ? r : database_open(path, ret, err);
 }
 
 static int run_rebuild(const struct call *call, struct display *display, struct rebuild_counts *ret,
