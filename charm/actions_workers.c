@@ -198,7 +198,7 @@ static int choose_backend(const struct action *action, const struct settings *se
             }
     if (kinds == 1)
         return 0;
-    return error_set(err, -EINVAL, "virt: %s has %s: name one, virt=null or virt=unshare", arch,
+    return error_set(err, -EINVAL, "virt: %s has %s: name one, such as virt=unshare", arch,
                      kinds == 0 ? "no workers yet" : "workers of several kinds");
 }
 

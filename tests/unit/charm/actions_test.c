@@ -116,9 +116,9 @@ TEST(bad_counts_change_nothing)
         {"{\"arch\": \"amd64\", \"count\": 1, \"cloud\": \"lcy02\"}",
          "cloud: expected local: this version runs workers on the unit itself only, got \"lcy02\""},
         {"{\"arch\": \"amd64\", \"count\": 1}",
-         "virt: amd64 has workers of several kinds: name one, virt=null or virt=unshare"},
+         "virt: amd64 has workers of several kinds: name one, such as virt=unshare"},
         {"{\"arch\": \"armhf\", \"count\": 1}",
-         "virt: armhf has no workers yet: name one, virt=null or virt=unshare"},
+         "virt: armhf has no workers yet: name one, such as virt=unshare"},
         {"{\"arch\": \"amd64\", \"count\": 1, \"virt\": \"lxc\"}",
          "local-workers: this version runs null and unshare only, not lxc"},
     };
