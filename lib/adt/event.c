@@ -16,6 +16,15 @@ const char *event_state_name(enum event_state state)
     return names[state];
 }
 
+static int put_commit(const struct request_event *event, json_t *message)
+{
+    if (str_empty(event->statuses_url))
+        return 0;
+    if (json_put_string(message, "statuses-url", event->statuses_url) < 0)
+        return -ENOMEM;
+    return json_put_string(message, "testname", event->testname);
+}
+
 int event_format(const struct request_event *event, struct buf *body, struct error *err)
 {
     _cleanup_json_ json_t *message = json_object();
@@ -30,7 +39,8 @@ int event_format(const struct request_event *event, struct buf *body, struct err
         json_put_string(message, "architecture", event->arch) < 0 ||
         json_put_string(message, "container", event->container) < 0 ||
         json_put_string(message, "run-id", event->run_id) < 0 ||
-        json_put_string(message, "digest", event->digest) < 0 || json_write(message, body) < 0)
+        json_put_string(message, "digest", event->digest) < 0 || put_commit(event, message) < 0 ||
+        json_write(message, body) < 0)
         return error_oom(err);
     return 0;
 }
@@ -63,7 +73,10 @@ static int read_members(const json_t *message, struct request_event *event, stru
         (r = json_copy_optional_string(message, "container", "", &event->container, err)) < 0)
         return r;
     r = json_copy_optional_string(message, "run-id", "", &event->run_id, err);
-    return r < 0 ? r : json_copy_optional_string(message, "digest", "", &event->digest, err);
+    if (r < 0 || (r = json_copy_optional_string(message, "digest", "", &event->digest, err)) < 0 ||
+        (r = json_copy_optional_string(message, "statuses-url", "", &event->statuses_url, err)) < 0)
+        return r;
+    return json_copy_optional_string(message, "testname", "", &event->testname, err);
 }
 
 int event_parse(const char *body, size_t len, struct request_event *ret, struct error *err)
@@ -100,5 +113,7 @@ void event_release(struct request_event *event)
     free(event->container);
     free(event->run_id);
     free(event->digest);
+    free(event->statuses_url);
+    free(event->testname);
     *event = (struct request_event){0};
 }

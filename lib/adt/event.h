@@ -35,6 +35,7 @@ struct request_event {
     char *package, *release, *arch; // "" of a private request
     char *container, *run_id;       // of EVENT_DONE; else ""
     char *digest;                   // request_digest(), "" when it is not told
+    char *statuses_url, *testname;  // of EVENT_CANCELLED, whose commit should hear of it; else ""
 };
 
 // "queued", "taken", …

@@ -2,6 +2,7 @@
 #include "cli/queue_edit.h"
 
 #include "adt/event.h"
+#include "adt/github.h"
 #include "adt/names.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -227,20 +228,42 @@ static int act(struct edit *edit, struct amqp_delivery *delivery, enum queue_fat
     return move(edit, delivery, err);
 }
 
+// The commit whose test this was waits for its status: the indexer tells it (indexer/github.h).
+static int put_commit(const struct request *request, const char *queue, struct request_event *event)
+{
+    static const char prefix[] = "debci-upstream-";
+    const char *place = str_starts_with(queue, prefix) ? queue + sizeof(prefix) - 1 : NULL;
+    const char *dash = place ? strrchr(place, '-') : NULL;
+
+    if (!dash || !request->requester || !str_starts_with(request->requester, "github:"))
+        return 0;
+    STRV_FOREACH (variable, &request->env)
+        if (!event->statuses_url && str_starts_with(variable, GITHUB_STATUSES_VARIABLE "=")) {
+            event->statuses_url = strdup(strchr(variable, '=') + 1);
+            event->testname = request->testname ? strdup(request->testname) : strdup("");
+            event->release = strndup(place, (size_t)(dash - place));
+            event->arch = strdup(dash + 1);
+            if (!event->statuses_url || !event->testname || !event->release || !event->arch)
+                return -ENOMEM;
+        }
+    return 0;
+}
+
 // For those who ask what has become of it.
 static void tell_removed(struct edit *edit, const struct request *request)
 {
-    _cleanup_free_ char *reason = strdup(edit->reason);
-    struct request_event event = {.uuid = request->uuid,
-                                  .state = EVENT_CANCELLED,
-                                  .time_us = (int64_t)clock_realtime_us(),
-                                  .reason = reason};
+    _cleanup_(event_release) struct request_event event = {
+        .uuid = request->uuid ? strdup(request->uuid) : NULL,
+        .state = EVENT_CANCELLED,
+        .time_us = (int64_t)clock_realtime_us(),
+        .reason = strdup(edit->reason)};
     _cleanup_buf_ struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     struct amqp_publication message = {
         .exchange = EXCHANGE_EVENT, .routing_key = "", .persistent = true};
     uint64_t tag;
 
-    if (!request->uuid || !reason || event_format(&event, &body, NULL) < 0)
+    if (!event.uuid || !event.reason || put_commit(request, edit->from, &event) < 0 ||
+        event_format(&event, &body, NULL) < 0)
         return;
     message.body = buf_str(&body);
     message.body_len = body.len;

@@ -74,8 +74,10 @@ static int write_message(const struct batch *batch, struct database *db, const s
     int r = is_event ? event_parse(buf_str(body), body->len, &event, &reason)
                      : test_complete_parse(buf_str(body), body->len, &done, &reason);
 
-    if (r == 0 && is_event)
-        return database_add_event(db, &event, err);
+    if (r == 0 && is_event) {
+        r = database_add_event(db, &event, err);
+        return r == 0 && batch->github ? github_note_removal(db, batch->github, &event, err) : r;
+    }
     if (r == 0) {
         r = database_add_result(db, &done, err);
         return r == 0 && batch->github ? github_note_result(db, batch->github, &done, err) : r;

@@ -58,6 +58,27 @@ int github_note_result(struct database *db, const struct web_settings *settings,
     return database_add_status(db, url, buf_str(&body), (int64_t)clock_realtime_us(), err);
 }
 
+int github_note_removal(struct database *db, const struct web_settings *settings,
+                        const struct request_event *event, struct error *err)
+{
+    _cleanup_buf_ struct buf body = BUF_INIT(BODY_MAX);
+    _cleanup_free_ char *target =
+        str_format("http://%s/requests/%s", settings->hostname, event->uuid);
+    const struct github_status status = {.state = "error",
+                                         .release = event->release,
+                                         .arch = event->arch,
+                                         .testname = *event->testname ? event->testname : NULL,
+                                         .description = "autopkgtest was removed from its queue",
+                                         .target_url = target};
+
+    if (event->state != EVENT_CANCELLED || !settings->github_credentials_file ||
+        !github_statuses_url_is_valid(settings->github_api_url, event->statuses_url))
+        return 0;
+    if (!target || github_status_format(&status, &body) < 0)
+        return error_oom(err);
+    return database_add_status(db, event->statuses_url, buf_str(&body), event->time_us, err);
+}
+
 // ---- and out of it
 
 struct github_sender {

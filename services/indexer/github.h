@@ -16,6 +16,9 @@
 // Puts the status of this test into the outbox, when a webhook has asked for it.
 int github_note_result(struct database *db, const struct web_settings *settings,
                        const struct test_complete *done, struct error *err);
+// The same when it was removed from its queue, as one that newer code supersedes.
+int github_note_removal(struct database *db, const struct web_settings *settings,
+                        const struct request_event *event, struct error *err);
 
 struct github_sender;
 

@@ -25,6 +25,21 @@ TEST(an_event_is_written_as_it_was_read)
     ck_assert_str_eq(buf_str(&body), EVENT);
 }
 
+TEST(a_removed_request_names_its_commit)
+{
+    static const char text[] = "{\"state\":\"cancelled\",\"statuses-url\":\"https://x/s\","
+                               "\"testname\":\"smoke\",\"time\":7,\"uuid\":\"u-1\"}";
+    _cleanup_(event_release) struct request_event event = {0}, again = {0};
+    _cleanup_buf_ struct buf body = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(event_parse(text, strlen(text), &event, &err), &err);
+    ASSERT_OK(event_format(&event, &body, &err), &err);
+    ASSERT_OK(event_parse(buf_str(&body), body.len, &again, &err), &err);
+    ck_assert_str_eq(again.statuses_url, "https://x/s");
+    ck_assert_str_eq(again.testname, "smoke");
+}
+
 TEST(what_is_no_event_is_refused_with_the_place)
 {
     static const struct {
