@@ -24,11 +24,12 @@ endif
 OPT ?= -O2
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wwrite-strings -Wformat=2 -Werror
-HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
+# -fPIC: the rooms go into the hooks' shared object and into programs alike.
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIC -fno-semantic-interposition
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib -Iservices -I. -Itests/unit -include lib/banned.h -DVERSION='"$(VERSION)"'
 CFLAGS += -std=gnu17 -g $(OPT) $(WARNINGS) $(HARDEN) -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=.
-LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections -Wl,--build-id=sha1
+LDFLAGS += -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections -Wl,--build-id=sha1
 
 # SANITIZE=1: what `make unit` builds, with ASan, UBSan and coverage counters.
 SANITIZE ?= 0
@@ -108,24 +109,34 @@ $(call room,$(1)): $(call obj,$(SRC_$(1)))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 
-HOOK_ROOMS := $(call room,charm) $(call room,data) $(call room,base)
-$(HOOKS): $(BUILD)/hooks/%: $(BUILD)/obj/hooks-src/%.o $(HOOK_ROOMS)
-$(ACTIONS): $(BUILD)/actions/%: $(BUILD)/obj/actions/%.o $(HOOK_ROOMS)
+# Hooks and actions have all they share in one object beside them: a few dozen copies of it would make the
+# charm too big. It shows them charm/exports.map and nothing else. The distribution's libjansson.a is compiled for
+# programs: the one thing in it that fits into no shared object is how it looks at stdin, to name it in messages.
+# No hook reads that (Juju gives it none), so a variable of ours takes its place.
+CHARM_LIB := $(BUILD)/lib/libautopkgtest-charm.so
+$(CHARM_LIB): $(call room,charm) $(call room,data) $(call room,base) charm/exports.map
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,-z,defs \
+		-Wl,--version-script=charm/exports.map -Wl,--defsym,stdin=charm_no_stdin -o $@ -Wl,--whole-archive $< -Wl,--no-whole-archive \
+		$(filter-out $<,$(filter %.a,$^)) $(LIBS_hook)
+
+$(HOOKS): $(BUILD)/hooks/%: $(BUILD)/obj/hooks-src/%.o $(CHARM_LIB)
+$(ACTIONS): $(BUILD)/actions/%: $(BUILD)/obj/actions/%.o $(CHARM_LIB)
 $(HOOKS) $(ACTIONS):
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_hook)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $^
 
 SERVICE_ROOMS := $(call room,adt) $(call room,net) $(call room,data) $(call room,base)
 define service_rule
 $(BUILD)/bin/$(PROGRAM_$(1)): $(BUILD)/obj/services/$(1)/main.o $(call room,$(1)) $(SERVICE_ROOMS)
 	@mkdir -p $$(@D)
-	$$(call say,LINK,$$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(LIBS_all)
+	$$(call say,LINK,$$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie -o $$@ $$^ $(LIBS_all)
 endef
 $(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
 
 $(BUILD)/tools/%: $(BUILD)/obj/tools/%.o $(call room,data) $(call room,base)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_data)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie -o $@ $^ $(LIBS_data)
 
 # The client of juju-local's hook tools: static, since it runs in machines that have nothing.
 $(BUILD)/tools/%: tools/jujuc/%.c Makefile
@@ -141,7 +152,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/obj/tests/unit/test_
 		$(BUILD)/obj/tests/unit/fault.o \
 		$(foreach s,$(SERVICES),$(call room,$(s))) $(call room,charm) $(SERVICE_ROOMS)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(FAULTS:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^) \
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie $(FAULTS:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^) \
 		$(if $(findstring /services/,$@),$(call room,$(word 2,$(subst /, ,$(patsubst $(BUILD)/tests/unit/%,%,$@))))) \
 		$(if $(findstring /unit/charm/,$@),$(call room,charm)) $(SERVICE_ROOMS) $(LIBS_all) $(LIBS_test)
 
@@ -149,17 +160,17 @@ $(BUILD)/tests/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/obj/test
 		$(FUZZ_HELP) \
 		$(foreach s,$(SERVICES),$(call room,$(s))) $(SERVICE_ROOMS)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_all)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie -o $@ $^ $(LIBS_all)
 
 # Tests against the real outside (a broker); their `run` scripts start that and then these.
 $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(BUILD)/obj/tests/unit/test_main.o \
 		$(SERVICE_ROOMS)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_all) $(LIBS_test)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie -o $@ $^ $(LIBS_all) $(LIBS_test)
 
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(SERVICE_ROOMS)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_all)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie -o $@ $^ $(LIBS_all)
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS) $(FUZZ_REPLAYS)

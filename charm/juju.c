@@ -6,6 +6,8 @@
 #include "base/strv.h"
 #include "data/json.h"
 
+FILE *const charm_no_stdin = NULL;
+
 #define ANSWER_MAX ((size_t)20 * 1024 * 1024) // a relation's data may be 16 MiB
 // A tool answers when the controller does; past this the hook fails and is tried again.
 #define TOOL_TIMEOUT_US (10 * 60 * USEC_PER_SEC)

@@ -12,6 +12,10 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
+
+// What `stdin` is in the hooks' shared object (Makefile): Juju gives hooks none.
+extern FILE *const charm_no_stdin;
 
 // Options that have a value, as an object. The caller owns the results of all these.
 int juju_config_get(json_t **ret, struct error *err);

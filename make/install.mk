@@ -9,11 +9,12 @@ SCRIPTS = services/image/autopkgtest-image
 .PHONY: install charm
 install: all ## the tree of the charm, below DESTDIR
 	@test -n "$(DESTDIR)" || { echo "make install needs DESTDIR=" >&2; exit 1; }
-	$(Q)install -d "$(DESTDIR)/hooks" "$(DESTDIR)/actions" "$(DESTDIR)/bin"
+	$(Q)install -d "$(DESTDIR)/hooks" "$(DESTDIR)/actions" "$(DESTDIR)/lib" "$(DESTDIR)/bin"
 	$(Q)install -m 0755 $(HOOKS) "$(DESTDIR)/hooks"
+	$(Q)install -m 0644 $(CHARM_LIB) "$(DESTDIR)/lib"
 	$(Q)$(if $(ACTIONS),install -m 0755 $(ACTIONS) "$(DESTDIR)/actions",true)
 	$(Q)$(if $(PROGRAMS),install -m 0755 $(PROGRAMS) "$(DESTDIR)/bin",true)
-	$(Q)find "$(DESTDIR)/hooks" "$(DESTDIR)/actions" "$(DESTDIR)/bin" -type f -exec strip --strip-unneeded {} +
+	$(Q)find "$(DESTDIR)/hooks" "$(DESTDIR)/actions" "$(DESTDIR)/lib" "$(DESTDIR)/bin" -type f -exec strip --strip-unneeded {} +
 	$(Q)install -m 0644 $(CHARM_FILES) VERSION "$(DESTDIR)"
 	$(Q)mv "$(DESTDIR)/VERSION" "$(DESTDIR)/version"
 	$(Q)for tree in $(CHARM_TREES); do \

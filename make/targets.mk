@@ -63,7 +63,7 @@ fuzz-programs: $(FUZZERS)
 $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(FUZZ_HELP) \
 		$(foreach s,$(SERVICES),$(call room,$(s))) $(SERVICE_ROOMS)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_all)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie -fsanitize=fuzzer -o $@ $^ $(LIBS_all)
 
 # ---------------------------------------------------------------- the rest
 bench: all $(BENCHES) ## measure, print a table, write build/bench.json; BENCH=hook, cli, worker, indexer, web
