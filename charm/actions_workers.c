@@ -15,7 +15,7 @@
 // ---- show-target-config
 
 struct place {
-    const char *arch; // borrowed from the settings
+    const char *cloud, *arch; // borrowed from the settings
     struct strv services;
 };
 
@@ -38,13 +38,14 @@ static int gather(const struct instance *instance, void *userdata)
     struct gathering *g = userdata;
     _cleanup_free_ char *name = plan_instance_name(instance);
 
-    if (g->len == 0 || strcmp(g->places[g->len - 1].arch, instance->arch) != 0) {
+    if (g->len == 0 || strcmp(g->places[g->len - 1].arch, instance->arch) != 0 ||
+        strcmp(g->places[g->len - 1].cloud, instance->cloud) != 0) {
         struct place *grown = reallocarray(g->places, g->len + 1, sizeof(*grown));
 
         if (!grown)
             return -ENOMEM;
         g->places = grown;
-        g->places[g->len++] = (struct place){.arch = instance->arch};
+        g->places[g->len++] = (struct place){.cloud = instance->cloud, .arch = instance->arch};
     }
     if (!name || strv_addf(&g->services, WORKER_PREFIX "%s.service", name) < 0)
         return -ENOMEM;
@@ -106,11 +107,11 @@ static int put_places(struct action *action, const struct action_target *target,
         r = action_result_text(action, "releases", releases);
     if (r >= 0)
         r = action_result(action, "counts-from", "%s",
-                          target->overridden ? "set-worker-count" : "local-workers");
+                          target->overridden ? "set-worker-count" : "options");
     if (r >= 0)
         r = put_figures(action, "workers", &g->services, states);
     for (size_t i = 0; i < g->len && r >= 0; i++) {
-        _cleanup_free_ char *prefix = str_format("local-%s", g->places[i].arch);
+        _cleanup_free_ char *prefix = str_format("%s-%s", g->places[i].cloud, g->places[i].arch);
 
         r = prefix ? put_figures(action, prefix, &g->places[i].services, states) : -ENOMEM;
     }
@@ -229,8 +230,9 @@ static int run_set_count(struct action *action, struct error *err)
                          action->model.unit);
     if ((r = choose_backend(action, &target.settings, &backend, err)) < 0 ||
         (r = check_count(action, backend, err)) < 0 ||
-        (r = worker_counts_set(&target.state, state_value(&target.state, "config"),
-                               action_text(action, "arch"), backend, count, err)) < 0 ||
+        (r = worker_counts_set(&target.state, state_value(&target.state, "config"), "local-workers",
+                               action_text(action, "arch"), backend_name(backend), count, err)) <
+            0 ||
         (r = state_save(&target.state, err)) < 0 ||
         (r = charm_reconcile(action->root, HOOK_UPDATE_STATUS, err)) < 0)
         return r;

@@ -16,11 +16,11 @@ const char *plan_data_dir(const struct plan_input *input)
     return input->model->data_dir ? input->model->data_dir : DATA_DIR;
 }
 
-int plan_each_instance(const struct settings *settings,
-                       int (*each)(const struct instance *instance, void *userdata), void *userdata)
+static int each_local(const struct settings *settings,
+                      int (*each)(const struct instance *instance, void *userdata), void *userdata)
 {
     for (size_t i = 0; i < settings->local_len; i++) {
-        struct instance instance = {.arch = settings->local[i].arch};
+        struct instance instance = {.cloud = "local", .arch = settings->local[i].arch};
 
         for (unsigned b = 0; b < BACKEND_COUNT; b++) {
             instance.backend = (enum backend)b;
@@ -37,15 +37,36 @@ int plan_each_instance(const struct settings *settings,
     return 0;
 }
 
+int plan_each_instance(const struct settings *settings,
+                       int (*each)(const struct instance *instance, void *userdata), void *userdata)
+{
+    int r = each_local(settings, each, userdata);
+
+    for (size_t i = 0; i < settings->clouds_len && r >= 0; i++) {
+        const struct cloud_workers *place = &settings->clouds[i];
+        struct instance instance = {
+            .cloud = place->cloud, .arch = place->arch, .place = place, .backend = BACKEND_COUNT};
+
+        while (r >= 0 && instance.number < place->count) {
+            instance.number++;
+            r = each(&instance, userdata);
+        }
+    }
+    return r;
+}
+
 char *plan_instance_name(const struct instance *instance)
 {
-    return str_format("local-%s-%u", instance->arch, instance->number);
+    return str_format("%s-%s-%u", instance->cloud, instance->arch, instance->number);
 }
 
 static int add_instance(const struct instance *instance, void *userdata)
 {
     struct plan *plan = userdata;
 
+    if (!strv_contains(&plan->clouds, instance->cloud) &&
+        strv_add(&plan->clouds, instance->cloud) < 0)
+        return -ENOMEM;
     return strv_take(&plan->instances, plan_instance_name(instance));
 }
 
@@ -173,6 +194,7 @@ void plan_release(struct plan *plan)
     strv_release(&plan->packages);
     strv_release(&plan->images);
     strv_release(&plan->instances);
+    strv_release(&plan->clouds);
     strv_release(&plan->workers);
     memset(plan, 0, sizeof(*plan));
 }

@@ -52,6 +52,7 @@ struct plan {
     struct strv packages;
     struct strv images;    // root file systems of tests, "noble-amd64" (images.h)
     struct strv instances; // names of worker instances, "local-amd64-1"
+    struct strv clouds;    // where they are, each once: "local", "lcy02"
     struct strv workers;   // units of them that should run: all, or none while they cannot work
     bool can_work;         // a worker, if there were one, would have a broker and a store
     bool web, indexer;     // whether these services should run

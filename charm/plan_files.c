@@ -81,8 +81,9 @@ static int add_instance(const struct instance *instance, void *userdata)
 
     if (!name)
         return -ENOMEM;
-    item = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", name, "cloud", "local", "arch",
-                     instance->arch, "backend", backend_name(instance->backend), "args",
+    item = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", name, "cloud", instance->cloud,
+                     "arch", instance->arch, "backend",
+                     instance->place ? "ssh" : backend_name(instance->backend), "args",
                      unshare ? "--tarball " IMAGE_OF_TEST : "", "image",
                      text_or_false(unshare ? IMAGE_OF_TEST : ""));
     return json_array_append_new(list, item);
@@ -128,6 +129,11 @@ static char *architectures(const struct plan_input *in)
     for (size_t i = 0; i < in->settings->local_len; i++)
         if (strv_add(&names, in->settings->local[i].arch) < 0)
             return NULL;
+    for (size_t i = 0; i < in->settings->clouds_len; i++)
+        if (!strv_contains(&names, in->settings->clouds[i].arch) &&
+            strv_add(&names, in->settings->clouds[i].arch) < 0)
+            return NULL;
+    strv_sort(&names);
     if (names.len == 0 && strv_add(&names, in->arch) < 0)
         return NULL;
     return strv_join(&names, " ");

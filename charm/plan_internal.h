@@ -6,13 +6,14 @@
 #include "data/template.h"
 
 struct instance {
-    const char *arch;
-    enum backend backend;
+    const char *cloud, *arch;
+    const struct cloud_workers *place; // NULL: on the unit itself, cloud "local"
+    enum backend backend;              // there; BACKEND_COUNT elsewhere
     unsigned number;
 };
 
-// Calls `each` for every worker instance, in order: architectures ascending, in them by backend,
-// numbered through.
+// Calls `each` for every worker instance, in order: those of the unit itself, then cloud by cloud,
+// architectures ascending, in them by backend, numbered through.
 int plan_each_instance(const struct settings *settings,
                        int (*each)(const struct instance *instance, void *userdata),
                        void *userdata);

@@ -67,6 +67,52 @@ int settings_set_local(struct settings *settings, const char *arch, enum backend
     return 0;
 }
 
+static int compare_cloud(const struct cloud_workers *entry, const char *cloud, const char *arch)
+{
+    int order = strcmp(entry->cloud, cloud);
+
+    return order ? order : strcmp(entry->arch, arch);
+}
+
+int settings_set_cloud(struct settings *settings, enum cloud_kind kind, const char *cloud,
+                       const char *arch, unsigned count)
+{
+    struct cloud_workers *grown, entry = {.kind = kind, .count = count};
+    size_t at = 0;
+
+    while (at < settings->clouds_len && compare_cloud(&settings->clouds[at], cloud, arch) < 0)
+        at++;
+    if (at < settings->clouds_len && compare_cloud(&settings->clouds[at], cloud, arch) == 0) {
+        settings->clouds[at].count = count;
+        return 0;
+    }
+    grown = reallocarray(settings->clouds, settings->clouds_len + 1, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    settings->clouds = grown;
+    entry.cloud = strdup(cloud);
+    entry.arch = strdup(arch);
+    if (!entry.cloud || !entry.arch) {
+        free(entry.cloud);
+        free(entry.arch);
+        return -ENOMEM;
+    }
+    memmove(&grown[at + 1], &grown[at], (settings->clouds_len - at) * sizeof(*grown));
+    settings->clouds_len++;
+    grown[at] = entry;
+    return 0;
+}
+
+unsigned settings_count_clouds(const struct settings *settings, enum cloud_kind kind)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < settings->clouds_len; i++)
+        if (settings->clouds[i].kind == kind)
+            count += settings->clouds[i].count;
+    return count;
+}
+
 bool settings_use_swift(const struct settings *settings)
 {
     return !str_empty(settings->swift.auth_url);
@@ -91,6 +137,11 @@ void settings_release(struct settings *settings)
     for (size_t i = 0; i < settings->local_len; i++)
         free(settings->local[i].arch);
     free(settings->local);
+    for (size_t i = 0; i < settings->clouds_len; i++) {
+        free(settings->clouds[i].cloud);
+        free(settings->clouds[i].arch);
+    }
+    free(settings->clouds);
     free(settings->source_url);
     free(settings->source_branch);
     free(settings->worker_args);

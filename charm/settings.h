@@ -29,6 +29,15 @@ struct local_workers {
     unsigned count[BACKEND_COUNT];
 };
 
+// Workers elsewhere than on the unit itself: in an OpenStack region.
+enum cloud_kind { CLOUD_OPENSTACK };
+struct cloud_workers {
+    enum cloud_kind kind;
+    char *cloud; // as instances are named, "lcy02"
+    char *arch;
+    unsigned count;
+};
+
 // A Swift in place of the built-in store; without an address of Keystone all of it is unused.
 struct swift_options {
     char *auth_url, *username, *password; // the password of the secret, when there is one
@@ -41,6 +50,8 @@ struct settings {
     struct strv releases;
     struct local_workers *local; // by architecture, sorted
     size_t local_len;
+    struct cloud_workers *clouds; // sorted by cloud, then architecture; numbers may be 0
+    size_t clouds_len;
     char *source_url;    // NULL: the distribution's package
     char *source_branch; // NULL: the repository's own choice
     char *worker_args;   // "" as all texts that are not set
@@ -68,6 +79,11 @@ unsigned settings_count(const struct settings *settings, enum backend backend);
 // -ENOMEM.
 int settings_set_local(struct settings *settings, const char *arch, enum backend backend,
                        unsigned count);
+// Sets the number of workers of a cloud for an architecture. 0 or -ENOMEM.
+int settings_set_cloud(struct settings *settings, enum cloud_kind kind, const char *cloud,
+                       const char *arch, unsigned count);
+// How many workers there are in clouds of a kind.
+unsigned settings_count_clouds(const struct settings *settings, enum cloud_kind kind);
 // Whether results go to a Swift.
 bool settings_use_swift(const struct settings *settings);
 void settings_release(struct settings *settings);

@@ -122,8 +122,9 @@ static int add_figures(struct status *status, const struct plan *plan,
     int r = 0;
 
     if (plan->workers.len > 0)
-        r = buf_addf(&text, "%zu of %zu worker%s busy on 1 cloud", workers->busy, plan->workers.len,
-                     plan->workers.len == 1 ? "" : "s");
+        r = buf_addf(&text, "%zu of %zu worker%s busy on %zu cloud%s", workers->busy,
+                     plan->workers.len, plan->workers.len == 1 ? "" : "s", plan->clouds.len,
+                     plan->clouds.len == 1 ? "" : "s");
     else if (plan->can_work)
         r = buf_add_str(&text, "no workers: set local-workers");
     if (r >= 0 && workers->drained > 0)

@@ -3,56 +3,102 @@
 
 #include "data/json.h"
 
-// {"option": text of local-workers, "counts": {arch: {virt: number}}}
+// {OPTION: {"option": its text, "counts": {outer: {inner: number}}}}
 #define KEY "worker-counts"
 
-static const json_t *holding(const struct state *state, const json_t *config)
+static int set_local(struct settings *settings, const char *arch, const char *virt, unsigned count)
 {
-    const json_t *all = state_value(state, KEY);
-
-    if (!all || !str_equal(json_text(all, "option"), json_text(config, "local-workers")))
-        return NULL;
-    return json_object_get(all, "counts");
+    return settings_set_local(settings, arch, backend_from_name(virt), count);
 }
 
-int worker_counts_apply(struct state *state, const json_t *config, struct settings *settings,
-                        bool *ret_some, struct error *err)
+// Options whose numbers can be set, and how one of them gets into the settings.
+static const struct counted {
+    const char *option;
+    int (*set)(struct settings *settings, const char *outer, const char *inner, unsigned count);
+} counted[] = {{"local-workers", set_local}};
+
+// What is remembered of an option, if it still has that text. Before there were several, there was
+// only that of local-workers.
+static const json_t *holding(const struct state *state, const json_t *config, const char *option)
 {
-    const json_t *counts = holding(state, config);
-    const char *arch, *virt;
+    const json_t *all = state_value(state, KEY), *entry = json_object_get(all, option);
+
+    if (str_equal(option, "local-workers") && json_is_string(json_object_get(all, "option")))
+        entry = all;
+    if (!entry || !str_equal(json_text(entry, "option"), json_text(config, option)))
+        return NULL;
+    return entry;
+}
+
+// All that holds, to be changed; the caller owns it.
+static json_t *collect(const struct state *state, const json_t *config)
+{
+    json_t *all = json_object();
+
+    for (size_t i = 0; all && i < ARRAY_SIZE(counted); i++) {
+        const json_t *entry = holding(state, config, counted[i].option);
+
+        if (entry && json_put(all, counted[i].option, json_deep_copy(entry)) < 0) {
+            json_decref(all);
+            all = NULL;
+        }
+    }
+    return all;
+}
+
+static int apply(const struct counted *how, const json_t *counts, struct settings *settings)
+{
+    const char *outer, *inner;
     json_t *map, *count;
 
-    if (ret_some)
-        *ret_some = json_object_size(counts) > 0;
-    if (!counts)
-        return state_set_value(state, KEY, NULL, err);
-    json_object_foreach ((json_t *)(uintptr_t)counts, arch, map) {
-        json_object_foreach (map, virt, count) {
-            if (settings_set_local(settings, arch, backend_from_name(virt),
-                                   (unsigned)json_integer_value(count)) < 0)
-                return error_oom(err);
+    json_object_foreach ((json_t *)(uintptr_t)counts, outer, map) {
+        json_object_foreach (map, inner, count) {
+            if (how->set(settings, outer, inner, (unsigned)json_integer_value(count)) < 0)
+                return -ENOMEM;
         }
     }
     return 0;
 }
 
-int worker_counts_set(struct state *state, const json_t *config, const char *arch,
-                      enum backend backend, unsigned count, struct error *err)
+int worker_counts_apply(struct state *state, const json_t *config, struct settings *settings,
+                        bool *ret_some, struct error *err)
 {
-    const json_t *old = holding(state, config);
-    _cleanup_json_ json_t *counts = old ? json_deep_copy(old) : json_object();
-    _cleanup_json_ json_t *all = NULL;
-    json_t *map = json_object_get(counts, arch);
+    _cleanup_json_ json_t *all = collect(state, config);
 
-    if (!counts)
+    if (!all)
         return error_oom(err);
-    if (!map) {
-        map = json_object();
-        if (json_put(counts, arch, map) < 0)
+    if (ret_some)
+        *ret_some = json_object_size(all) > 0;
+    for (size_t i = 0; i < ARRAY_SIZE(counted); i++) {
+        const json_t *entry = json_object_get(all, counted[i].option);
+
+        if (apply(&counted[i], json_object_get(entry, "counts"), settings) < 0)
             return error_oom(err);
     }
-    if (json_put_int(map, backend_name(backend), count) < 0)
+    return state_set_value(state, KEY, json_object_size(all) > 0 ? all : NULL, err);
+}
+
+int worker_counts_set(struct state *state, const json_t *config, const char *option,
+                      const char *outer, const char *inner, unsigned count, struct error *err)
+{
+    _cleanup_json_ json_t *all = collect(state, config);
+    json_t *entry = json_object_get(all, option), *counts, *map;
+
+    if (!all)
         return error_oom(err);
-    all = json_pack("{s:s, s:O}", "option", json_text(config, "local-workers"), "counts", counts);
-    return all ? state_set_value(state, KEY, all, err) : error_oom(err);
+    if (!entry) {
+        entry = json_pack("{s:s, s:{}}", "option", json_text(config, option), "counts");
+        if (json_put(all, option, entry) < 0)
+            return error_oom(err);
+    }
+    counts = json_object_get(entry, "counts");
+    map = json_object_get(counts, outer);
+    if (!map) {
+        map = json_object();
+        if (json_put(counts, outer, map) < 0)
+            return error_oom(err);
+    }
+    if (json_put_int(map, inner, count) < 0)
+        return error_oom(err);
+    return state_set_value(state, KEY, all, err);
 }

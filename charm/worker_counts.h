@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Numbers of workers that an operator has set by action set-worker-count. They hold until option
-// local-workers has another text than then; the charm remembers them in its state.
+// Numbers of workers that an operator has set by action set-worker-count. Those of one option
+// (local-workers) hold until that option has another text than then; the charm remembers them in
+// its state.
 #pragma once
 
 #include "charm/settings.h"
 #include "charm/state.h"
 
-// Puts the numbers in place of the option's, for settings made from `config`; forgets them when the
+// Puts the numbers in place of the options', for settings made from `config`; forgets those whose
 // option is another. *ret_some (may be NULL) tells whether there are any.
 int worker_counts_apply(struct state *state, const json_t *config, struct settings *settings,
                         bool *ret_some, struct error *err);
 
-// Remembers one number beside those that still hold for `config`.
-int worker_counts_set(struct state *state, const json_t *config, const char *arch,
-                      enum backend backend, unsigned count, struct error *err);
+// Remembers one number beside those that still hold for `config`. `outer` and `inner` are the keys
+// that it has in the option.
+int worker_counts_set(struct state *state, const json_t *config, const char *option,
+                      const char *outer, const char *inner, unsigned count, struct error *err);

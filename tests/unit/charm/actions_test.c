@@ -27,7 +27,7 @@ TEST(the_target_is_shown_by_architecture)
     rig_unit(&rig, WORKER_2, "failed", "");
     calls = run_action(&rig, &action_show_target_config, "{}");
     rig_assert_called(calls, "action-set -- roles=worker web releases=noble jammy "
-                             "counts-from=local-workers workers-wanted=2 workers-running=1 "
+                             "counts-from=options workers-wanted=2 workers-running=1 "
                              "workers-busy=1 workers-drained=0 workers-paused=0 workers-offline=0 "
                              "local-amd64-wanted=2 local-amd64-running=1 local-amd64-busy=1 "
                              "local-amd64-drained=0 local-amd64-paused=0 local-amd64-offline=0");
@@ -80,7 +80,7 @@ TEST(another_number_of_workers_holds_until_the_option_changes)
     configure(&rig, "{\"local-workers\": \"amd64: {null: 1}\"}");
     free(calls_of(&rig, HOOK_CONFIG_CHANGED));
     changed = run_action(&rig, &action_show_target_config, "{}");
-    ck_assert_ptr_nonnull(strstr(changed, "counts-from=local-workers workers-wanted=1"));
+    ck_assert_ptr_nonnull(strstr(changed, "counts-from=options workers-wanted=1"));
     conf = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
     ck_assert_ptr_null(strstr(conf, "local-amd64-2"));
     // The old text does not bring the old number back.
@@ -88,7 +88,7 @@ TEST(another_number_of_workers_holds_until_the_option_changes)
     free(calls_of(&rig, HOOK_CONFIG_CHANGED));
     free(changed);
     changed = run_action(&rig, &action_show_target_config, "{}");
-    ck_assert_ptr_nonnull(strstr(changed, "counts-from=local-workers workers-wanted=2"));
+    ck_assert_ptr_nonnull(strstr(changed, "counts-from=options workers-wanted=2"));
 }
 
 TEST(numbers_add_up_and_none_is_a_number)
