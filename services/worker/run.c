@@ -6,6 +6,7 @@
 #include "worker/job.h"
 #include "worker/lists.h"
 #include "worker/outcome.h"
+#include "worker/scratch.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -37,18 +38,24 @@ static int write_secrets(const struct job *job, const struct strv *secrets, stru
     return file_replace(path, lines, strlen(lines), &attributes, NULL, err);
 }
 
-static int spawn(struct job *job, const struct strv *argv, struct error *err)
+static int spawn(const struct worker *w, struct job *job, const struct strv *argv,
+                 struct error *err)
 {
     _cleanup_free_ char *console = path_join(job->dir, "console");
     struct process_spec spec = PROCESS_SPEC_INIT;
+    _cleanup_strv_ struct strv env = STRV_INIT;
     _cleanup_close_ int fd = -1;
+    int r;
 
     if (!console)
         return error_oom(err);
+    if ((r = scratch_prepare(&w->settings, &env, err)) < 0)
+        return r;
     fd = open(console, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0)
         return error_errno(err, -errno, "cannot create %s", console);
     spec.argv = (const char *const *)argv->items;
+    spec.env = (const char *const *)env.items;
     spec.dir = job->dir;
     spec.stderr_fd = fd; // autopkgtest keeps standard output in its own log
     spec.new_session = true;
@@ -109,7 +116,7 @@ static int try_start(struct worker *w, struct error *err)
     if (r < 0 || job->verdict)
         return r;
     r = write_secrets(job, &secrets, err);
-    return r < 0 ? r : spawn(job, &argv, err);
+    return r < 0 ? r : spawn(w, job, &argv, err);
 }
 
 void job_start(struct worker *w)
@@ -193,4 +200,5 @@ void job_end_processes(struct worker *w)
     process_release(&w->job.process);
     for (int round = 0; round < STRAY_ROUNDS && kill_strays(w) > 0; round++)
         ;
+    scratch_remove(&w->settings);
 }

@@ -4,6 +4,7 @@
 #include "worker/image.h"
 #include "worker/job.h"
 #include "worker/leftover.h"
+#include "worker/scratch.h"
 
 #include "base/log.h"
 
@@ -82,6 +83,7 @@ int worker_init(struct worker *w, const char *name, struct error *err)
         (r = block_signals(w, err)) < 0 || (r = watch_files(w, err)) < 0 ||
         (r = folder_recover(w, err)) < 0 || (r = claim_load(w, err)) < 0)
         return r;
+    scratch_remove(&w->settings);
     if (sd_watchdog_enabled(0, &w->watchdog_us) <= 0)
         w->watchdog_us = 0;
     r = courier_load(w, err);

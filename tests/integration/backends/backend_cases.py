@@ -153,5 +153,6 @@ def test_qemu(bed: Bed) -> None:
         assert list((folder / "tmp").iterdir()) == []
         try:
             kill_machines(bed)
+            assert list((folder / "tmp").iterdir()) == []
         finally:
             end_marked(bed.env[LIFE])

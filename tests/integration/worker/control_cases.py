@@ -34,6 +34,31 @@ def test_a_killed_test_leaves_nothing(bed: Bed) -> None:
     assert "an operator ends the test: the request is dropped" in worker.text()
 
 
+def test_temporary_files_of_a_test_go_with_it(bed: Bed) -> None:
+    """However it ends; what others keep beside them stays."""
+    shared = bed.dir / "shared"
+    scratch = shared / "local-amd64-1"
+    (shared / "others").mkdir(parents=True)
+    bed.env["TMPDIR"] = str(shared)
+    left = 'ls -A "$TMPDIR" >>"$FAKE_DIR/found"; mkdir "$TMPDIR/autopkgtest-qemu.x"; echo overlay >"$TMPDIR/autopkgtest-qemu.x/image"\n'
+    bed.behave(left + HOLD)
+    worker = bed.ready_worker()
+    uuid = bed.request()
+    wait_for("the files", (scratch / "autopkgtest-qemu.x/image").exists)
+    assert scratch.stat().st_mode & 0o777 == 0o711
+    cli(bed, "kill", uuid)
+    assert not scratch.exists()
+    bed.request()
+    wait_for("the files of another", (scratch / "autopkgtest-qemu.x/image").exists)
+    worker.kill()
+    bed.behave(left)
+    bed.ready_worker()
+    bed.completions(1)
+    assert (bed.fake / "found").read_text() == "", "what a test has left is there for the next"
+    wait_for("the end of its files", lambda: not scratch.exists())
+    assert (shared / "others").exists()
+
+
 def test_only_who_has_asked_for_it_ends_a_test(bed: Bed) -> None:
     """By cancel, which looks at the workers first."""
     worker, uuid = leased_test(bed, requester="alice")
