@@ -32,13 +32,18 @@ def testbed_of(run: pathlib.Path) -> str:
     return "-amd64-1-" + run.name.rstrip("@").replace("_", "-")
 
 
+def kill_hard(pids: set[int] | list[int]) -> None:
+    """Some end with the others."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def kill_in_the_middle(bed: Bed, worker: Worker, *listing: str) -> Worker:
     """The worker and all that it started are killed while its testbed is there; another life of it removes that. `listing` shows testbeds."""
     wait_for("the testbed", lambda: any("testbed dpkg architecture" in path.read_text() for path in bed.dir.glob("work/*/*/console")), SECONDS)
     worker.kill()
-    for pid in marked(bed.env[LIFE]):  # as systemd does; a virtualisation server that lives on would clean up
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    kill_hard(marked(bed.env[LIFE]))  # as systemd does; a virtualisation server that lives on would clean up
     wait_for("the end of all", lambda: not marked(bed.env[LIFE]))
     assert testbed_of(next(bed.dir.glob("work/*/*@"))) in listed(bed, *listing), "it went by itself"
     worker = bed.ready_worker()
@@ -134,8 +139,7 @@ def kill_machines(bed: Bed) -> None:
     assert "the request is dropped" in cli(bed, "kill", uuid)
     assert machines(bed) == []
     start_machine(bed)
-    for pid in set(marked(bed.env[LIFE])) - {worker.process.pid, *machines(bed)}:
-        os.kill(pid, signal.SIGKILL)
+    kill_hard(set(marked(bed.env[LIFE])) - {worker.process.pid, *machines(bed)})
     assert bed.completions(1)[0]["exitcode"] == 20
     assert machines(bed) == []
     assert worker.stop() == 0
