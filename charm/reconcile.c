@@ -9,6 +9,7 @@
 #include "charm/owner.h"
 #include "charm/source.h"
 #include "charm/status.h"
+#include "charm/website.h"
 #include "charm/worker_counts.h"
 #include "data/json.h"
 
@@ -317,7 +318,7 @@ static int publish_broker_admin(struct error *err)
 
 static int publish_website(const struct run *run, struct error *err)
 {
-    _cleanup_free_ char *address = NULL, *port = NULL;
+    _cleanup_free_ char *address = NULL;
     _cleanup_json_ json_t *data = NULL;
     json_t *id;
     size_t i;
@@ -325,16 +326,11 @@ static int publish_website(const struct run *run, struct error *err)
 
     if (!run->usable || json_array_size(run->model.website) == 0)
         return 0;
-    r = juju_ingress_address("website", &address, err);
+    if (run->settings.web && (r = juju_ingress_address("website", &address, err)) < 0)
+        return r;
+    r = website_data(run->model.app, run->model.unit, address, run->settings.http_port, &data, err);
     if (r < 0)
         return r;
-    // A key that is set to nothing is removed.
-    port = str_format("%u", (unsigned)run->settings.http_port);
-    data = port ? json_pack("{s:s, s:s}", "hostname", run->settings.web ? address : "", "port",
-                            run->settings.web ? port : "")
-                : NULL;
-    if (!data)
-        return error_oom(err);
     json_array_foreach (run->model.website, i, id) {
         r = juju_relation_set(json_string_value(id), data, err);
         if (r < 0)

@@ -53,6 +53,29 @@ const char *exchange_header(const struct exchange *x, const char *name)
     return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
 }
 
+struct last_header {
+    const char *name, *value;
+};
+
+static enum MHD_Result note_header(void *userdata, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
+{
+    struct last_header *last = userdata;
+
+    (void)kind;
+    if (strcasecmp(name, last->name) == 0)
+        last->value = value;
+    return MHD_YES;
+}
+
+const char *exchange_last_header(const struct exchange *x, const char *name)
+{
+    struct last_header last = {.name = name};
+
+    (void)MHD_get_connection_values(x->connection, MHD_HEADER_KIND, note_header, &last);
+    return last.value;
+}
+
 const char *exchange_value(const struct exchange *x, const char *name)
 {
     const char *value = params_get(&x->values, name);

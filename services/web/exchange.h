@@ -61,6 +61,8 @@ struct exchange {
 
 // A request header, NULL when absent. Borrowed.
 const char *exchange_header(const struct exchange *x, const char *name);
+// The last of several of this name: what a proxy adds stands behind what its client has sent.
+const char *exchange_last_header(const struct exchange *x, const char *name);
 // What the pattern has caught under this name; never NULL for a name of the pattern.
 const char *exchange_value(const struct exchange *x, const char *name);
 // How many bytes of body the client announces; UINT64_MAX when it does not say (chunked).

@@ -138,7 +138,7 @@ static char *last_address(const char *forwarded)
 char *limits_client(const struct exchange *x)
 {
     const struct sockaddr *peer = peer_of(x);
-    const char *forwarded = exchange_header(x, "X-Forwarded-For");
+    const char *forwarded = exchange_last_header(x, "X-Forwarded-For");
     bool own, private;
 
     if (!peer)

@@ -328,6 +328,18 @@ class Login(unittest.TestCase):
         self.assertEqual(json.loads(text)["error"], "too many pages from one address: try again in 1 s")
         self.assertEqual(set(self.statuses("/queues", 300)), {200})  # the machine itself
 
+    def test_a_proxys_own_header_counts_not_one_that_the_client_has_sent(self) -> None:
+        statuses = []
+        for n in range(14):  # a crawler that calls itself by another name each time
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+            connection.putrequest("GET", f"/queues?n={time.monotonic_ns()}")
+            for name, value in (("User-Agent", "SomeBot/1.0"), ("X-Forwarded-For", f"203.0.113.{n}"), ("X-Forwarded-For", "198.51.100.44")):
+                connection.putheader(name, value)
+            connection.endheaders()
+            statuses.append(connection.getresponse().status)
+            connection.close()
+        self.assertEqual((set(statuses[:10]), statuses[-1]), ({200}, 429))
+
     def test_logins_and_requests_are_counted(self) -> None:
         self.assertEqual(self.statuses("/login", 11, X_Forwarded_For="192.0.2.9")[9:], [303, 429])
         bob = Visitor(self.server)

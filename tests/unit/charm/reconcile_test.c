@@ -441,15 +441,22 @@ TEST(no_workers_says_which_option_sets_them)
 TEST(a_website_relation_gets_address_and_port)
 {
     _cleanup_rig_ struct rig rig = unit_new();
-    _cleanup_free_ char *first = NULL, *calls = NULL;
+    _cleanup_free_ char *first = NULL, *calls = NULL, *worker = NULL;
 
     first = calls_of(&rig, HOOK_INSTALL);
     rig_answer(&rig, "relation-ids.website", "[\"website:7\"]");
     rig_answer(&rig, "network-get", "\"10.0.0.9\"");
     calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
     rig_assert_called(calls, "relation-set -r website:7 --file -");
-    rig_assert_called(calls, "{\"hostname\":\"10.0.0.9\",\"port\":\"80\"}");
+    ck_assert_ptr_nonnull(strstr(calls, "\n{\"hostname\":\"10.0.0.9\",\"port\":\"80\","
+                                        "\"private-address\":\"10.0.0.9\",\"services\":\"- "
+                                        "service_name: autopkgtest-cloud\\n"));
     ck_assert_uint_le(tool_calls(calls), 8);
+    // Without the role there is nothing to lead requests to.
+    configure(&rig, "{\"roles\": \"worker\"}");
+    worker = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(worker, "{\"hostname\":\"\",\"port\":\"\",\"services\":\"\"}");
+    rig_assert_not_called(worker, "network-get");
 }
 
 TEST(two_units_on_one_machine_do_not_fight)
