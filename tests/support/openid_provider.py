@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""A real OpenID 2.0 provider (python3-openid's server) on 127.0.0.1, whose users need no password: its page asks who one is."""
+"""A real OpenID 2.0 provider (python3-openid's server) on an address of this machine, whose users need no password: its page asks who one is."""
 from __future__ import annotations
 
 import html
@@ -21,7 +21,7 @@ NS_TEAMS = "http://ns.launchpad.net/2007/openid-teams"
 class OpenIdProvider:
     """`users` are names and the teams they are in. `broken` makes the endpoint answer with status 500; `refuses` makes it confirm nothing."""
 
-    def __init__(self, users: dict[str, list[str]]) -> None:
+    def __init__(self, users: dict[str, list[str]], address: str = "127.0.0.1") -> None:
         provider = self
         self.users, self.broken, self.refuses = users, False, False
 
@@ -47,8 +47,9 @@ class OpenIdProvider:
                 self.end_headers()
                 self.wfile.write(data)
 
-        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.httpd.server_port}/openid"
+        self.httpd = ThreadingHTTPServer((address, 0), Handler)
+        self.address = address
+        self.url = f"http://{address}:{self.httpd.server_port}/openid"
         self.server = Server(MemoryStore(), self.url)
         self.thread = threading.Thread(target=self.httpd.serve_forever, daemon=True)
 
@@ -99,7 +100,7 @@ class OpenIdProvider:
     def log_in(self, address: str, user: str) -> str:
         """What a browser does that was sent to `address`, by somebody who says to be `user`: where it is sent back to."""
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query))
-        connection = http.client.HTTPConnection("127.0.0.1", self.httpd.server_port, timeout=10)
+        connection = http.client.HTTPConnection(self.address, self.httpd.server_port, timeout=10)
         connection.request("POST", "/decide", urllib.parse.urlencode(query | {"user": user}))
         answer = connection.getresponse()
         answer.read()
