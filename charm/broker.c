@@ -2,43 +2,9 @@
 #include "charm/broker.h"
 
 #include "base/parse.h"
+#include "data/base64.h"
 
 #define PORT_PLAIN 5672
-
-static int digit(char c)
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = strchr(alphabet, c);
-
-    return at ? (int)(at - alphabet) : -1;
-}
-
-int broker_decode_base64(const char *text, struct buf *ret)
-{
-    unsigned bits = 0, n = 0, padding = 0;
-
-    for (const char *c = text; *c; c++) {
-        if (strchr(" \t\r\n", *c))
-            continue;
-        if (*c == '=') {
-            padding++;
-            continue;
-        }
-        if (padding || digit(*c) < 0)
-            return -EINVAL;
-        bits = bits << 6 | (unsigned)digit(*c);
-        n++;
-        if (n % 4 != 1) {
-            unsigned left = n % 4 == 2 ? 4 : n % 4 == 3 ? 2 : 0;
-            int r = buf_add_char(ret, (char)(bits >> left & 0xff));
-
-            if (r < 0)
-                return r;
-        }
-    }
-    return n % 4 == 1 || padding > 2 ? -EINVAL : 0;
-}
 
 // A value of a unit, "" when it is not set: what is switched off is blanked, not removed.
 static const char *value(const json_t *data, const char *key)
@@ -84,7 +50,7 @@ static int take_tls(struct broker *broker, const char *unit, const json_t *data,
         return error_prefix(err, -EPROTO, "unit %s: ssl_port", unit);
     broker->tls = true;
     broker->port = (uint16_t)number;
-    if (broker_decode_base64(value(data, "ssl_ca"), &broker->ca) < 0)
+    if (base64_decode(value(data, "ssl_ca"), &broker->ca) < 0)
         return error_set(err, -EPROTO, "unit %s: ssl_ca is not base64", unit);
     return 0;
 }

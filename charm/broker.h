@@ -38,7 +38,4 @@ struct broker {
 // a unit's data cannot be used; the message names unit and key, never a value.
 int broker_collect(const json_t *units, struct broker *broker, struct error *err);
 
-// Decodes base64 (RFC 4648, blanks and newlines left out). -EINVAL, -E2BIG.
-int broker_decode_base64(const char *text, struct buf *ret);
-
 void broker_release(struct broker *broker);

@@ -20,6 +20,8 @@ static int failure(const char *text, int status)
 
     if (status == 2)
         return -EINVAL;
+    if (strstr(text, "secret key value"))
+        return -ENODATA;
     for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++)
         if (strstr(text, forbidden[i]))
             return -EACCES;
@@ -141,6 +143,16 @@ int juju_secret_get(const char *uri, json_t **ret, struct error *err)
 {
     return ask((const char *[]){"secret-get", "--format=json", "--refresh", uri, NULL}, JSON_OBJECT,
                ret, err);
+}
+
+int juju_secret_get_bytes(const char *uri, const char *key, json_t **ret, struct error *err)
+{
+    _cleanup_free_ char *form = str_format("%s#base64", key);
+
+    if (!form)
+        return error_oom(err);
+    return ask((const char *[]){"secret-get", "--format=json", "--refresh", uri, form, NULL},
+               JSON_STRING, ret, err);
 }
 
 int juju_storage_list(const char *name, json_t **ret, struct error *err)

@@ -31,6 +31,8 @@ int juju_relation_set(const char *relation, const json_t *data, struct error *er
 int juju_ingress_address(const char *endpoint, char **ret, struct error *err);
 // The newest content of a secret, which becomes the revision this unit tracks.
 int juju_secret_get(const char *uri, json_t **ret, struct error *err);
+// The bytes that one key of it has, as base64 in a JSON string. -ENODATA: there is no such key.
+int juju_secret_get_bytes(const char *uri, const char *key, json_t **ret, struct error *err);
 // Identifiers of the attached storage of a name, e.g. "data/0".
 int juju_storage_list(const char *name, json_t **ret, struct error *err);
 // Where a storage is mounted. The caller frees.

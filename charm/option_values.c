@@ -246,7 +246,6 @@ OPTION_PARSER(option_base64)
     size_t n = 0;
     size_t padding = 0;
 
-    (void)option, (void)settings;
     for (const char *c = text; *c; c++) {
         if (strchr(" \t\r\n", *c))
             continue;
@@ -258,7 +257,7 @@ OPTION_PARSER(option_base64)
     }
     if (n % 4 || padding > 2)
         return error_set(err, -EINVAL, "expected base64, got a length that it cannot have");
-    return 0;
+    return option_store(option, text, settings, err);
 }
 
 static bool is_url_of(const char *text, const char *const *schemes)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "charm/model.h"
+#include "charm/novarcs.h"
 #include "charm/settings.h"
 
 #define ETC_DIR "/etc/autopkgtest-cloud"
@@ -66,6 +67,7 @@ struct plan_input {
     const json_t *api_keys;           // user -> key; NULL: none
     const json_t *github_secrets;     // package -> secret; NULL: none
     const json_t *github_credentials; // user -> token; NULL: none
+    const struct novarcs *novarcs;    // of the clouds
     const char *autopkgtest;          // program
     const char *store_password;       // of the built-in store
     const char *arch;                 // of this machine, for pages when no worker tells one

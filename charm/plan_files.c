@@ -278,6 +278,50 @@ static int add_secrets(struct making *m)
     return r;
 }
 
+// The clouds' files that are there and are not wanted any more.
+static int add_old_novarcs(struct making *m)
+{
+    _cleanup_free_ char *dir = str_format("%s" NOVARCS_DIR, m->input->root);
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    int r = dir ? dir_list(dir, &names, m->err) : error_oom(m->err);
+
+    if (r == -ENOENT) {
+        error_clear(m->err);
+        return 0;
+    }
+    STRV_FOREACH (name, &names) {
+        _cleanup_free_ char *path = str_format(NOVARCS_DIR "/%s", name);
+        struct plan_file *file;
+
+        if (r < 0 || (m->input->settings->worker && novarcs_find(m->input->novarcs, name)))
+            continue;
+        file = path ? plan_file_add(m->plan, path, 0640, 0) : NULL;
+        if (!file)
+            return error_oom(m->err);
+        file->absent = true;
+    }
+    return r;
+}
+
+// Read anew for every test: nobody has to be told.
+static int add_novarcs(struct making *m)
+{
+    const struct novarcs *novarcs = m->input->novarcs;
+
+    for (size_t i = 0; m->input->settings->worker && i < novarcs->len; i++) {
+        const struct novarc *item = &novarcs->items[i];
+        _cleanup_free_ char *path = str_format(NOVARCS_DIR "/%s", item->name);
+        struct plan_file *file = path ? plan_file_add(m->plan, path, 0640, 0) : NULL;
+
+        if (!file)
+            return error_oom(m->err);
+        file->group = ACCOUNT;
+        if (buf_add(&file->content, item->text, item->len) < 0)
+            return error_oom(m->err);
+    }
+    return add_old_novarcs(m);
+}
+
 static int add_settings_files(struct making *m)
 {
     const struct plan_input *in = m->input;
@@ -297,7 +341,7 @@ static int add_settings_files(struct making *m)
         return r;
     if ((r = add_broker(m)) < 0 || (r = add_secrets(m)) < 0)
         return r;
-    return 0;
+    return add_novarcs(m);
 }
 
 static json_t *unit_data(const struct plan_input *in, const char *dir)

@@ -24,6 +24,7 @@ struct run {
     struct state state;
     struct settings settings;
     json_t *api_keys, *github_secrets, *github_credentials;
+    struct novarcs novarcs;
     char *autopkgtest;
     struct status status;
     bool usable; // there are settings to work with
@@ -37,6 +38,7 @@ static void run_release(struct run *run)
     json_decref(run->api_keys);
     json_decref(run->github_secrets);
     json_decref(run->github_credentials);
+    novarcs_release(&run->novarcs);
     free(run->autopkgtest);
     status_release(&run->status);
 }
@@ -49,21 +51,63 @@ static int blocked(struct run *run, const char *message, struct error *err)
     return status_add(&run->status, STATUS_BLOCKED, "%s", message) < 0 ? error_oom(err) : 1;
 }
 
-static int read_secret(struct run *run, const char *option, const char *uri, json_t **ret,
-                       struct error *err)
+// What Juju's answer on a secret means for the operator.
+static int secret_refused(struct run *run, const char *option, int r, const struct error *why,
+                          struct error *err)
 {
-    _cleanup_error_ struct error why = ERROR_INIT;
     _cleanup_free_ char *message = NULL;
-    int r = juju_secret_get(uri, ret, &why);
 
-    if (r >= 0)
-        return 0;
     if (r != -EACCES && r != -ENOENT)
-        return error_set(err, r, "%s", error_message(&why));
+        return error_set(err, r, "%s", error_message(why));
     message = r == -EACCES ? str_format("%s: the secret is not granted: juju grant-secret NAME %s",
                                         option, run->model.app)
                            : str_format("%s: there is no such secret", option);
     return message ? blocked(run, message, err) : error_oom(err);
+}
+
+static int read_secret(struct run *run, const char *option, const char *uri, json_t **ret,
+                       struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r = juju_secret_get(uri, ret, &why);
+
+    return r < 0 ? secret_refused(run, option, r, &why, err) : 0;
+}
+
+static int decode_novarcs(struct run *run, const char *option, const char *base64,
+                          struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT;
+    _cleanup_free_ char *message = NULL;
+    int r = novarcs_decode(base64, &run->novarcs, &why);
+
+    if (r >= 0)
+        return 0;
+    if (r != -EINVAL)
+        return error_set(err, r, "%s", error_message(&why));
+    message = str_format("%s: %s", option, error_message(&why));
+    return message ? blocked(run, message, err) : error_oom(err);
+}
+
+// The clouds' .rc files: those of the secret take the place of the option's.
+static int take_novarcs(struct run *run, struct error *err)
+{
+    const struct nova_options *nova = &run->settings.nova;
+    _cleanup_json_ json_t *tar = NULL;
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r;
+
+    novarcs_release(&run->novarcs);
+    if (!run->settings.worker)
+        return 0;
+    if (str_empty(nova->secret))
+        return str_empty(nova->novarcs) ? 0 : decode_novarcs(run, "novarcs", nova->novarcs, err);
+    r = juju_secret_get_bytes(nova->secret, "tar", &tar, &why);
+    if (r == -ENODATA)
+        return blocked(run, "novarcs-secret: the secret has no key tar", err);
+    if (r < 0)
+        return secret_refused(run, "novarcs-secret", r, &why, err);
+    return decode_novarcs(run, "novarcs-secret: tar", json_string_value(tar), err);
 }
 
 // The secrets that are files of the web service's.
@@ -157,6 +201,8 @@ static int try_config(struct run *run, const json_t *config, struct error *err)
     r = take_web_secrets(run, err);
     if (r == 0)
         r = take_swift_password(run, err);
+    if (r == 0)
+        r = take_novarcs(run, err);
     return r ? r : take_source(run, err);
 }
 
@@ -267,6 +313,7 @@ static int make_it_so(struct run *run, struct error *err)
                                .api_keys = run->api_keys,
                                .github_secrets = run->github_secrets,
                                .github_credentials = run->github_credentials,
+                               .novarcs = &run->novarcs,
                                .autopkgtest = run->autopkgtest,
                                .arch = machine_arch()};
     int r;

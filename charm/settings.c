@@ -157,6 +157,10 @@ void settings_release(struct settings *settings)
     free(settings->github_secrets);
     free(settings->github_credentials);
     release_swift(&settings->swift);
+    if (settings->nova.novarcs)
+        explicit_bzero(settings->nova.novarcs, strlen(settings->nova.novarcs));
+    free(settings->nova.novarcs);
+    free(settings->nova.secret);
     free(settings->archive_url);
     free(settings->storage_url);
     memset(settings, 0, sizeof(*settings));

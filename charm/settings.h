@@ -45,6 +45,12 @@ struct swift_options {
     char *secret;
 };
 
+// OpenStack clouds: their .rc files, and what instances for tests are like.
+struct nova_options {
+    char *novarcs; // base64 of the archive
+    char *secret;  // or where it is, which wins
+};
+
 struct settings {
     bool worker, web; // roles
     struct strv releases;
@@ -65,6 +71,7 @@ struct settings {
     char *api_keys_secret;
     char *github_secrets, *github_credentials; // secrets: package -> secret, user -> token
     struct swift_options swift;
+    struct nova_options nova;
     char *archive_url; // "": which versions are current is not learnt
     char *storage_url; // where pages lead for results; "": the built-in store
     uint16_t http_port;

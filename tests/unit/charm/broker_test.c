@@ -112,29 +112,3 @@ TEST(what_cannot_be_used_is_named_without_its_value)
                          &d, &err),
                  -EPROTO, &err, "unit r/0: ssl_ca is not base64");
 }
-
-TEST(base64_is_strict_about_what_it_is)
-{
-    static const char *const bad[] = {"a", "ab=c", "a-b=", "====", "abcde"};
-    static const char *const good[][2] = {
-        {"", ""}, {"YQ==", "a"}, {"YWI=", "ab"}, {"YWJj", "abc"}, {"YW Jj\nYWJj", "abcabc"}};
-
-    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        _cleanup_buf_ struct buf out = BUF_INIT(100);
-
-        ck_assert_int_eq(broker_decode_base64(bad[i], &out), -EINVAL);
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-        _cleanup_buf_ struct buf out = BUF_INIT(100);
-
-        ck_assert_int_eq(broker_decode_base64(good[i][0], &out), 0);
-        ck_assert_str_eq(buf_str(&out), good[i][1]);
-    }
-}
-
-TEST(an_authority_has_a_largest_size)
-{
-    _cleanup_buf_ struct buf out = BUF_INIT(2);
-
-    ck_assert_int_eq(broker_decode_base64("YWJj", &out), -E2BIG);
-}

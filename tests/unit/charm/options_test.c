@@ -180,9 +180,7 @@ TEST(base64_is_checked)
     assert_complaint("{\"novarcs\": \"a*==\"}", -EINVAL, "novarcs: expected base64");
     assert_complaint("{\"novarcs\": \"abc\"}", -EINVAL,
                      "novarcs: expected base64, got a length that it cannot have");
-    assert_complaint("{\"novarcs\": \"YWJj\\n\"}", -ENOTSUP,
-                     "novarcs: this version does not run OpenStack workers; unset it: juju config "
-                     "app --reset novarcs");
+    assert_complaint("{\"novarcs\": \"YWJj\\n\"}", 0, "");
 }
 
 TEST(what_this_version_cannot_do_says_how_to_unset_it)
