@@ -77,6 +77,7 @@ PROGRAM_upload := autopkgtest-upload
 PROGRAM_web := autopkgtest-web
 PROGRAM_indexer := autopkgtest-indexer
 PROGRAM_sources := autopkgtest-sources
+PROGRAM_metrics := autopkgtest-metrics
 PROGRAM_cli := autopkgtest-cloud
 PROGRAM_nova-setup := autopkgtest-nova-setup
 

@@ -41,6 +41,8 @@ static const char *wanted_by(const char *unit)
 {
     if (str_starts_with(unit, IMAGE_PREFIX))
         return IMAGE_TARGET;
+    if (strcmp(unit, METRICS_SOCKET) == 0)
+        return METRICS_TARGET;
     return is_worker(unit) ? WORKER_TARGET : "multi-user.target";
 }
 
@@ -52,6 +54,8 @@ static int add_wanted(struct work *w, const struct plan *plan)
         r = strv_add(&w->wanted, WEB_SERVICE);
     if (r >= 0 && plan->indexer)
         r = strv_add(&w->wanted, INDEXER_SERVICE);
+    if (r >= 0 && plan->metrics)
+        r = strv_add(&w->wanted, METRICS_SOCKET);
     if (r >= 0 && plan->workers.len > 0)
         r = strv_add(&w->wanted, WORKER_TARGET);
     for (size_t i = 0; i < plan->images.len && r >= 0; i++) {
@@ -64,20 +68,22 @@ static int add_wanted(struct work *w, const struct plan *plan)
     return r < 0 ? r : strv_add_list(&w->wanted, &plan->workers);
 }
 
+// Where units of ours are enabled, and how their names begin.
+static const struct {
+    const char *target, *prefix;
+} ours[] = {{WORKER_TARGET, WORKER_PREFIX},     {"multi-user.target", WORKER_TARGET},
+            {"multi-user.target", WEB_SERVICE}, {"multi-user.target", INDEXER_SERVICE},
+            {METRICS_TARGET, METRICS_SOCKET},   {IMAGE_TARGET, IMAGE_PREFIX}};
+
 // Of ours, what is enabled and not wanted.
 static int add_unwanted(struct work *w, struct error *err)
 {
     _cleanup_strv_ struct strv enabled = STRV_INIT;
-    int r;
+    int r = 0;
 
-    if ((r = systemd_list_enabled(w->a->root, WORKER_TARGET, WORKER_PREFIX, &enabled, err)) < 0 ||
-        (r = systemd_list_enabled(w->a->root, "multi-user.target", WORKER_TARGET, &enabled, err)) <
-            0 ||
-        (r = systemd_list_enabled(w->a->root, "multi-user.target", WEB_SERVICE, &enabled, err)) <
-            0 ||
-        (r = systemd_list_enabled(w->a->root, "multi-user.target", INDEXER_SERVICE, &enabled,
-                                  err)) < 0 ||
-        (r = systemd_list_enabled(w->a->root, IMAGE_TARGET, IMAGE_PREFIX, &enabled, err)) < 0)
+    for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(ours); i++)
+        r = systemd_list_enabled(w->a->root, ours[i].target, ours[i].prefix, &enabled, err);
+    if (r < 0)
         return r;
     for (size_t i = 0; i < enabled.len; i++)
         if (!strv_contains(&w->wanted, enabled.items[i]) &&
@@ -278,6 +284,8 @@ int apply_stop(const struct apply *a, unsigned drain_seconds, struct error *err)
             strv_add(&units, others[i]) < 0)
             return error_oom(err);
     r = systemd_list_enabled(a->root, IMAGE_TARGET, IMAGE_PREFIX, &timers, err);
+    if (r >= 0)
+        r = systemd_list_enabled(a->root, METRICS_TARGET, METRICS_SOCKET, &units, err);
     if (r < 0)
         return r;
     STRV_FOREACH (timer, &timers)
@@ -289,13 +297,10 @@ int apply_stop(const struct apply *a, unsigned drain_seconds, struct error *err)
 static int disable_all(const struct apply *a, struct error *err)
 {
     _cleanup_strv_ struct strv units = STRV_INIT;
-    int r;
+    int r = 0;
 
-    r = systemd_list_enabled(a->root, WORKER_TARGET, WORKER_PREFIX, &units, err);
-    if (r >= 0)
-        r = systemd_list_enabled(a->root, "multi-user.target", "autopkgtest-", &units, err);
-    if (r >= 0)
-        r = systemd_list_enabled(a->root, IMAGE_TARGET, IMAGE_PREFIX, &units, err);
+    for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(ours); i++)
+        r = systemd_list_enabled(a->root, ours[i].target, ours[i].prefix, &units, err);
     return r < 0 ? r : systemd_run("disable", false, &units, err);
 }
 

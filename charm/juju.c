@@ -132,6 +132,16 @@ int juju_relation_set(const char *relation, const json_t *data, struct error *er
                 err);
 }
 
+int juju_relation_set_app(const char *relation, const json_t *data, struct error *err)
+{
+    _cleanup_buf_ struct buf input = BUF_INIT(BUF_OWN_MAX);
+
+    if (json_write(data, &input) < 0)
+        return error_oom(err);
+    return call((const char *[]){"relation-set", "-r", relation, "--app", "--file", "-", NULL},
+                &input, NULL, err);
+}
+
 int juju_ingress_address(const char *endpoint, char **ret, struct error *err)
 {
     return ask_string(

@@ -27,6 +27,8 @@ int juju_relation_list(const char *relation, json_t **ret, struct error *err);
 int juju_relation_get(const char *relation, const char *unit, json_t **ret, struct error *err);
 // Sets keys of our own unit's data (an object of strings). Sent when the hook succeeds.
 int juju_relation_set(const char *relation, const json_t *data, struct error *err);
+// The same of our application's data. -EACCES: this unit is not the leader.
+int juju_relation_set_app(const char *relation, const json_t *data, struct error *err);
 // The address others reach this unit at for an endpoint. The caller frees.
 int juju_ingress_address(const char *endpoint, char **ret, struct error *err);
 // The newest content of a secret, which becomes the revision this unit tracks.

@@ -2,6 +2,7 @@
 #include "charm/model.h"
 
 #include "charm/juju.h"
+#include "charm/relations.h"
 #include "data/json.h"
 
 static int copy_variable(const char *name, const char *fallback, char **ret, struct error *err)
@@ -215,7 +216,8 @@ int model_read(struct model *model, struct state *state, struct error *err)
 
     if ((r = juju_config_get(&model->config, err)) < 0 ||
         (r = model_read_broker(model, "amqp", &model->broker, &model->broker_trouble, err)) < 0 ||
-        (r = read_website(model, err)) < 0)
+        (r = read_website(model, err)) < 0 ||
+        (r = relations_of(model, state, "cos-agent", &model->cos_agent, err)) < 0)
         return r;
     return read_storage(model, state, err);
 }
@@ -229,6 +231,7 @@ void model_release(struct model *model)
     broker_release(&model->broker);
     free(model->broker_trouble);
     json_decref(model->website);
+    json_decref(model->cos_agent);
     free(model->data_dir);
     free(model->tmp_dir);
     free(model->http_proxy);

@@ -35,6 +35,7 @@ struct model {
     struct broker broker;
     char *broker_trouble; // why the broker's data cannot be used; NULL: they can
     json_t *website;      // identifiers of relations
+    json_t *cos_agent;    // the same
     char *data_dir;       // where storage `data` is mounted; NULL: there is none
     char *tmp_dir;        // the same of `tmp`
     char *http_proxy, *https_proxy, *no_proxy; // "" as not set

@@ -155,6 +155,7 @@ static int add_services(const struct plan_input *input, struct plan *plan)
     plan->can_work = settings->worker && (settings->web || settings_use_swift(settings)) && broker;
     plan->web = settings->web;
     plan->indexer = settings->web && broker;
+    plan->metrics = json_array_size(input->model->cos_agent) > 0;
     plan->port = settings->web ? settings->http_port : 0;
     if (!settings->worker)
         return 0;

@@ -18,6 +18,8 @@
 #define WORKER_PREFIX "autopkgtest-worker@"
 #define WEB_SERVICE "autopkgtest-web.service"
 #define INDEXER_SERVICE "autopkgtest-indexer.service"
+#define METRICS_SOCKET "autopkgtest-metrics.socket"
+#define METRICS_TARGET "sockets.target"
 
 // Who reads a file, so must be told when it changes.
 enum {
@@ -57,6 +59,7 @@ struct plan {
     struct strv workers;   // units of them that should run: all, or none while they cannot work
     bool can_work;         // a worker, if there were one, would have a broker and a store
     bool web, indexer;     // whether these services should run
+    bool metrics;          // whether somebody reads the unit's figures
     unsigned port;         // to be open; 0: none
 };
 

@@ -381,6 +381,21 @@ static int add_image_units(struct making *m)
                           0644, READ_BY_SYSTEMD, json_object());
 }
 
+// Once made they stay, as those of images do.
+static int add_metrics_units(struct making *m)
+{
+    int r;
+
+    if (!m->plan->metrics)
+        return 0;
+    r = render(m, true, METRICS_SOCKET, UNIT_DIR "/" METRICS_SOCKET, 0644, READ_BY_SYSTEMD,
+               json_object());
+    return r < 0 ? r
+                 : render(m, true, "autopkgtest-metrics@.service",
+                          UNIT_DIR "/autopkgtest-metrics@.service", 0644, READ_BY_SYSTEMD,
+                          json_object());
+}
+
 static int add_units(struct making *m)
 {
     const struct plan_input *in = m->input;
@@ -401,8 +416,9 @@ static int add_units(struct making *m)
          (r = render(m, true, "autopkgtest-indexer.service", UNIT_DIR "/" INDEXER_SERVICE, 0644,
                      READ_BY_SYSTEMD | READ_BY_INDEXER, unit_data(in, plan_data_dir(in)))) < 0))
         return r;
-    r = add_image_units(m);
-    return r < 0 ? r : plan_each_instance(s, add_null_dropin, m);
+    if ((r = add_image_units(m)) < 0 || (r = add_metrics_units(m)) < 0)
+        return r;
+    return plan_each_instance(s, add_null_dropin, m);
 }
 
 static int add_apt_sources(struct making *m)

@@ -4,9 +4,11 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/parse.h"
+#include "charm/cos_agent.h"
 #include "charm/juju.h"
 #include "charm/options.h"
 #include "charm/owner.h"
+#include "charm/relations.h"
 #include "charm/source.h"
 #include "charm/status.h"
 #include "charm/website.h"
@@ -386,7 +388,7 @@ static int publish_website(const struct run *run, struct error *err)
     return 0;
 }
 
-static int publish(const struct run *run, struct error *err)
+static int publish(struct run *run, struct error *err)
 {
     enum hook hook = run->model.hook;
     bool first =
@@ -399,7 +401,9 @@ static int publish(const struct run *run, struct error *err)
         r = publish_broker_admin(err);
     if (r >= 0 && (first || hook == HOOK_CONFIG_CHANGED))
         r = publish_website(run, err);
-    return r;
+    return r < 0 ? r
+                 : cos_agent_publish(&run->model, run->usable ? &run->settings : NULL, &run->state,
+                                     err);
 }
 
 static int tell_version(struct run *run, struct error *err)
@@ -561,6 +565,8 @@ int charm_reconcile(const char *root, enum hook hook, struct error *err)
         (r = state_load(root, &run.state, err)) < 0)
         return r;
     r = act(&run, err);
+    if (r < 0)
+        (void)relations_forget_told(&run.state, NULL);
     // Also after a failure: what was begun must be known to the retry.
     if (state_save(&run.state, &why) < 0 && r >= 0)
         r = error_set(err, -EIO, "%s", error_message(&why));

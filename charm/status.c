@@ -144,6 +144,8 @@ int status_add_services(struct status *status, const struct plan *plan,
         r = add_trouble(status, states, unit, WEB_SERVICE);
     if (plan->indexer && r >= 0)
         r = add_trouble(status, states, unit, INDEXER_SERVICE);
+    if (plan->metrics && r >= 0)
+        r = add_trouble(status, states, unit, METRICS_SOCKET);
     for (size_t i = 0; i < plan->workers.len && r >= 0; i++) {
         const char *service = plan->workers.items[i];
 

@@ -19,6 +19,8 @@ install: all ## the tree of the charm, below DESTDIR
 	$(Q)mv "$(DESTDIR)/VERSION" "$(DESTDIR)/version"
 	$(Q)for tree in $(CHARM_TREES); do \
 		find $$tree -type f -exec install -D -m 0644 {} "$(DESTDIR)/{}" \; || exit 1; done
+	$(Q)install -D -m 0644 monitoring/alerts.yaml "$(DESTDIR)/monitoring/alerts.yaml"
+	$(Q)tools/encode-dashboard autopkgtest-cloud monitoring/dashboard.json >"$(DESTDIR)/monitoring/dashboard.b64"
 	$(Q)tools/runtime-packages "$(DESTDIR)/bin" "$(DESTDIR)"
 	$(Q)install -m 0755 $(SCRIPTS) "$(DESTDIR)/bin"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "indexer/indexer.h"
 
+#include "adt/unit_state.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "indexer/github.h"
@@ -31,7 +32,7 @@ struct indexer {
     size_t host;
     unsigned attempt;
     bool incomplete; // a delivery is missing from the batch: nothing behind it may be acknowledged
-    uint64_t total, expire_at_us;
+    uint64_t total, rejected, expire_at_us;
     sd_event *event;
     sd_event_source *io, *timer;
     struct github_sender *github;
@@ -93,8 +94,23 @@ static void on_cancelled(struct amqp_link *link _unused_, const char *consumer _
     set_timer(x, 0);
 }
 
+// For those who count. Without systemd nobody does.
+static void tell_state(const struct indexer *x)
+{
+    const char *dir = unit_state_own_dir();
+    const struct indexer_state state = {.connected = x->link != NULL,
+                                        .unwritten = x->batch ? batch_size(x->batch) : 0,
+                                        .results = x->total,
+                                        .rejected = x->rejected};
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    if (dir && indexer_state_write(dir, &state, &err) < 0)
+        log_warning("%s", error_message(&err));
+}
+
 static void report(struct indexer *x)
 {
+    tell_state(x);
     (void)sd_notifyf(0, "STATUS=connected to %s, %" PRIu64 " results since the start",
                      amqp_link_host(x->link), x->total);
 }
@@ -129,6 +145,7 @@ static int flush(struct indexer *x, struct error *err)
         log_error("cannot write %zu results, they stay queued: %s", n, error_message(&why));
         (void)sd_notifyf(0, "STATUS=cannot write results: %s", error_message(&why));
         set_timer(x, clock_monotonic_us() + WRITE_RETRY_US);
+        tell_state(x);
         return 0;
     }
     if (rejected > 0)
@@ -137,6 +154,7 @@ static int flush(struct indexer *x, struct error *err)
                     rejected);
     expire_events(x);
     x->total += n - rejected;
+    x->rejected += rejected;
     if (x->publisher)
         publisher_touch(x->publisher);
     github_sender_touch(x->github);
@@ -191,6 +209,7 @@ static void retry_later(struct indexer *x, const struct error *err)
     disconnect(x);
     log_warning("no broker, next try in %.1f s: %s", (double)wait / 1e6, error_message(err));
     (void)sd_notifyf(0, "STATUS=no broker: %s", error_message(err));
+    tell_state(x);
     set_timer(x, clock_monotonic_us() + wait);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // What a monitoring system scrapes: Prometheus' text format 0.0.4. Names and labels are described
-// in docs/reference/web.md; alert rules and dashboards use them.
+// in docs/reference/metrics.md; alert rules and dashboards use them.
 #include "adt/names.h"
 #include "base/clock.h"
 #include "web/broker.h"

@@ -183,10 +183,45 @@ static char *describe(const struct worker *w)
     return str_format("idle, listening to %zu queues", w->pick.len);
 }
 
+static enum worker_activity activity(const struct worker *w)
+{
+    const char *release;
+
+    if (!job_is_idle(&w->job))
+        return WORKER_BUSY;
+    if (w->drained)
+        return WORKER_DRAINED;
+    if (!w->link)
+        return WORKER_NO_BROKER;
+    if (clock_monotonic_us() < w->pause_until_us)
+        return WORKER_PAUSED;
+    if (w->courier.refused || courier_count(w) >= PARCELS_MAX)
+        return WORKER_STORE;
+    return image_missing(w, &release) > 0 ? WORKER_IMAGE : WORKER_IDLE;
+}
+
+// For those who count workers. Without systemd nobody does.
+static void tell_state(struct worker *w)
+{
+    const char *dir = unit_state_own_dir();
+    const struct worker_state now = {.activity = activity(w),
+                                     .testbed_failures = w->testbed_failures};
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    if (!dir || (w->state_told && now.activity == w->told.activity &&
+                 now.testbed_failures == w->told.testbed_failures))
+        return;
+    w->told = now;
+    w->state_told = true;
+    if (worker_state_write(dir, &now, &err) < 0)
+        log_warning("%s", error_message(&err));
+}
+
 void report_status(struct worker *w)
 {
     _cleanup_free_ char *status = describe(w);
 
+    tell_state(w);
     if (!status || str_equal(status, w->status))
         return;
     (void)sd_notifyf(0, "STATUS=%s", status);

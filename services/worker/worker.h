@@ -25,6 +25,7 @@
 #include "adt/message.h"
 #include "adt/request.h"
 #include "adt/settings.h"
+#include "adt/unit_state.h"
 #include "base/clock.h"
 #include "base/process.h"
 #include "base/watch.h"
@@ -141,7 +142,9 @@ struct worker {
     int signal_fd, lock_fd;
     uint64_t watchdog_us; // 0: none
     uint64_t watchdog_at_us;
-    char *status; // what systemd was told last
+    char *status;             // what systemd was told last
+    struct worker_state told; // and those who count workers
+    bool state_told;
 };
 
 // ---- worker.c

@@ -36,7 +36,7 @@ static inline struct rig unit_new(void)
     setenv("JUJU_CHARM_DIR", rig.charm, 1);
     rig_answer(&rig, "config-get", "{" CONFIG "}");
     rig_answer(&rig, "relation-ids.amqp", "[\"amqp:1\"]");
-    rig_answer(&rig, "relation-ids.website", "[]");
+    rig_answer(&rig, "relation-ids", "[]"); // of all others
     rig_answer(&rig, "relation-list", "[\"rabbitmq-server/0\"]");
     rig_answer(&rig, "relation-get", "{\"password\": \"hidden\", \"hostname\": \"10.0.0.5\"}");
     rig_answer(&rig, "storage-list", "[]");

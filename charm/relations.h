@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Which relations an endpoint has and what was told on them, remembered between hooks, so that a
+// hook neither asks for nor sends what has not changed. Juju tells of every relation that comes or
+// goes by a hook of its own.
+#pragma once
+
+#include "charm/model.h"
+
+// Identifiers of the endpoint's relations, without one that is broken: an array of strings that the
+// caller owns. Asks Juju only without a memory and after an upgrade.
+int relations_of(const struct model *model, struct state *state, const char *endpoint, json_t **ret,
+                 struct error *err);
+// Whether this is a hook of that endpoint.
+bool relations_concern(const char *endpoint);
+
+// Sets keys of this unit's data (`app`: of the application's; only a leader may) on a relation,
+// when they are not what was told last, or when this hook is the relation's or an upgrade's.
+int relations_tell(const struct model *model, struct state *state, const char *relation, bool app,
+                   const json_t *data, struct error *err);
+// What was told in a hook that fails does not reach anybody: it is told again.
+int relations_forget_told(struct state *state, struct error *err);
