@@ -59,7 +59,7 @@ static int run_set(struct action *action, struct error *err)
         return error_oom(err);
     if ((r = account_group(action->root, ACCOUNT, &attributes.gid, err)) < 0)
         return r;
-    r = file_replace(path, buf_str(&text), text.len, &attributes, NULL, err);
+    r = file_replace_alone(path, buf_str(&text), text.len, &attributes, NULL, err);
     if (r < 0)
         return r;
     if (action_result_text(action, "level", level) < 0 ||

@@ -142,8 +142,8 @@ static int write_file(const char *path, const struct plan_file *file,
         return file_remove(path, NULL, err);
     r = dir_make_parent(path, 0755, err);
     return r < 0 ? r
-                 : file_replace(path, buf_str(&file->content), file->content.len, attributes, NULL,
-                                err);
+                 : file_replace_alone(path, buf_str(&file->content), file->content.len, attributes,
+                                      NULL, err);
 }
 
 // With `dry` only looks, and remembers whom to tell; else writes.
@@ -214,53 +214,4 @@ int apply_files(const struct apply *a, const struct plan *plan, struct error *er
         (r = pass(a, plan, false, true, err)) < 0)
         return r;
     return pass(a, plan, false, false, err);
-}
-
-static int copy_results(const char *from, const char *to, struct error *err)
-{
-    static const char *const names[] = {"store", "public", "results.db", "results.db-wal"};
-    _cleanup_strv_ struct strv argv = STRV_INIT;
-    bool any = false;
-
-    if (strv_add(&argv, "cp") < 0 || strv_add(&argv, "--archive") < 0 ||
-        strv_add(&argv, "--target-directory") < 0 || strv_add(&argv, to) < 0 ||
-        strv_add(&argv, "--") < 0)
-        return error_oom(err);
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        _cleanup_free_ char *old = path_join(from, names[i]), *present = path_join(to, names[i]);
-
-        if (!old || !present)
-            return error_oom(err);
-        if (access(present, F_OK) == 0)
-            return 0; // it brings results of its own
-        if (access(old, F_OK) < 0)
-            continue;
-        any = true;
-        if (strv_add(&argv, old) < 0)
-            return error_oom(err);
-    }
-    return any ? command_run((const char *const *)argv.items, 0, err) : 0;
-}
-
-int apply_data_dir(const struct apply *a, const char *data_dir, struct error *err)
-{
-    const char *before = state_get(a->state, "data-dir");
-    _cleanup_free_ char *from = NULL, *to = NULL;
-    _cleanup_strv_ struct strv services = STRV_INIT;
-    int r = 0;
-
-    if (!before)
-        return state_set(a->state, "data-dir", data_dir, err);
-    if (strcmp(before, data_dir) == 0)
-        return 0;
-    from = str_format("%s%s", a->root, before);
-    to = str_format("%s%s", a->root, data_dir);
-    if (!from || !to || strv_add(&services, WEB_SERVICE) < 0 ||
-        strv_add(&services, INDEXER_SERVICE) < 0)
-        return error_oom(err);
-    r = systemd_run("stop", false, &services, err);
-    // Storage that goes takes its results along.
-    if (r >= 0 && strcmp(data_dir, DATA_DIR) != 0)
-        r = copy_results(from, to, err);
-    return r < 0 ? r : state_set(a->state, "data-dir", data_dir, err);
 }

@@ -48,5 +48,5 @@ int owner_claim(const char *root, const struct model *model, char **ret_other, s
         return 0;
     }
     r = dir_make(dir, 0755, err);
-    return r < 0 ? r : file_replace(path, text, strlen(text), &attributes, NULL, err);
+    return r < 0 ? r : file_replace_alone(path, text, strlen(text), &attributes, NULL, err);
 }

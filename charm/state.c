@@ -117,7 +117,7 @@ int state_save(struct state *state, struct error *err)
     r = dir_make_parent(state->path, 0755, err);
     if (r < 0)
         return r;
-    r = file_replace(state->path, buf_str(&text), text.len, &attributes, NULL, err);
+    r = file_replace_alone(state->path, buf_str(&text), text.len, &attributes, NULL, err);
     if (r < 0)
         return r;
     state->changed = false;

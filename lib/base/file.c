@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #define LINE_MAX_BYTES ((size_t)64 * 1024)
@@ -227,15 +226,12 @@ static int sync_dir(const char *dir)
     return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
-// Writes the temporary file (made 0600 by mkostemp) and renames it over `path`.
-static int write_and_rename(const char *path, char *temporary, const void *content, size_t len,
-                            const struct file_attributes *attributes)
+// Writes the temporary file, which was just made with mode 0600, and renames it over `path`.
+static int write_and_rename(int fd, const char *temporary, const char *path, const void *content,
+                            size_t len, const struct file_attributes *attributes)
 {
-    _cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC);
     int r;
 
-    if (fd < 0)
-        return -errno;
     r = fd_write_all(fd, content, len);
     if (r == 0)
         r = set_attributes(fd, attributes);
@@ -248,30 +244,70 @@ static int write_and_rename(const char *path, char *temporary, const void *conte
     return r;
 }
 
-int file_replace(const char *path, const void *content, size_t len,
-                 const struct file_attributes *attributes, bool *ret_changed, struct error *err)
+// Makes the temporary file of a file: under a name of its own, or in place of what is left of
+// another.
+static int make_temporary(char *name, bool alone)
+{
+    int fd;
+
+    if (!alone) {
+        fd = mkostemp(name, O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+    }
+    if (unlink(name) < 0 && errno != ENOENT)
+        return -errno;
+    fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
+static int write_new(const char *path, const void *content, size_t len,
+                     const struct file_attributes *attributes, bool alone)
 {
     _cleanup_free_ char *dir = path_parent(path), *temporary = NULL;
+    _cleanup_close_ int fd = -1;
     int r;
 
     if (!dir)
-        return error_oom(err);
+        return -ENOMEM;
+    temporary = str_format("%s/.%s.%s", dir, name_of(path), alone ? "new" : "XXXXXX");
+    if (!temporary)
+        return -ENOMEM;
+    fd = make_temporary(temporary, alone);
+    if (fd < 0)
+        return fd;
+    r = write_and_rename(fd, temporary, path, content, len, attributes);
+    return r < 0 ? r : sync_dir(dir);
+}
+
+static int replace(const char *path, const void *content, size_t len,
+                   const struct file_attributes *attributes, bool alone, bool *ret_changed,
+                   struct error *err)
+{
+    bool as_wanted;
+    int r;
+
     r = is_as_wanted(path, content, len, attributes);
-    if (r == 0) {
-        temporary = str_format("%s/.%s.XXXXXX", dir, name_of(path));
-        if (!temporary)
-            return error_oom(err);
-        r = write_and_rename(path, temporary, content, len, attributes);
-        if (r == 0)
-            r = sync_dir(dir);
-        if (r == 0 && ret_changed)
-            *ret_changed = true;
-    } else if (r > 0) {
-        r = 0;
-        if (ret_changed)
-            *ret_changed = false;
-    }
-    return r < 0 ? error_errno(err, r, "cannot write %s", path) : 0;
+    as_wanted = r > 0;
+    if (r == 0)
+        r = write_new(path, content, len, attributes, alone);
+    if (r < 0)
+        return error_errno(err, r, "cannot write %s", path);
+    if (ret_changed)
+        *ret_changed = !as_wanted;
+    return 0;
+}
+
+int file_replace(const char *path, const void *content, size_t len,
+                 const struct file_attributes *attributes, bool *ret_changed, struct error *err)
+{
+    return replace(path, content, len, attributes, false, ret_changed, err);
+}
+
+int file_replace_alone(const char *path, const void *content, size_t len,
+                       const struct file_attributes *attributes, bool *ret_changed,
+                       struct error *err)
+{
+    return replace(path, content, len, attributes, true, ret_changed, err);
 }
 
 // 1: `path` is a link with this target.
@@ -289,27 +325,18 @@ static int links_to(const char *path, const char *target)
 
 static int link_and_rename(const char *dir, const char *path, const char *target)
 {
-    for (;;) {
-        _cleanup_free_ char *temporary = NULL;
-        unsigned salt;
-        int r;
+    _cleanup_free_ char *temporary = str_format("%s/.%s.new", dir, name_of(path));
+    int r;
 
-        if (getrandom(&salt, sizeof(salt), 0) < 0)
-            return -errno;
-        temporary = str_format("%s/.%s.%08x", dir, name_of(path), salt);
-        if (!temporary)
-            return -ENOMEM;
-        if (symlink(target, temporary) < 0) {
-            if (errno == EEXIST)
-                continue;
-            return -errno;
-        }
-        if (rename(temporary, path) == 0)
-            return sync_dir(dir);
-        r = -errno;
-        (void)unlink(temporary);
-        return r;
-    }
+    if (!temporary)
+        return -ENOMEM;
+    if ((unlink(temporary) < 0 && errno != ENOENT) || symlink(target, temporary) < 0)
+        return -errno;
+    if (rename(temporary, path) == 0)
+        return sync_dir(dir);
+    r = -errno;
+    (void)unlink(temporary);
+    return r;
 }
 
 int file_replace_link(const char *path, const char *target, bool *ret_changed, struct error *err)

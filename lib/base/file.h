@@ -42,7 +42,14 @@ struct file_attributes {
 int file_replace(const char *path, const void *content, size_t len,
                  const struct file_attributes *attributes, bool *ret_changed, struct error *err);
 
-// Makes `path` a symbolic link to `target`, atomically, only when it is not one already.
+// The same for a file that one process at a time writes: the temporary file's name is fixed
+// (.NAME.new), so that what a killed process has left of one is taken away by the next.
+int file_replace_alone(const char *path, const void *content, size_t len,
+                       const struct file_attributes *attributes, bool *ret_changed,
+                       struct error *err);
+
+// Makes `path` a symbolic link to `target`, atomically, only when it is not one already. One
+// process at a time, as above.
 int file_replace_link(const char *path, const char *target, bool *ret_changed, struct error *err);
 
 // Writes all of it, across short writes and signals.

@@ -227,6 +227,38 @@ TEST(replace_into_an_absent_folder_or_over_a_folder_fails_and_leaves_nothing)
     ck_assert_int_eq(rmdir(dir), 0); // no temporary file was left
 }
 
+TEST(replace_alone_takes_away_what_a_killed_one_left)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    const char *dir = test_dir(), *path = test_path(dir, "f"), *link = test_path(dir, "l");
+    const char *left = test_path(dir, ".f.new"), *left_link = test_path(dir, ".l.new");
+    bool changed = false;
+
+    put(left, "half of a sec");
+    ck_assert_int_eq(symlink("elsewhere", left_link), 0);
+    ASSERT_OK(file_replace_alone(path, "x", 1, &FILE_ATTRIBUTES(0640), &changed, &err), &err);
+    ASSERT_OK(file_replace_link(link, "f", NULL, &err), &err);
+    ck_assert(changed);
+    assert_content(path, "x");
+    assert_content(link, "x");
+    ck_assert_int_lt(access(left, F_OK), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(unlink(link), 0);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+TEST(replace_alone_does_not_write_through_a_link_put_in_its_way)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    const char *dir = test_dir(), *path = test_path(dir, "f"), *victim = test_path(dir, "victim");
+
+    put(victim, "precious");
+    ck_assert_int_eq(symlink(victim, test_path(dir, ".f.new")), 0);
+    ASSERT_OK(file_replace_alone(path, "x", 1, &FILE_ATTRIBUTES(0600), NULL, &err), &err);
+    assert_content(victim, "precious");
+    assert_content(path, "x");
+}
+
 TEST(paths_without_a_folder_are_relative_to_the_current_one)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
