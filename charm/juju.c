@@ -176,13 +176,14 @@ int juju_storage_location(const char *id, char **ret, struct error *err)
                       ret, err);
 }
 
-int juju_port(bool open, unsigned port, struct error *err)
+int juju_opened_ports(json_t **ret, struct error *err)
 {
-    _cleanup_free_ char *text = str_format("%u/tcp", port);
+    return ask((const char *[]){"opened-ports", "--format=json", NULL}, JSON_ARRAY, ret, err);
+}
 
-    if (!text)
-        return error_oom(err);
-    return call((const char *[]){open ? "open-port" : "close-port", text, NULL}, NULL, NULL, err);
+int juju_port(bool open, const char *range, struct error *err)
+{
+    return call((const char *[]){open ? "open-port" : "close-port", range, NULL}, NULL, NULL, err);
 }
 
 int juju_status_set(const char *status, const char *message, struct error *err)

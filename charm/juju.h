@@ -39,8 +39,10 @@ int juju_secret_get_bytes(const char *uri, const char *key, json_t **ret, struct
 int juju_storage_list(const char *name, json_t **ret, struct error *err);
 // Where a storage is mounted. The caller frees.
 int juju_storage_location(const char *id, char **ret, struct error *err);
-// `open` true: open-port, else close-port; tcp. Sent when the hook succeeds.
-int juju_port(bool open, unsigned port, struct error *err);
+// What the unit has open, an array of ranges: "80/tcp", "10-20/udp", "icmp".
+int juju_opened_ports(json_t **ret, struct error *err);
+// `open` true: open-port, else close-port, of such a range. Sent when the hook succeeds.
+int juju_port(bool open, const char *range, struct error *err);
 // At once, also when the hook fails later.
 int juju_status_set(const char *status, const char *message, struct error *err);
 int juju_version_set(const char *version, struct error *err);

@@ -175,7 +175,7 @@ int packages_read_list(const char *root, const char *charm_dir, struct strv *ret
     return 0;
 }
 
-static int apt_get(const struct strv *arguments, unsigned attempts, struct error *err)
+static int apt_get_once(const struct strv *arguments, struct error *err)
 {
     static const char *const head[] = {"apt-get", "--yes", "--quiet",
                                        // Another apt, of unattended-upgrades or cloud-init, may
@@ -185,18 +185,39 @@ static int apt_get(const struct strv *arguments, unsigned attempts, struct error
                                        "-oDpkg::Options::=--force-confdef",
                                        "-oDpkg::Options::=--force-confold", NULL};
     _cleanup_strv_ struct strv argv = STRV_INIT;
-    int r = 0;
 
     if (strv_add_all(&argv, head) < 0 || strv_add_list(&argv, arguments) < 0 ||
         setenv("DEBIAN_FRONTEND", "noninteractive", 1) < 0)
         return error_oom(err);
+    return command_run((const char *const *)argv.items, APT_TIMEOUT_S, err);
+}
+
+// Until what a killed dpkg left half done is made up for, apt refuses everything. What is still
+// wrong afterwards the next attempt says.
+static void finish_interrupted(void)
+{
+    static const char *const configure[] = {"dpkg",        "--force-confdef", "--force-confold",
+                                            "--configure", "--pending",       NULL};
+    static const char *const fix[] = {"--fix-broken", "install", NULL};
+    _cleanup_strv_ struct strv arguments = STRV_INIT;
+
+    (void)command_run(configure, APT_TIMEOUT_S, NULL);
+    if (strv_add_all(&arguments, fix) >= 0)
+        (void)apt_get_once(&arguments, NULL);
+}
+
+static int apt_get(const struct strv *arguments, unsigned attempts, struct error *err)
+{
+    int r = 0;
+
     for (unsigned i = 0; i < attempts; i++) {
         if (i > 0) {
             struct timespec pause = {.tv_sec = PAUSE_S};
 
             (void)nanosleep(&pause, NULL);
+            finish_interrupted();
         }
-        r = command_run((const char *const *)argv.items, APT_TIMEOUT_S, err);
+        r = apt_get_once(arguments, err);
         if (r >= 0)
             return 0;
     }

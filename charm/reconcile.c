@@ -280,27 +280,37 @@ static const char *machine_arch(void)
     return machine.machine; // riscv64, s390x
 }
 
-// Opens the port and closes the one before, when that is not what was done last.
+// Opens the port and closes others of ours. What a hook asks for Juju does only when the hook has
+// ended well, so memory has what a later hook has seen to be open.
 static int open_port(struct run *run, unsigned wanted, struct error *err)
 {
-    enum hook hook = run->model.hook;
-    _cleanup_free_ char *port = str_format("%u", wanted);
-    const char *old = state_get(&run->state, "port");
-    uint64_t number = 0;
+    _cleanup_free_ char *port = str_format("%u", wanted), *entry = str_format("%u/tcp", wanted);
+    _cleanup_json_ json_t *opened = NULL;
+    bool is_open = false, as_wanted = true;
+    json_t *item;
+    size_t i;
     int r;
 
-    if (!port)
+    if (!port || !entry)
         return error_oom(err);
-    // Juju drops a port that was opened by a hook that failed later: now and then it is done again.
-    if (str_equal(old, port) &&
-        (wanted == 0 || (hook != HOOK_INSTALL && hook != HOOK_START && hook != HOOK_UPGRADE_CHARM)))
+    if (state_is(&run->state, "port", port))
         return 0;
-    if (old && !str_equal(old, port) && parse_uint(old, 1, 65535, &number, NULL) == 0 &&
-        (r = juju_port(false, (unsigned)number, err)) < 0)
+    r = juju_opened_ports(&opened, err);
+    if (r < 0)
         return r;
-    if (wanted > 0 && (r = juju_port(true, wanted, err)) < 0)
-        return r;
-    return state_set(&run->state, "port", port, err);
+    json_array_foreach (opened, i, item) {
+        if (str_equal(json_string_value(item), entry)) {
+            is_open = true;
+            continue;
+        }
+        as_wanted = false;
+        r = juju_port(false, json_string_value(item), err);
+        if (r < 0)
+            return r;
+    }
+    if (wanted > 0 && !is_open)
+        return juju_port(true, entry, err);
+    return as_wanted ? state_set(&run->state, "port", port, err) : 0;
 }
 
 static int make_it_so(struct run *run, struct error *err)

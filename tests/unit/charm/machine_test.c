@@ -135,6 +135,22 @@ TEST(installing_refreshes_lists_when_it_fails_without)
     ck_assert_ptr_nonnull(strstr(update, " install --no-install-recommends git\n"));
 }
 
+TEST(what_a_killed_dpkg_left_is_finished_first)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_rig_ struct rig rig = rig_new();
+    _cleanup_strv_ struct strv names = STRV_INIT;
+
+    ASSERT_OK(strv_add(&names, "git"), &err);
+    rig_script(&rig, "dpkg",
+               "#!/bin/sh\n[ \"$*\" = '--force-confdef --force-confold --configure --pending' ] && "
+               "touch $RIG/configured\n");
+    rig_script(&rig, "apt-get",
+               "#!/bin/sh\ncase \"$*\" in *--fix-broken*) [ -e $RIG/configured ] && touch "
+               "$RIG/fixed;; *install*) [ -e $RIG/fixed ];; esac\n");
+    ASSERT_OK(packages_install(&names, false, &err), &err);
+}
+
 TEST(refreshing_alone_installs_nothing)
 {
     _cleanup_error_ struct error err = ERROR_INIT;

@@ -371,7 +371,29 @@ TEST(an_upgrade_tells_all_services_and_publishes_again)
                              "autopkgtest-indexer.service");
     rig_assert_called(calls, "systemctl reload --no-block -- " WORKER_1 " " WORKER_2);
     rig_assert_called(calls, "relation-set -r amqp:1 --file -");
-    rig_assert_called(calls, "open-port 80/tcp");
+}
+
+TEST(a_port_is_asked_for_until_it_is_seen_to_be_open)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *ports = path_join(rig.dir, "ports");
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *again = NULL, *seen = NULL,
+                        *after = NULL, *other = NULL;
+
+    rig_assert_called(first, "open-port 80/tcp");
+    // Juju has dropped it: the hook was killed as its last instruction ran.
+    rig_write(ports, "");
+    again = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_called(again, "open-port 80/tcp");
+    seen = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(seen, "opened-ports --format=json");
+    rig_assert_not_called(seen, "open-port");
+    after = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_not_called(after, "opened-ports");
+    configure(&rig, "{\"http-port\": 8080}");
+    other = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(other, "close-port 80/tcp");
+    rig_assert_called(other, "open-port 8080/tcp");
 }
 
 TEST(an_upgrade_to_the_same_files_disturbs_nobody)
@@ -446,6 +468,7 @@ TEST(a_website_relation_gets_address_and_port)
     first = calls_of(&rig, HOOK_INSTALL);
     rig_answer(&rig, "relation-ids.website", "[\"website:7\"]");
     rig_answer(&rig, "network-get", "\"10.0.0.9\"");
+    free(calls_of(&rig, HOOK_UPDATE_STATUS)); // sees the port open
     calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
     rig_assert_called(calls, "relation-set -r website:7 --file -");
     ck_assert_ptr_nonnull(strstr(calls, "\n{\"hostname\":\"10.0.0.9\",\"port\":\"80\","
@@ -533,6 +556,61 @@ TEST(storage_that_comes_later_takes_the_results_along)
     rig_assert_called(gone, "systemctl stop --no-block -- " WORKER_1 " " WORKER_2);
     unsetenv("JUJU_STORAGE_ID");
     unsetenv("JUJU_STORAGE_LOCATION");
+}
+
+// The state of a unit whose storage is about to come, with results of its own.
+static struct rig unit_before_storage(void)
+{
+    struct rig rig = unit_new();
+
+    free(calls_of(&rig, HOOK_INSTALL));
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/results.db", "results");
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/store/c/log", "log");
+    setenv("JUJU_STORAGE_ID", "data/0", 1);
+    setenv("JUJU_STORAGE_LOCATION", "/srv/data", 1);
+    return rig;
+}
+
+static void assert_moved(const struct rig *rig, const char *results)
+{
+    _cleanup_free_ char *database = NULL, *log = NULL;
+
+    free(calls_of(rig, HOOK_STORAGE_ATTACHED));
+    unsetenv("JUJU_STORAGE_ID");
+    unsetenv("JUJU_STORAGE_LOCATION");
+    database = rig_get(rig, "/srv/data/results.db");
+    log = rig_get(rig, "/srv/data/store/c/log");
+    ck_assert_str_eq(database, results);
+    ck_assert_str_eq(log, "log");
+    ck_assert(!rig_has(rig, "/srv/data/.copying") && !rig_has(rig, "/srv/data/.copied"));
+}
+
+TEST(results_that_were_half_copied_are_copied_again)
+{
+    _cleanup_rig_ struct rig rig = unit_before_storage();
+
+    rig_put(&rig, "/srv/data/.copying/results.db", "resu");
+    rig_put(&rig, "/srv/data/.copying/store/junk", "");
+    assert_moved(&rig, "results");
+    ck_assert(!rig_has(&rig, "/srv/data/store/junk"));
+}
+
+TEST(results_that_are_all_copied_are_put_in_place)
+{
+    _cleanup_rig_ struct rig rig = unit_before_storage();
+
+    rig_put(&rig, "/srv/data/store/c/log", "log");
+    rig_put(&rig, "/srv/data/.copied/results.db", "results as copied");
+    assert_moved(&rig, "results as copied");
+}
+
+TEST(storage_with_results_keeps_them)
+{
+    _cleanup_rig_ struct rig rig = unit_before_storage();
+
+    rig_put(&rig, "/srv/data/store/c/log", "log");
+    rig_put(&rig, "/srv/data/results.db", "its own");
+    assert_moved(&rig, "its own");
 }
 
 TEST(storage_is_asked_for_when_memory_is_lost)

@@ -45,6 +45,10 @@ static const char rig_recorder[] =
     "\"$RIG/text.$u\" ] && x=$(<\"$RIG/text.$u\")\n"
     "       printf 'StatusText=%s\\nId=%s\\nActiveState=%s\\n\\n' \"$x\" \"$u\" \"$s\";;\n"
     "    esac; done;;\n"
+    "open-port) echo \"$1\" >>\"$RIG/ports\";;\n"
+    "close-port) sed -i \"\\\\,^$1\\$,d\" \"$RIG/ports\";;\n"
+    "opened-ports) IFS=,; p=$(sed 's/.*/\"&\"/' \"$RIG/ports\" 2>/dev/null); echo "
+    "\"[${p//$'\\n'/,}]\";;\n"
     "*) for f in \"$RIG/answer.$n.$key\" \"$RIG/answer.$n\"; do [ -f \"$f\" ] && { cat \"$f\"; "
     "break; }; done;;\n"
     "esac\n"
@@ -157,12 +161,31 @@ static inline void rig_assert_not_called(const char *calls, const char *part)
 
 static inline struct rig rig_new(void)
 {
-    static const char *const tools[] = {
-        "config-get",  "relation-ids", "relation-list", "relation-get", "relation-set",
-        "network-get", "secret-get",   "storage-list",  "storage-get",  "open-port",
-        "close-port",  "status-set",   "juju-log",      "systemctl",    "application-version-set",
-        "useradd",     "groupadd",     "usermod",       "apt-get",      "git",
-        "action-get",  "action-set",   "action-fail"};
+    static const char *const tools[] = {"config-get",
+                                        "relation-ids",
+                                        "relation-list",
+                                        "relation-get",
+                                        "relation-set",
+                                        "network-get",
+                                        "secret-get",
+                                        "storage-list",
+                                        "storage-get",
+                                        "open-port",
+                                        "close-port",
+                                        "opened-ports",
+                                        "dpkg",
+                                        "status-set",
+                                        "juju-log",
+                                        "systemctl",
+                                        "application-version-set",
+                                        "useradd",
+                                        "groupadd",
+                                        "usermod",
+                                        "apt-get",
+                                        "git",
+                                        "action-get",
+                                        "action-set",
+                                        "action-fail"};
     struct rig rig = {.dir = strdup(test_dir())};
     _cleanup_free_ char *recorder = str_format("%s/recorder", rig.dir);
     _cleanup_free_ char *bin = str_format("%s/bin", rig.dir);
