@@ -13,6 +13,8 @@ def main(module: str = "__main__") -> None:
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
     for test, reason in result.skipped:
         print(f"SKIPPED {test}: {reason}")
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    # A failed part of a test (subTest) fails its test, once.
+    bad = {getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors}
+    failed = len(bad) + len(result.unexpectedSuccesses)
     print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")
     sys.exit(1 if failed else 0)
