@@ -278,6 +278,11 @@ bool action_is_arch(const char *text)
     return is_made_of(text, LOWER DIGITS, 16);
 }
 
+bool action_is_cloud(const char *text)
+{
+    return is_made_of(text, LOWER UPPER DIGITS "._-", 255) && *text != '.';
+}
+
 bool action_is_name(const char *text)
 {
     return is_made_of(text, LOWER UPPER DIGITS "+.-", 255) && strspn(text, "+.-") == 0;

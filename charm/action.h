@@ -65,5 +65,6 @@ int action_result_text(struct action *action, const char *key, const char *text)
 // Parsers of the forms that several actions take.
 bool action_is_release(const char *text);
 bool action_is_arch(const char *text);
+bool action_is_cloud(const char *text);
 bool action_is_name(const char *text); // of a package
 bool action_is_queue(const char *text);

@@ -27,3 +27,13 @@ int action_target_load(const struct action *action, struct action_target *ret, s
         return r;
     return worker_counts_apply(&ret->state, config, &ret->settings, &ret->overridden, err);
 }
+
+int action_needs_workers(const struct action *action, const struct settings *settings,
+                         struct error *err)
+{
+    if (settings->worker)
+        return 0;
+    return error_set(err, -EINVAL,
+                     "%s has no workers: run this on units whose option roles has `worker`",
+                     action->model.unit);
+}

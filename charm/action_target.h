@@ -15,4 +15,7 @@ struct action_target {
 
 // -ENOENT: the unit has no settings yet.
 int action_target_load(const struct action *action, struct action_target *ret, struct error *err);
+// -EINVAL where the unit has no workers.
+int action_needs_workers(const struct action *action, const struct settings *settings,
+                         struct error *err);
 void action_target_release(struct action_target *target);

@@ -5,6 +5,8 @@ const struct action_definition *const actions_table[] = {
     &action_show_target_config,
     &action_set_worker_count,
     &action_reload_units,
+    &action_add_remote,
+    &action_remove_remote,
     &action_drain,
     &action_resume,
     &action_kill_test,

@@ -8,6 +8,8 @@
 // actions_workers.c: settings and services of this unit
 extern const struct action_definition action_show_target_config, action_set_worker_count,
     action_reload_units;
+// actions_remotes.c: LXD hosts
+extern const struct action_definition action_add_remote, action_remove_remote;
 // actions_control.c: by the unit's command line
 extern const struct action_definition action_drain, action_resume, action_kill_test;
 // actions_alert.c

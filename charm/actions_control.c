@@ -6,16 +6,8 @@
 
 // ---- drain, resume
 
-static bool is_cloud(const char *text)
-{
-    for (const char *c = text; *c; c++)
-        if ((unsigned char)*c <= 0x20 || *c == 0x7f || *c == '/' || *c == ':')
-            return false;
-    return strlen(text) <= 255;
-}
-
 static const struct param place_params[] = {
-    {.name = "cloud", .ok = is_cloud, .expected = "the name of a cloud, such as local"},
+    {.name = "cloud", .ok = action_is_cloud, .expected = "the name of a cloud, such as local"},
     {.name = "arch", .ok = action_is_arch, .expected = "an architecture"},
 };
 

@@ -10,16 +10,6 @@
 
 #define IMAGES_TIMEOUT_S (6 * 3600) // systemd gives each an hour
 
-static int needs_workers(const struct action *action, const struct settings *settings,
-                         struct error *err)
-{
-    if (settings->worker)
-        return 0;
-    return error_set(err, -EINVAL,
-                     "%s has no workers: run this on units whose option roles has `worker`",
-                     action->model.unit);
-}
-
 // ---- update-sources
 
 static int put_source(struct action *action, const struct settings *settings, const char *old,
@@ -39,7 +29,7 @@ static int run_update(struct action *action, struct error *err)
     _cleanup_free_ char *old = NULL, *commit = NULL;
     int r = action_target_load(action, &target, err);
 
-    if (r < 0 || (r = needs_workers(action, settings, err)) < 0)
+    if (r < 0 || (r = action_needs_workers(action, settings, err)) < 0)
         return r;
     if (!settings->source_url)
         return error_set(err, -EINVAL,
@@ -132,7 +122,7 @@ static int run_images(struct action *action, struct error *err)
     _cleanup_free_ char *list = NULL;
     int r = action_target_load(action, &target, err);
 
-    if (r < 0 || (r = needs_workers(action, &target.settings, err)) < 0 ||
+    if (r < 0 || (r = action_needs_workers(action, &target.settings, err)) < 0 ||
         (r = choose_images(action, &target.settings, &names, err)) < 0)
         return r;
     STRV_FOREACH (name, &names)

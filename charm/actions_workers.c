@@ -160,24 +160,22 @@ const struct action_definition action_reload_units = {.name = "reload-units", .r
 
 // ---- set-worker-count
 
-static bool is_cloud(const char *text)
-{
-    return str_equal(text, "local");
-}
-
 static bool is_virt(const char *text)
 {
     return backend_from_name(text) != BACKEND_COUNT;
 }
 
 static const struct param count_params[] = {
-    {.name = "cloud",
-     .text = "local",
-     .ok = is_cloud,
-     .expected = "local: this version runs workers on the unit itself only"},
+    {.name = "cloud", .text = "local", .ok = action_is_cloud, .expected = "the name of a cloud"},
     {.name = "arch", .required = true, .ok = action_is_arch, .expected = "an architecture"},
     {.name = "count", .type = PARAM_NUMBER, .required = true, .min = 0, .max = COUNT_MAX},
     {.name = "virt", .ok = is_virt, .expected = "null, unshare, qemu, schroot, podman or lxc"},
+};
+
+// The number that is meant: of an option, by the keys it has there.
+struct count {
+    const char *option, *outer, *inner;
+    const char *virt; // how the result calls it; NULL: a cloud has but one kind
 };
 
 // Which workers of the architecture are meant, where there are several kinds.
@@ -215,31 +213,90 @@ static int check_count(const struct action *action, enum backend backend, struct
     return config ? options_parse(config, action->model.app, &ignored, err) : error_oom(err);
 }
 
+static int choose_local(const struct action *action, const struct settings *settings,
+                        struct count *ret, struct error *err)
+{
+    enum backend backend = BACKEND_COUNT;
+    int r = choose_backend(action, settings, &backend, err);
+
+    if (r < 0 || (r = check_count(action, backend, err)) < 0)
+        return r;
+    *ret = (struct count){.option = "local-workers",
+                          .outer = action_text(action, "arch"),
+                          .inner = backend_name(backend),
+                          .virt = backend_name(backend)};
+    return 0;
+}
+
+static int unknown_cloud(const struct action *action, const struct settings *settings,
+                         struct error *err)
+{
+    _cleanup_strv_ struct strv places = STRV_INIT;
+    _cleanup_free_ char *list = NULL;
+
+    for (size_t i = 0; i < settings->clouds_len; i++)
+        if (strv_addf(&places, "%s (%s)", settings->clouds[i].cloud, settings->clouds[i].arch) < 0)
+            return error_oom(err);
+    list = strv_join(&places, ", ");
+    return list ? error_set(err, -EINVAL,
+                            "cloud: %s has no workers for %s here; there are local%s%s",
+                            action_text(action, "cloud"), action_text(action, "arch"),
+                            *list ? ", " : "", list)
+                : error_oom(err);
+}
+
+// Those of an LXD host come from its option, or from action add-remote.
+static int choose_remote(struct action_target *target, const struct cloud_workers *place,
+                         struct count *ret, struct error *err)
+{
+    bool added = false;
+    int r = worker_counts_unset(&target->state, state_value(&target->state, "config"),
+                                WORKER_COUNTS_ADDED, place->arch, place->address, &added, err);
+
+    *ret = (struct count){.option = added ? WORKER_COUNTS_ADDED : "lxd-remotes",
+                          .outer = place->arch,
+                          .inner = place->address};
+    return r;
+}
+
+static int choose_count(const struct action *action, struct action_target *target,
+                        struct count *ret, struct error *err)
+{
+    const struct settings *settings = &target->settings;
+    const char *cloud = action_text(action, "cloud"), *arch = action_text(action, "arch");
+    const struct cloud_workers *place = settings_find_cloud(settings, cloud, arch);
+
+    if (str_equal(cloud, "local"))
+        return choose_local(action, settings, ret, err);
+    if (action_has(action, "virt"))
+        return error_set(err, -EINVAL, "virt: workers of %s are all of one kind: leave it out",
+                         cloud);
+    if (!place)
+        return unknown_cloud(action, settings, err);
+    if (place->kind == CLOUD_LXD)
+        return choose_remote(target, place, ret, err);
+    *ret = (struct count){.option = "n-workers", .outer = place->cloud, .inner = place->arch};
+    return 0;
+}
+
 static int run_set_count(struct action *action, struct error *err)
 {
     _cleanup_(action_target_release) struct action_target target = {0};
-    unsigned count = (unsigned)action_number(action, "count");
-    enum backend backend = BACKEND_COUNT;
+    unsigned number = (unsigned)action_number(action, "count");
+    struct count count = {0};
     int r = action_target_load(action, &target, err);
 
-    if (r < 0)
-        return r;
-    if (!target.settings.worker)
-        return error_set(err, -EINVAL,
-                         "%s has no workers: run this on units whose option roles has `worker`",
-                         action->model.unit);
-    if ((r = choose_backend(action, &target.settings, &backend, err)) < 0 ||
-        (r = check_count(action, backend, err)) < 0 ||
-        (r = worker_counts_set(&target.state, state_value(&target.state, "config"), "local-workers",
-                               action_text(action, "arch"), backend_name(backend), count, err)) <
-            0 ||
+    if (r < 0 || (r = action_needs_workers(action, &target.settings, err)) < 0 ||
+        (r = choose_count(action, &target, &count, err)) < 0 ||
+        (r = worker_counts_set(&target.state, state_value(&target.state, "config"), count.option,
+                               count.outer, count.inner, number, err)) < 0 ||
         (r = state_save(&target.state, err)) < 0 ||
         (r = charm_reconcile(action->root, HOOK_UPDATE_STATUS, err)) < 0)
         return r;
-    if (action_result(action, "cloud", "local") < 0 ||
+    if (action_result_text(action, "cloud", action_text(action, "cloud")) < 0 ||
         action_result_text(action, "arch", action_text(action, "arch")) < 0 ||
-        action_result_text(action, "virt", backend_name(backend)) < 0 ||
-        action_result(action, "count", "%u", count) < 0)
+        (count.virt && action_result_text(action, "virt", count.virt) < 0) ||
+        action_result(action, "count", "%u", number) < 0)
         return error_oom(err);
     return 0;
 }

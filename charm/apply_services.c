@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/apply.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "charm/accounts.h"
 #include "charm/apt_sources.h"
@@ -9,6 +10,7 @@
 
 // How long a hook waits for services to come up; they go on without it.
 #define START_WAIT_S 30
+#define START_AT_ONCE 10
 // How long workers that were told twice get to hand their requests back.
 #define HAND_BACK_WAIT_S 60
 
@@ -187,6 +189,29 @@ static int tolerate(int r, struct error *err)
     return r < 0 ? error_set(err, r, "cannot log") : 0;
 }
 
+// Each worker asks the broker for connections and queues when it starts: a few at a time. When
+// they take long, the hook waits no more.
+static int start_in_turn(const struct strv *units, struct error *err)
+{
+    uint64_t until = clock_monotonic_us() + START_WAIT_S * USEC_PER_SEC;
+    int r = 0;
+
+    for (size_t at = 0; at < units->len && r >= 0; at += START_AT_ONCE) {
+        _cleanup_strv_ struct strv some = STRV_INIT;
+        uint64_t now = clock_monotonic_us();
+
+        for (size_t i = at; i < units->len && i < at + START_AT_ONCE; i++)
+            if (strv_add(&some, units->items[i]) < 0)
+                return error_oom(err);
+        if (now + USEC_PER_SEC > until)
+            r = systemd_run("start", true, &some, err);
+        else
+            r = systemd_run_timeout("start", &some, (unsigned)((until - now) / USEC_PER_SEC), err);
+        r = tolerate(r, err);
+    }
+    return r;
+}
+
 static int carry_out(struct work *w, struct error *err)
 {
     const struct strv none = STRV_INIT;
@@ -202,7 +227,7 @@ static int carry_out(struct work *w, struct error *err)
         (r = tolerate(systemd_run("restart", true, &w->restart_later, err), err)) < 0 ||
         (r = tolerate(systemd_run("reload", true, &w->reload, err), err)) < 0 ||
         (r = tolerate(systemd_run("start", true, &w->queue, err), err)) < 0 ||
-        (r = tolerate(systemd_run_timeout("start", &w->start, START_WAIT_S, err), err)) < 0)
+        (r = start_in_turn(&w->start, err)) < 0)
         return r;
     return 0;
 }

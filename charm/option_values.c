@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "data/json.h"
+#include "data/remote.h"
 #include "data/yaml.h"
 
 #define WORKERS_MAX 1000 // of one place; more is a slip of the finger
@@ -99,9 +100,10 @@ static bool is_region(const char *text)
     return is_made_of(text, LOWER UPPER DIGITS "._-") && strlen(text) <= 64;
 }
 
+// Instances are called after it, "lxd-10.0.0.1-armhf-12", in the name of a systemd unit.
 static bool is_address(const char *text)
 {
-    return is_made_of(text, LOWER UPPER DIGITS "._:-[]") && strlen(text) <= 255;
+    return strlen(text) <= 200 && remote_is_address(text);
 }
 
 static bool is_backend(const char *text)
@@ -197,12 +199,28 @@ OPTION_PARSER(option_region_workers)
     return parse_counts(&counts, text, settings, err);
 }
 
+// Two ways to write the address of one host would make two sets of workers of one name.
+static int add_remote(struct settings *settings, const char *arch, const char *address,
+                      unsigned count, struct error *err)
+{
+    _cleanup_free_ char *cloud = remote_name(address);
+    const struct cloud_workers *other = cloud ? settings_find_cloud(settings, cloud, NULL) : NULL;
+
+    if (!cloud)
+        return error_oom(err);
+    if (other && strcmp(other->address, address) != 0)
+        return error_set(err, -EINVAL, "%s: is the same host as %s: write it in one way", address,
+                         other->address);
+    return settings_set_remote(settings, arch, address, count) < 0 ? error_oom(err) : 0;
+}
+
 OPTION_PARSER(option_remotes)
 {
     static const struct counts counts = {.outer = "an architecture",
-                                         .inner = "an address",
+                                         .inner = "an address such as 10.0.0.1 or lxd.example:8443",
                                          .outer_ok = is_arch,
-                                         .inner_ok = is_address};
+                                         .inner_ok = is_address,
+                                         .add = add_remote};
 
     (void)option;
     return parse_counts(&counts, text, settings, err);

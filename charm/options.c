@@ -31,7 +31,7 @@ const struct option options_table[] = {
     TEXT("roles", "worker web", option_roles, NOT_STORED, NULL),
     TEXT("releases", "noble", option_releases, NOT_STORED, NULL),
     TEXT("n-workers", "", option_region_workers, NOT_STORED, NO_OPENSTACK),
-    TEXT("lxd-remotes", "", option_remotes, NOT_STORED, "does not run LXD workers"),
+    TEXT("lxd-remotes", "", option_remotes, NOT_STORED, NULL),
     TEXT("local-workers", "", option_local_workers, NOT_STORED, NULL),
     TEXT("novarcs", "", option_base64, AT(nova.novarcs), NULL),
     SECRET("novarcs-secret", AT(nova.secret), NULL),

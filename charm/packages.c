@@ -149,6 +149,13 @@ static int any_list(const char *charm_dir, char **ret, struct error *err)
     return error_set(err, -ENOENT, "the charm has no list of packages in %s", charm_dir);
 }
 
+const char *packages_lxd_client(const char *root)
+{
+    _cleanup_free_ char *system = system_name(root);
+
+    return system && str_starts_with(system, "ubuntu") ? NULL : "lxd-client";
+}
+
 int packages_read_list(const char *root, const char *charm_dir, struct strv *ret, struct error *err)
 {
     _cleanup_free_ char *system = system_name(root);

@@ -16,6 +16,9 @@ int packages_missing(const char *root, const struct strv *wanted, struct strv *r
 // caller frees.
 char *packages_stamp(const char *root);
 
+// The package that has LXD's client `lxc`; NULL: this system has it as a snap only. A literal.
+const char *packages_lxd_client(const char *root);
+
 // Names from the charm's list for this system (CHARM_DIR/packages.ID-VERSION by
 // ROOT/etc/os-release, else the first packages.* there is), one a line, `#` comments.
 int packages_read_list(const char *root, const char *charm_dir, struct strv *ret,

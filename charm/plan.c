@@ -5,6 +5,7 @@
 #include "charm/accounts.h"
 #include "charm/images.h"
 #include "charm/plan_internal.h"
+#include "charm/remotes.h"
 
 const char *plan_scratch_dir(const struct plan_input *input)
 {
@@ -70,7 +71,7 @@ static int add_instance(const struct instance *instance, void *userdata)
     return strv_take(&plan->instances, plan_instance_name(instance));
 }
 
-int plan_packages(const struct settings *settings, struct strv *ret)
+int plan_packages(const char *root, const struct settings *settings, struct strv *ret)
 {
     // What the program in a checkout needs, as the package's Depends say.
     static const char *const from_git[] = {
@@ -90,6 +91,8 @@ int plan_packages(const struct settings *settings, struct strv *ret)
         r = strv_add_all(ret, for_null);
     if (r >= 0 && settings_count(settings, BACKEND_UNSHARE) > 0)
         r = strv_add_all(ret, for_unshare);
+    if (r >= 0 && settings_count_clouds(settings, CLOUD_LXD) > 0)
+        r = remotes_packages(root, ret);
     return r;
 }
 
@@ -121,6 +124,13 @@ static int add_worker_folders(const char *scratch, struct plan *plan)
     return add_folder(plan, path_join(scratch, "spool"), 0750, ACCOUNT, ACCOUNT);
 }
 
+static int add_remotes_folders(struct plan *plan)
+{
+    int r = add_folder(plan, strdup(REMOTES_DIR), 0750, "root", ACCOUNT);
+
+    return r < 0 ? r : add_folder(plan, strdup(REMOTES_DIR "/servercerts"), 0755, "root", "root");
+}
+
 static int add_folders(const struct plan_input *input, struct plan *plan)
 {
     const char *data = plan_data_dir(input), *scratch = plan_scratch_dir(input);
@@ -141,6 +151,8 @@ static int add_folders(const struct plan_input *input, struct plan *plan)
         return r;
     if (plan->images.len > 0 &&
         (r = add_folder(plan, strdup(IMAGES_DIR), 0750, ACCOUNT, ACCOUNT)) < 0)
+        return r;
+    if (json_object_size(input->remotes) > 0 && (r = add_remotes_folders(plan)) < 0)
         return r;
     return input->settings->worker ? add_worker_folders(scratch, plan) : 0;
 }
@@ -170,7 +182,7 @@ int plan_make(const struct plan_input *input, struct plan *ret, struct error *er
     _cleanup_plan_ struct plan plan = {0};
     int r;
 
-    if (plan_packages(input->settings, &plan.packages) < 0 ||
+    if (plan_packages(input->root, input->settings, &plan.packages) < 0 ||
         images_needed(input->settings, &plan.images) < 0 || add_folders(input, &plan) < 0 ||
         add_services(input, &plan) < 0)
         return error_oom(err);

@@ -71,6 +71,7 @@ struct plan_input {
     const json_t *github_secrets;     // package -> secret; NULL: none
     const json_t *github_credentials; // user -> token; NULL: none
     const struct novarcs *novarcs;    // of the clouds
+    const json_t *remotes;            // LXD hosts to know, cloud -> address (remotes.h)
     const char *autopkgtest;          // program
     const char *store_password;       // of the built-in store
     const char *arch;                 // of this machine, for pages when no worker tells one
@@ -78,7 +79,7 @@ struct plan_input {
 
 int plan_make(const struct plan_input *input, struct plan *ret, struct error *err);
 // Adds the names of packages that the settings need, beside those of the charm's own list.
-int plan_packages(const struct settings *settings, struct strv *ret);
+int plan_packages(const char *root, const struct settings *settings, struct strv *ret);
 // Where results and database are: storage `data`, or the usual place.
 const char *plan_data_dir(const struct plan_input *input);
 void plan_release(struct plan *plan);

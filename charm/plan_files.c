@@ -5,7 +5,9 @@
 #include "charm/accounts.h"
 #include "charm/apt_sources.h"
 #include "charm/images.h"
+#include "charm/remotes.h"
 #include "data/json.h"
+#include "data/remote.h"
 
 // Where a worker finds the root file system of a test: with the variables of its arguments.
 #define IMAGE_OF_TEST IMAGES_DIR "/$RELEASE-$HOSTARCH" IMAGE_SUFFIX
@@ -72,6 +74,11 @@ static json_t *text_or_false(const char *text)
     return str_empty(text) ? json_false() : json_string(text);
 }
 
+static const char *backend_of(const struct cloud_workers *place)
+{
+    return place->kind == CLOUD_LXD ? "lxd" : "ssh";
+}
+
 static int add_instance(const struct instance *instance, void *userdata)
 {
     json_t *list = userdata;
@@ -81,11 +88,12 @@ static int add_instance(const struct instance *instance, void *userdata)
 
     if (!name)
         return -ENOMEM;
-    item = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", name, "cloud", instance->cloud,
-                     "arch", instance->arch, "backend",
-                     instance->place ? "ssh" : backend_name(instance->backend), "args",
-                     unshare ? "--tarball " IMAGE_OF_TEST : "", "image",
-                     text_or_false(unshare ? IMAGE_OF_TEST : ""));
+    item =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", name, "cloud", instance->cloud, "arch",
+                  instance->arch, "backend",
+                  instance->place ? backend_of(instance->place) : backend_name(instance->backend),
+                  "args", unshare ? "--tarball " IMAGE_OF_TEST : "", "image",
+                  text_or_false(unshare ? IMAGE_OF_TEST : ""));
     return json_array_append_new(list, item);
 }
 
@@ -196,6 +204,26 @@ static json_t *swift_data(const struct plan_input *in)
                      text_or_false(own ? NULL : swift->project_domain_name), "user-domain-name",
                      text_or_false(own ? NULL : swift->user_domain_name), "region",
                      text_or_false(own ? NULL : swift->region));
+}
+
+// The hosts as `lxc` knows them.
+static json_t *lxd_data(const json_t *remotes)
+{
+    json_t *list = json_array();
+    const char *cloud;
+    json_t *address;
+    int r = list ? 0 : -ENOMEM;
+
+    json_object_foreach ((json_t *)(uintptr_t)remotes, cloud, address) {
+        _cleanup_free_ char *url = remote_url(json_string_value(address));
+
+        if (r == 0)
+            r = json_array_append_new(list, json_pack("{s:s, s:s}", "name", cloud, "url", url));
+    }
+    if (r == 0)
+        return json_pack("{s:o}", "remotes", list);
+    json_decref(list);
+    return NULL;
 }
 
 static json_t *proxy_data(const struct model *model)
@@ -336,6 +364,8 @@ static int add_settings_files(struct making *m)
                     store_data(in))) < 0 ||
         (r = render(m, s->web || settings_use_swift(s), "swift.cred", ETC_DIR "/swift.cred", 0640,
                     READ_BY_WORKERS, swift_data(in))) < 0 ||
+        (r = render(m, json_object_size(in->remotes) > 0, "lxd.yml", REMOTES_DIR "/config.yml",
+                    0640, 0, lxd_data(in->remotes))) < 0 ||
         (r = render(m, true, "proxy.env", ETC_DIR "/proxy.env", 0640, READ_BY_WEB | READ_BY_INDEXER,
                     proxy_data(in->model))) < 0)
         return r;

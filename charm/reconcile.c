@@ -9,6 +9,7 @@
 #include "charm/options.h"
 #include "charm/owner.h"
 #include "charm/relations.h"
+#include "charm/remotes.h"
 #include "charm/source.h"
 #include "charm/status.h"
 #include "charm/website.h"
@@ -170,7 +171,7 @@ static int take_source(struct run *run, struct error *err)
         run->autopkgtest = strdup("/usr/bin/autopkgtest");
         return run->autopkgtest ? 0 : error_oom(err);
     }
-    if (plan_packages(&run->settings, &packages) < 0)
+    if (plan_packages(run->root, &run->settings, &packages) < 0)
         return error_oom(err);
     r = apply_packages(&a, &packages, false, err);
     if (r < 0)
@@ -319,6 +320,7 @@ static int make_it_so(struct run *run, struct error *err)
     _cleanup_plan_ struct plan plan = {0};
     _cleanup_unit_states_ struct unit_states states = {0};
     _cleanup_free_ char *password = NULL;
+    _cleanup_json_ json_t *remotes = NULL;
     struct plan_input input = {.root = run->root,
                                .model = &run->model,
                                .settings = &run->settings,
@@ -330,13 +332,16 @@ static int make_it_so(struct run *run, struct error *err)
                                .arch = machine_arch()};
     int r;
 
-    r = store_password(run, &password, err);
-    if (r < 0)
+    if ((r = store_password(run, &password, err)) < 0 ||
+        (r = remotes_list(run->root, &run->state, &run->settings, &remotes, err)) < 0)
         return r;
     input.store_password = password;
+    input.remotes = remotes;
     if ((r = plan_make(&input, &plan, err)) < 0 ||
         (r = apply_data_dir(&a, plan_data_dir(&input), err)) < 0 ||
-        (r = apply_files(&a, &plan, err)) < 0 || (r = apply_services(&a, &plan, &states, err)) < 0)
+        (r = apply_files(&a, &plan, err)) < 0 ||
+        (r = remotes_apply(&a, remotes, &plan, &run->status, err)) < 0 ||
+        (r = apply_services(&a, &plan, &states, err)) < 0)
         return r;
     r = open_port(run, plan.port, err);
     if (r < 0)

@@ -2,6 +2,7 @@
 #include "charm/settings.h"
 
 #include "base/buf.h"
+#include "data/remote.h"
 
 static const char *const backend_names[BACKEND_COUNT] = {"null",    "unshare", "qemu",
                                                          "schroot", "podman",  "lxc"};
@@ -103,6 +104,37 @@ int settings_set_cloud(struct settings *settings, enum cloud_kind kind, const ch
     return 0;
 }
 
+const struct cloud_workers *settings_find_cloud(const struct settings *settings, const char *cloud,
+                                                const char *arch)
+{
+    for (size_t i = 0; i < settings->clouds_len; i++)
+        if (strcmp(settings->clouds[i].cloud, cloud) == 0 &&
+            (!arch || strcmp(settings->clouds[i].arch, arch) == 0))
+            return &settings->clouds[i];
+    return NULL;
+}
+
+int settings_set_remote(struct settings *settings, const char *arch, const char *address,
+                        unsigned count)
+{
+    _cleanup_free_ char *cloud = remote_name(address);
+    char *copy = strdup(address);
+
+    if (!cloud || !copy || settings_set_cloud(settings, CLOUD_LXD, cloud, arch, count) < 0) {
+        free(copy);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < settings->clouds_len; i++) {
+        struct cloud_workers *entry = &settings->clouds[i];
+
+        if (copy && compare_cloud(entry, cloud, arch) == 0) {
+            free(entry->address);
+            entry->address = TAKE_PTR(copy);
+        }
+    }
+    return 0;
+}
+
 unsigned settings_count_clouds(const struct settings *settings, enum cloud_kind kind)
 {
     unsigned count = 0;
@@ -140,6 +172,7 @@ void settings_release(struct settings *settings)
     for (size_t i = 0; i < settings->clouds_len; i++) {
         free(settings->clouds[i].cloud);
         free(settings->clouds[i].arch);
+        free(settings->clouds[i].address);
     }
     free(settings->clouds);
     free(settings->source_url);

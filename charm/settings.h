@@ -29,13 +29,14 @@ struct local_workers {
     unsigned count[BACKEND_COUNT];
 };
 
-// Workers elsewhere than on the unit itself: in an OpenStack region.
-enum cloud_kind { CLOUD_OPENSTACK };
+// Workers elsewhere than on the unit itself: in an OpenStack region, on an LXD host.
+enum cloud_kind { CLOUD_OPENSTACK, CLOUD_LXD };
 struct cloud_workers {
     enum cloud_kind kind;
-    char *cloud; // as instances are named, "lcy02"
+    char *cloud; // as instances are named, "lcy02", "lxd-10.0.0.1"
     char *arch;
     unsigned count;
+    char *address; // of an LXD host, as the operator wrote it; NULL: none
 };
 
 // A Swift in place of the built-in store; without an address of Keystone all of it is unused.
@@ -89,6 +90,12 @@ int settings_set_local(struct settings *settings, const char *arch, enum backend
 // Sets the number of workers of a cloud for an architecture. 0 or -ENOMEM.
 int settings_set_cloud(struct settings *settings, enum cloud_kind kind, const char *cloud,
                        const char *arch, unsigned count);
+// The same for an LXD host, whose cloud is called after its address (data/remote.h).
+int settings_set_remote(struct settings *settings, const char *arch, const char *address,
+                        unsigned count);
+// The first entry of a cloud, or with `arch` (NULL: any) of both; NULL: none.
+const struct cloud_workers *settings_find_cloud(const struct settings *settings, const char *cloud,
+                                                const char *arch);
 // How many workers there are in clouds of a kind.
 unsigned settings_count_clouds(const struct settings *settings, enum cloud_kind kind);
 // Whether results go to a Swift.

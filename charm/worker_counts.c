@@ -11,11 +11,21 @@ static int set_local(struct settings *settings, const char *arch, const char *vi
     return settings_set_local(settings, arch, backend_from_name(virt), count);
 }
 
+static int set_remote(struct settings *settings, const char *arch, const char *address,
+                      unsigned count)
+{
+    return settings_set_remote(settings, arch, address, count);
+}
+
 // Options whose numbers can be set, and how one of them gets into the settings.
 static const struct counted {
     const char *option;
     int (*set)(struct settings *settings, const char *outer, const char *inner, unsigned count);
-} counted[] = {{"local-workers", set_local}};
+} counted[] = {
+    {"local-workers", set_local},
+    {"lxd-remotes", set_remote},
+    {WORKER_COUNTS_ADDED, set_remote}, // is no option, so its text never changes; comes last
+};
 
 // What is remembered of an option, if it still has that text. Before there were several, there was
 // only that of local-workers.
@@ -101,4 +111,24 @@ int worker_counts_set(struct state *state, const json_t *config, const char *opt
     if (json_put_int(map, inner, count) < 0)
         return error_oom(err);
     return state_set_value(state, KEY, all, err);
+}
+
+int worker_counts_unset(struct state *state, const json_t *config, const char *option,
+                        const char *outer, const char *inner, bool *ret_some, struct error *err)
+{
+    _cleanup_json_ json_t *all = collect(state, config);
+    json_t *counts = json_object_get(json_object_get(all, option), "counts");
+    json_t *map = json_object_get(counts, outer);
+
+    if (!all)
+        return error_oom(err);
+    *ret_some = json_object_get(map, inner) != NULL;
+    if (!*ret_some)
+        return 0;
+    (void)json_object_del(map, inner);
+    if (json_object_size(map) == 0)
+        (void)json_object_del(counts, outer);
+    if (json_object_size(counts) == 0)
+        (void)json_object_del(all, option);
+    return state_set_value(state, KEY, json_object_size(all) > 0 ? all : NULL, err);
 }

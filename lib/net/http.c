@@ -324,6 +324,20 @@ static void set_limits(CURL *easy, const struct http_request *request)
 #endif
 }
 
+static void set_identities(CURL *easy, const struct http_request *request)
+{
+    if (request->ca_is_server || request->peer)
+        (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    if (request->peer) {
+        (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        (void)curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
+    }
+    if (request->cert_file) {
+        (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, request->cert_file);
+        (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, request->key_file);
+    }
+}
+
 static void set_options(CURL *easy, const char *user_agent, struct transfer *t)
 {
     t->message[0] = '\0';
@@ -339,6 +353,7 @@ static void set_options(CURL *easy, const char *user_agent, struct transfer *t)
     (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (t->request->ca_file)
         (void)curl_easy_setopt(easy, CURLOPT_CAINFO, t->request->ca_file);
+    set_identities(easy, t->request);
     set_limits(easy, t->request);
     set_method(easy, t);
 }
@@ -445,13 +460,35 @@ void transfer_begin(struct transfer *t, CURL *easy, const char *user_agent)
     set_options(easy, user_agent, t);
 }
 
+// The server's own certificate is the first of those it sent.
+static int read_peer(struct transfer *t)
+{
+    static const char key[] = "Cert:";
+    struct curl_certinfo *info = NULL;
+
+    if (!t->request->peer)
+        return 0;
+    (void)curl_easy_getinfo(t->easy, CURLINFO_CERTINFO, &info);
+    for (struct curl_slist *line = info && info->num_of_certs > 0 ? info->certinfo[0] : NULL; line;
+         line = line->next) {
+        if (!str_starts_with(line->data, key))
+            continue;
+        buf_truncate(t->request->peer, 0);
+        return buf_add_str(t->request->peer, line->data + strlen(key));
+    }
+    (void)snprintf(t->message, sizeof(t->message), "the server has shown no certificate");
+    return -EPROTO;
+}
+
 int transfer_end(struct transfer *t, CURLcode code)
 {
     int r = curl_errno(t, code);
 
-    if (r >= 0)
+    if (r >= 0) {
         r = read_status(t);
-    else if (t->r == -E2BIG)
+        return r < 0 ? r : read_peer(t);
+    }
+    if (t->r == -E2BIG)
         (void)snprintf(t->message, sizeof(t->message), "the answer is too large");
     else if (code == CURLE_ABORTED_BY_CALLBACK && t->request->body_file)
         (void)snprintf(t->message, sizeof(t->message), "%s could not be read to its end",

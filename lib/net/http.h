@@ -16,12 +16,18 @@ struct http_request {
     const struct strv *headers; // "Name: value" lines, may be NULL; an empty value is sent as such
     const void *body;           // from memory …
     size_t body_len;
-    const char *body_file;       // … or streamed from this file (rewound for a retry); NULL: none
-    uint64_t body_offset;        // of body_file: what is before it is not sent
-    uint64_t body_size;          // and how much of it is; 0: to its end
-    const int *answer_fd;        // where the body of an answer with status 200 goes (emptied first,
-                                 // up to response->body.max bytes); NULL: to response->body
-    const char *ca_file;         // NULL: the system's
+    const char *body_file; // … or streamed from this file (rewound for a retry); NULL: none
+    uint64_t body_offset;  // of body_file: what is before it is not sent
+    uint64_t body_size;    // and how much of it is; 0: to its end
+    const int *answer_fd;  // where the body of an answer with status 200 goes (emptied first,
+                           // up to response->body.max bytes); NULL: to response->body
+    const char *ca_file;   // NULL: the system's
+    bool ca_is_server;     // ca_file is the server's own certificate, whatever names it has
+    const char *cert_file; // who we are, PEM; NULL: we do not say
+    const char *key_file;  // its private key
+    // For a first meeting: the server's certificate goes there, PEM, and is not verified. NULL: it
+    // has to be one that ca_file vouches for.
+    struct buf *peer;
     uint64_t connect_timeout_us; // 0: 10 s
     uint64_t idle_timeout_us;    // no byte for this long; 0: 60 s
     // Of connection failures, 408, 429, 498 and 5xx, after a growing random time or what

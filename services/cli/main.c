@@ -13,6 +13,7 @@ static const struct command commands[] = {
     {"resume", "drained workers of this unit take work again", command_resume},
     {"index", "fill the database from the results in the store", command_index},
     {"rabbit-user", "users of the broker for those who request tests", command_rabbit_user},
+    {"remote", "LXD hosts that workers of this unit test on", command_remote},
     {"cowboys", "what was changed by hand in the charm's folder", command_cowboys},
     {"result", "results of a package, newest first; can wait for the next one", command_result},
 };

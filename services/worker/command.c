@@ -259,7 +259,7 @@ static const char *const *backend_defaults(const struct command_context *c)
         "--init", "localhost/autopkgtest/systemd/$DISTRIBUTION:$RELEASE", "--", "--name", "$NAME",
         NULL};
 #define LXD                                                                                        \
-    "--name", "$NAME", "$VMOPT", "-r", "$LXD_REMOTE",                                              \
+    "$VMOPT", "-r", "$LXD_REMOTE",                                                                 \
         "$LXD_REMOTE:autopkgtest/$DISTRIBUTION/$RELEASE/$HOSTARCH$VMFLAG", "-c"
     static const char *const lxd[] = {LXD,  "limits.cpu=2",    "-c", "limits.memory=4GiB",
                                       "-d", "root,size=20GiB", NULL};
@@ -286,13 +286,17 @@ static int add_backend(const struct command_context *c, struct strv *argv)
 {
     const char *const *arguments =
         c->backend_args->len ? (const char *const *)c->backend_args->items : backend_defaults(c);
+    bool lxd = str_equal(c->backend, "lxd");
     int r = 0;
 
     if (strv_add(argv, "--") < 0 || strv_add(argv, c->backend) < 0)
         return -ENOMEM;
+    if (lxd && c->backend_args->len == 0 && !c->unnamed &&
+        (strv_add(argv, "--name") < 0 || strv_add(argv, c->name) < 0))
+        return -ENOMEM;
     for (; r == 0 && *arguments; arguments++)
         r = add_expanded(c, argv, "", *arguments);
-    if (r == 0 && str_equal(c->backend, "lxd")) { // what is behind the image goes to `lxc launch`
+    if (r == 0 && lxd) { // what is behind the image goes to `lxc launch`
         r = strv_add(argv, "-c");
         return r < 0 ? r : add_expanded(c, argv, "", COMMAND_LXD_MARK);
     }

@@ -27,6 +27,7 @@ struct command_context {
     const char *unit;                  // $UNIT: Juju's name of the unit; may be NULL
     int64_t timestamp;                 // $TIMESTAMP: seconds since 1970
     bool big, long_tests, vm;          // of the per-package lists
+    bool unnamed;                      // the backend takes no --name (testbed_takes_name())
 };
 
 // Appends the whole command line, and to `secrets` the lines of the argument file. -EINVAL: the

@@ -7,6 +7,7 @@
 #include "worker/lists.h"
 #include "worker/outcome.h"
 #include "worker/scratch.h"
+#include "worker/testbed.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -106,6 +107,7 @@ static int try_start(struct worker *w, struct error *err)
         .secrets_file = secrets_file,
         .name = name,
         .unit = w->settings.unit,
+        .unnamed = !testbed_takes_name(w->settings.autopkgtest),
         .timestamp = (int64_t)(clock_realtime_us() / USEC_PER_SEC),
     };
     int r;

@@ -2,6 +2,7 @@
 #include "worker/testbed.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "worker/command.h"
 
@@ -85,6 +86,22 @@ static int run_expanded(const struct command_context *context, const char *const
         return error_oom(err);
     r = run(&argv, ret_output, err);
     return r < 0 ? error_prefix(err, r, "%s", line) : 0;
+}
+
+bool testbed_takes_name(const char *autopkgtest)
+{
+    // Beside the program as packages have it, or in a checkout.
+    static const char *const places[] = {"autopkgtest-virt-lxd", "../virt/autopkgtest-virt-lxd"};
+    _cleanup_free_ char *dir = path_parent(autopkgtest);
+
+    for (size_t i = 0; dir && i < ARRAY_SIZE(places); i++) {
+        _cleanup_free_ char *path = path_join(dir, places[i]);
+        _cleanup_buf_ struct buf text = BUF_INIT(OUTPUT_MAX);
+
+        if (path && file_read(path, &text, NULL) == 0)
+            return strstr(buf_str(&text), "--name") != NULL;
+    }
+    return true;
 }
 
 int testbed_remove(const struct worker_settings *settings, const char *run_id, struct error *err)

@@ -7,6 +7,12 @@
 
 #include "adt/settings.h"
 
+#include <stdbool.h>
+
+// Whether the backend lxd of that autopkgtest (the program) knows --name: older ones do not, Debian
+// 12's among them.
+bool testbed_takes_name(const char *autopkgtest);
+
 // Removes what a run has left: 1, or 0 when it has left nothing. Waits for the backend's own
 // programs, at most half a minute each. Errors name the command that a person can run instead.
 int testbed_remove(const struct worker_settings *settings, const char *run_id, struct error *err);

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import testbeds
-from bed import ROOT, Bed, Worker
+from bed import BUILD, ROOT, Bed, Worker
 from control_cases import cli
 from testbeds import NAME, RELEASE
 from unit import LIFE, end_marked, marked
@@ -103,15 +103,15 @@ def test_ssh(bed: Bed) -> None:
 
 
 def test_lxd(bed: Bed) -> None:
-    """Without --name, which Debian 12's autopkgtest (5.28) does not know for lxd. The instance of another unit stays."""
+    """With the worker's own arguments. The instance of another unit stays."""
     folder = bed.dir / "lxd"
     folder.mkdir()
-    listing = ("lxc", "list", f"{testbeds.REMOTE}:", "--format=csv", "--columns=n,user.autopkgtest-cloud")
-    with testbeds.lxd(folder, bed.env):
-        testbeds.run("lxc", "-q", "init", f"{testbeds.REMOTE}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{testbeds.REMOTE}:others",
+    with testbeds.lxd(folder, bed.env, BUILD / "bin/autopkgtest-cloud") as remote:
+        listing = ("lxc", "list", f"{remote}:", "--format=csv", "--columns=n,user.autopkgtest-cloud")
+        testbeds.run("lxc", "-q", "init", f"{remote}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{remote}:others",
                      "-c", "user.autopkgtest-cloud=autopkgtest-cloud/10/testremote-amd64-1-20261126-181447-b9b95", env=bed.env)
-        tested(bed, "lxd", listing, cloud=testbeds.REMOTE, args="-r $LXD_REMOTE $LXD_REMOTE:autopkgtest/$DISTRIBUTION/$RELEASE/$HOSTARCH$VMFLAG "
-                                                                "-c limits.cpu=2 -c limits.memory=2GiB")
+        log = tested(bed, "lxd", listing, cloud=remote)
+        assert "limits.memory=4GiB" in log
         assert listed(bed, *listing).startswith("others,"), "nothing but the other unit's is there"
 
 

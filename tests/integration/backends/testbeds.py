@@ -2,13 +2,15 @@
 """Testbeds of every kind, all made from one root file system: the base of juju-local's machines."""
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import qemu_image
 
@@ -105,7 +107,6 @@ def qemu(folder: pathlib.Path, env: dict[str, str], package: str) -> Iterator[No
 
 # ---------------------------------------------------------------- LXD
 
-REMOTE = "testremote"
 BRIDGE = "10.72.8"
 IN_MACHINE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root", "LANG": "C.UTF-8"}
 PRESEED = f"""config: {{core.https_address: ":8443", images.auto_update_interval: "0"}}
@@ -135,28 +136,65 @@ def lxd_image(folder: pathlib.Path) -> pathlib.Path:
     return image
 
 
+def trusted(env: dict[str, str], cli: pathlib.Path, address: str, new_token: Callable[[], str]) -> str:
+    """Lets the host trust us by a token, and tries what it must refuse."""
+    def remote(*words: str, stdin: str = "", status: int = 0) -> str:
+        done = subprocess.run([cli, "remote", *words], env=env, input=stdin, capture_output=True, text=True)
+        assert done.returncode == status, (words, done)
+        return done.stdout if status == 0 else done.stderr
+
+    servers = pathlib.Path(env["LXD_CONF"]) / "servercerts"
+    refused = json.loads(remote("check", "--format=json", address, f"{address}:1"))
+    assert refused[address] == {"name": f"lxd-{address}", "ready": False, "refused": True, "why": "it does not trust this unit"}, refused
+    assert refused[f"{address}:1"]["refused"] is False and "port 1" in refused[f"{address}:1"]["why"], refused
+    assert "no token" in remote("trust", address, stdin="bm8=", status=65)
+    token = new_token()
+    other = json.loads(base64.b64decode(token)) | {"fingerprint": "0" * 64}
+    impostor = base64.b64encode(json.dumps(other).encode()).decode()
+    assert "another certificate" in remote("trust", address, stdin=impostor, status=75)
+    assert list(servers.iterdir()) == [], "nothing is kept of a host that is not trusted, or does not trust us"
+    done = json.loads(remote("trust", "--format=json", stdin=f" {token}\n"))  # the address is in it
+    assert done["address"] == address and not done["trusted-before"], done
+    assert [path.name for path in servers.iterdir()] == [f"{done['name']}.crt"]
+    assert json.loads(remote("check", "--format=json", address))[address]["ready"]
+    certificate = pathlib.Path(env["LXD_CONF"]) / "client.crt"
+    kept = certificate.read_bytes(), certificate.with_suffix(".key").read_bytes()
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp384r1", "-nodes", "-days", "2", "-subj", "/CN=other",
+        "-keyout", certificate.with_suffix(".key"), "-out", certificate, stderr=subprocess.DEVNULL)
+    assert "does not take the token" in remote("trust", address, stdin=token, status=77), "it was used before"
+    certificate.write_bytes(kept[0])
+    certificate.with_suffix(".key").write_bytes(kept[1])
+    # Another host at its address, from now on.
+    (servers / f"{done['name']}.crt").write_bytes(kept[0])
+    assert not json.loads(remote("check", "--format=json", address))[address]["ready"]
+    (servers / f"{done['name']}.crt").unlink()
+    assert json.loads(remote("check", "--format=json", address))[address]["ready"]
+    return str(done["name"])
+
+
 @contextlib.contextmanager
-def lxd(folder: pathlib.Path, env: dict[str, str]) -> Iterator[None]:
-    """A real LXD in a machine, as the remote REMOTE of a client configuration of our own, with the image in it."""
-    env["LXD_CONF"] = str(folder / "client")
-    (folder / "client").mkdir()
+def lxd(folder: pathlib.Path, env: dict[str, str], cli: pathlib.Path) -> Iterator[str]:
+    """A real LXD in a machine that trusts us, with the image in it; the name of the remote. The settings are as the charm makes them."""
+    conf = pathlib.Path(env["AUTOPKGTEST_CLOUD_CONFIG"]) / "lxd"
+    env["LXD_CONF"] = str(conf)
+    (conf / "servercerts").mkdir(parents=True)
     machine = machines.create("system", "lxd", folder / "machines", {"packages": list(PACKAGES), "deb_src": True})
 
-    def inside(script: str, stdin: bytes | None = None) -> None:
+    def inside(script: str, stdin: bytes | None = None) -> str:
         said: list[str] = []
         if machine.exec(["sh", "-ec", script], env=IN_MACHINE, cwd="/", stdin=stdin, on_line=lambda _, line: said.append(line.decode())):
             raise AssertionError("\n".join([script, *said[-15:]]))
+        return said[-1] if said else ""
 
     try:
         machine.start(lambda line: None)
         inside("apt-get -q -y install --no-install-recommends lxd lxd-client dnsmasq-base nftables xz-utils")
         inside("systemctl start lxd.socket lxd.service; lxd waitready --timeout=60; lxd init --preseed", PRESEED.encode())
-        run("lxc", "remote", "list", env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=worker", "-keyout",
-            folder / "client/client.key", "-out", folder / "client/client.crt", stderr=subprocess.DEVNULL)
-        inside("cat >/root/client.crt; lxc config trust add /root/client.crt", (folder / "client/client.crt").read_bytes())
-        run("lxc", "-q", "remote", "add", REMOTE, f"https://{machine.address}:8443", "--accept-certificate", env=env)
-        run("lxc", "-q", "image", "import", lxd_image(folder), f"{REMOTE}:", f"--alias=autopkgtest/ubuntu/{RELEASE}/{ARCH}", env=env)
-        yield
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp384r1", "-nodes", "-days", "2", "-subj", "/CN=worker",
+            "-keyout", conf / "client.key", "-out", conf / "client.crt", stderr=subprocess.DEVNULL)
+        remote = trusted(env, cli, machine.address, lambda: inside("lxc config trust add --name worker"))
+        (conf / "config.yml").write_text(f'remotes:\n  "{remote}": {{addr: "https://{machine.address}:8443", auth_type: tls, protocol: lxd}}\n')
+        run("lxc", "-q", "image", "import", lxd_image(folder), f"{remote}:", f"--alias=autopkgtest/ubuntu/{RELEASE}/{ARCH}", env=env)
+        yield remote
     finally:
         machines.reap_all(folder / "machines")

@@ -114,7 +114,7 @@ TEST(bad_counts_change_nothing)
          "count: expected a whole number from 0 to 1000, got 1001"},
         {"{\"arch\": \"AMD\", \"count\": 1}", "arch: expected an architecture, got \"AMD\""},
         {"{\"arch\": \"amd64\", \"count\": 1, \"cloud\": \"lcy02\"}",
-         "cloud: expected local: this version runs workers on the unit itself only, got \"lcy02\""},
+         "cloud: lcy02 has no workers for amd64 here; there are local"},
         {"{\"arch\": \"amd64\", \"count\": 1}",
          "virt: amd64 has workers of several kinds: name one, such as virt=unshare"},
         {"{\"arch\": \"armhf\", \"count\": 1}",

@@ -147,6 +147,11 @@ TEST(the_place_in_yaml_is_named)
                      "n-workers: expected the name of a region, got \"a b\"");
     assert_complaint("{\"lxd-remotes\": \"armhf: {10.0.0.1: many}\"}", -EINVAL,
                      "lxd-remotes: armhf.10.0.0.1: expected a whole number, got \"many\"");
+    assert_complaint("{\"lxd-remotes\": \"armhf: {10.0.0.1/24: 1}\"}", -EINVAL,
+                     "lxd-remotes: armhf: expected an address such as 10.0.0.1 or "
+                     "lxd.example:8443, got \"10.0.0.1/24\"");
+    assert_complaint("{\"lxd-remotes\": \"armhf: {a: 1}\\narm64: {'a:8443': 1}\"}", -EINVAL,
+                     "lxd-remotes: arm64.a:8443: is the same host as a: write it in one way");
     assert_complaint("{\"local-workers\": \"amd64: {docker: 1}\"}", -EINVAL,
                      "local-workers: amd64: expected null, unshare, qemu, schroot, podman or lxc, "
                      "got \"docker\"");

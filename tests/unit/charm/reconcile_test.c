@@ -457,7 +457,8 @@ TEST(no_workers_says_which_option_sets_them)
 
     rig_answer(&rig, "config-get", "{}");
     calls = calls_of(&rig, HOOK_INSTALL);
-    rig_assert_called(calls, "status-set -- active no workers: set local-workers; web ready");
+    rig_assert_called(
+        calls, "status-set -- active no workers: set local-workers or lxd-remotes; web ready");
 }
 
 TEST(a_website_relation_gets_address_and_port)

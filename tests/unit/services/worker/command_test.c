@@ -321,6 +321,21 @@ TEST(each_backend_has_arguments_of_its_own)
     }
 }
 
+TEST(a_backend_that_knows_no_name_is_given_none)
+{
+    struct line l;
+    _cleanup_free_ char *line = NULL;
+
+    setup(&l, "gzip");
+    l.context.backend = "lxd";
+    l.context.remote = "far";
+    l.context.unnamed = true;
+    ASSERT_OK(build(&l), &l.err);
+    line = strv_join(&l.argv, "|");
+    ck_assert_ptr_nonnull(strstr(line, "|--|lxd|-r|far|far:autopkgtest/ubuntu/noble/amd64|"));
+    teardown(&l);
+}
+
 TEST(a_testbed_s_name_is_a_host_name)
 {
     static const struct {

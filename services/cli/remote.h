@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// `autopkgtest-cloud remote`: the LXD hosts that workers of this unit test on.
+#pragma once
+
+#include "cli/cli.h"
+#include "cli/lxd_api.h"
+
+// What `lxc config trust add` prints: base64 of JSON.
+struct remote_token {
+    char *text; // as LXD takes it back
+    char *fingerprint;
+    struct strv addresses;
+};
+
+// -EBADMSG: it is none. Blanks around it do no harm.
+int remote_token_parse(const char *text, struct remote_token *ret, struct error *err);
+void remote_token_release(struct remote_token *token);
+
+#define _cleanup_remote_token_ _cleanup_(remote_token_release)
+
+// What the verbs share.
+struct remote_call {
+    const char *verb;
+    struct strv addresses;
+    const char *as; // the unit's name in the host's list of those it trusts
+    uint64_t older_h;
+    bool dry_run, json;
+};
+
+// A host by its address; what it says of itself in *ret_server (borrowed). -EACCES: it does not
+// trust the unit.
+int remote_open(const char *address, struct lxd **ret, const json_t **ret_server,
+                struct error *err);
