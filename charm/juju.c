@@ -122,6 +122,20 @@ int juju_relation_get(const char *relation, const char *unit, json_t **ret, stru
                JSON_OBJECT, ret, err);
 }
 
+int juju_relation_app(const char *relation, char **ret, struct error *err)
+{
+    return ask_string(
+        (const char *[]){"relation-list", "--format=json", "-r", relation, "--app", NULL}, ret,
+        err);
+}
+
+int juju_relation_get_app(const char *relation, const char *app, json_t **ret, struct error *err)
+{
+    return ask(
+        (const char *[]){"relation-get", "--format=json", "-r", relation, "--app", "-", app, NULL},
+        JSON_OBJECT, ret, err);
+}
+
 int juju_relation_set(const char *relation, const json_t *data, struct error *err)
 {
     _cleanup_buf_ struct buf input = BUF_INIT(BUF_OWN_MAX);
@@ -140,6 +154,17 @@ int juju_relation_set_app(const char *relation, const json_t *data, struct error
         return error_oom(err);
     return call((const char *[]){"relation-set", "-r", relation, "--app", "--file", "-", NULL},
                 &input, NULL, err);
+}
+
+int juju_is_leader(bool *ret, struct error *err)
+{
+    _cleanup_buf_ struct buf out = BUF_INIT(ANSWER_MAX);
+    int r = call((const char *[]){"is-leader", "--format=json", NULL}, NULL, &out, err);
+
+    if (r < 0)
+        return r;
+    *ret = str_starts_with(buf_str(&out), "true");
+    return 0;
 }
 
 int juju_ingress_address(const char *endpoint, char **ret, struct error *err)

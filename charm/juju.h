@@ -25,10 +25,15 @@ int juju_relation_ids(const char *endpoint, json_t **ret, struct error *err);
 int juju_relation_list(const char *relation, json_t **ret, struct error *err);
 // The data a remote unit has set: an object of strings; empty when it has set none.
 int juju_relation_get(const char *relation, const char *unit, json_t **ret, struct error *err);
+// The name of the application on the other side. The caller frees.
+int juju_relation_app(const char *relation, char **ret, struct error *err);
+// The data an application has set. Its own may be read on a peer relation, and by the leader.
+int juju_relation_get_app(const char *relation, const char *app, json_t **ret, struct error *err);
 // Sets keys of our own unit's data (an object of strings). Sent when the hook succeeds.
 int juju_relation_set(const char *relation, const json_t *data, struct error *err);
 // The same of our application's data. -EACCES: this unit is not the leader.
 int juju_relation_set_app(const char *relation, const json_t *data, struct error *err);
+int juju_is_leader(bool *ret, struct error *err);
 // The address others reach this unit at for an endpoint. The caller frees.
 int juju_ingress_address(const char *endpoint, char **ret, struct error *err);
 // The newest content of a secret, which becomes the revision this unit tracks.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/model.h"
 
+#include "charm/ingress.h"
 #include "charm/juju.h"
 #include "charm/relations.h"
 #include "data/json.h"
@@ -217,7 +218,8 @@ int model_read(struct model *model, struct state *state, struct error *err)
     if ((r = juju_config_get(&model->config, err)) < 0 ||
         (r = model_read_broker(model, "amqp", &model->broker, &model->broker_trouble, err)) < 0 ||
         (r = read_website(model, err)) < 0 ||
-        (r = relations_of(model, state, "cos-agent", &model->cos_agent, err)) < 0)
+        (r = relations_of(model, state, "cos-agent", &model->cos_agent, err)) < 0 ||
+        (r = ingress_read(model, state, err)) < 0)
         return r;
     return read_storage(model, state, err);
 }
@@ -232,6 +234,9 @@ void model_release(struct model *model)
     free(model->broker_trouble);
     json_decref(model->website);
     json_decref(model->cos_agent);
+    json_decref(model->ingress);
+    free(model->public_url);
+    free(model->ingress_trouble);
     free(model->data_dir);
     free(model->tmp_dir);
     free(model->http_proxy);

@@ -33,11 +33,14 @@ struct model {
     char *charm_dir;
     json_t *config;
     struct broker broker;
-    char *broker_trouble; // why the broker's data cannot be used; NULL: they can
-    json_t *website;      // identifiers of relations
-    json_t *cos_agent;    // the same
-    char *data_dir;       // where storage `data` is mounted; NULL: there is none
-    char *tmp_dir;        // the same of `tmp`
+    char *broker_trouble;  // why the broker's data cannot be used; NULL: they can
+    json_t *website;       // identifiers of relations
+    json_t *cos_agent;     // the same
+    json_t *ingress;       // the same, one at most
+    char *public_url;      // what its proxy has told (ingress.h); NULL: nothing
+    char *ingress_trouble; // why that cannot be used; NULL: it can
+    char *data_dir;        // where storage `data` is mounted; NULL: there is none
+    char *tmp_dir;         // the same of `tmp`
     char *http_proxy, *https_proxy, *no_proxy; // "" as not set
 };
 

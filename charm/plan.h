@@ -53,14 +53,15 @@ struct plan {
     struct plan_folder *folders;
     size_t folders_len;
     struct strv packages;
-    struct strv images;    // root file systems of tests, "noble-amd64" (images.h)
-    struct strv instances; // names of worker instances, "local-amd64-1"
-    struct strv clouds;    // where they are, each once: "local", "lcy02"
-    struct strv workers;   // units of them that should run: all, or none while they cannot work
-    bool can_work;         // a worker, if there were one, would have a broker and a store
-    bool web, indexer;     // whether these services should run
-    bool metrics;          // whether somebody reads the unit's figures
-    unsigned port;         // to be open; 0: none
+    struct strv images;     // root file systems of tests, "noble-amd64" (images.h)
+    struct strv instances;  // names of worker instances, "local-amd64-1"
+    struct strv clouds;     // where they are, each once: "local", "lcy02"
+    struct strv workers;    // units of them that should run: all, or none while they cannot work
+    bool can_work;          // a worker, if there were one, would have a broker and a store
+    bool web, indexer;      // whether these services should run
+    const char *public_url; // where people find the web service, when a proxy tells; of the model
+    bool metrics;           // whether somebody reads the unit's figures
+    unsigned port;          // to be open; 0: none
 };
 
 struct plan_input {

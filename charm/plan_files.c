@@ -150,6 +150,7 @@ static char *architectures(const struct plan_input *in)
 static json_t *web_data(const struct plan_input *in)
 {
     const struct settings *s = in->settings;
+    const char *url = in->model->public_url;
     _cleanup_free_ char *releases = strv_join(&s->releases, " ");
     _cleanup_free_ char *archs = architectures(in);
     _cleanup_free_ char *teams = strv_join(&s->allowed_requestors, " ");
@@ -161,9 +162,10 @@ static json_t *web_data(const struct plan_input *in)
     if (!releases || !archs || !teams || !store_url)
         return NULL;
     return json_pack(
-        "{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:s, s:s, s:b, s:o}", "unit",
-        in->model->unit, "hostname", s->hostname, "port", (json_int_t)s->http_port, "releases",
-        releases, "architectures", archs, "authorization", s->authorization, "login-url",
+        "{s:s, s:s, s:o, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:s, s:s, s:b, s:o}",
+        "unit", in->model->unit, "hostname", url ? strstr(url, "//") + 2 : s->hostname,
+        "public-url", text_or_false(url), "port", (json_int_t)s->http_port, "releases", releases,
+        "architectures", archs, "authorization", s->authorization, "login-url",
         text_or_false(s->login_url), "allowed-requestors", text_or_false(teams),
         "launchpad-api-url", text_or_false(s->launchpad_api_url), "github-secrets",
         in->github_secrets != NULL, "github-credentials", in->github_credentials != NULL,

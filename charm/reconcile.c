@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/parse.h"
 #include "charm/cos_agent.h"
+#include "charm/ingress.h"
 #include "charm/juju.h"
 #include "charm/options.h"
 #include "charm/owner.h"
@@ -416,6 +417,8 @@ static int publish(struct run *run, struct error *err)
         r = publish_broker_admin(err);
     if (r >= 0 && (first || hook == HOOK_CONFIG_CHANGED))
         r = publish_website(run, err);
+    if (r >= 0 && run->usable)
+        r = ingress_publish(&run->model, &run->settings, &run->state, err);
     return r < 0 ? r
                  : cos_agent_publish(&run->model, run->usable ? &run->settings : NULL, &run->state,
                                      err);

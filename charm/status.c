@@ -29,6 +29,15 @@ const char *status_word(enum urgency urgency)
     return words[urgency];
 }
 
+static int add_ingress(struct status *status, const struct model *model)
+{
+    if (model->ingress_trouble)
+        return status_add(status, STATUS_BLOCKED, "ingress: %s", model->ingress_trouble);
+    if (json_array_size(model->ingress) > 0 && !model->public_url)
+        return status_add(status, STATUS_WAITING, "waiting for ingress to tell the public address");
+    return 0;
+}
+
 int status_add_model(struct status *status, const struct model *model,
                      const struct settings *settings, bool has_api_keys)
 {
@@ -45,6 +54,8 @@ int status_add_model(struct status *status, const struct model *model,
     if (r >= 0 && settings->worker && !settings->web && !settings_use_swift(settings))
         r = status_add(status, STATUS_BLOCKED,
                        "workers have no result store: juju config %s roles=\"worker web\"", app);
+    if (r >= 0 && settings->web)
+        r = add_ingress(status, model);
     if (r >= 0 && settings->web && strcmp(settings->authorization, "api-key") == 0 && !has_api_keys)
         r = status_add(status, STATUS_BLOCKED,
                        "authorization: api-key needs the secret option "
@@ -130,7 +141,8 @@ static int add_figures(struct status *status, const struct plan *plan,
     if (r >= 0 && workers->drained > 0)
         r = buf_addf(&text, ", %zu drained", workers->drained);
     if (r >= 0 && plan->web)
-        r = buf_addf(&text, "%sweb ready", text.len ? "; " : "");
+        r = buf_addf(&text, "%sweb ready%s%s", text.len ? "; " : "", plan->public_url ? " at " : "",
+                     plan->public_url ? plan->public_url : "");
     return r < 0 ? r : status_add(status, STATUS_ACTIVE, "%s", buf_str(&text));
 }
 

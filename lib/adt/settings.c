@@ -257,14 +257,26 @@ static int read_web_users(const struct ini *ini, struct web_settings *s, struct 
     return 0;
 }
 
-static int read_web(const struct ini *ini, struct web_settings *s, struct error *err)
+// Where it listens, and where people find it.
+static int read_web_address(const struct ini *ini, struct web_settings *s, struct error *err)
 {
     uint64_t port = 0;
     int r;
 
+    if ((r = copy(ini, "web", "hostname", "localhost", &s->hostname, err)) < 0 ||
+        (r = copy(ini, "web", "public-url", NULL, &s->public_url, err)) < 0 ||
+        (r = ini_get_uint(ini, "web", "port", 1, 65535, 80, &port, err)) < 0)
+        return r;
+    s->port = (uint16_t)port;
+    return 0;
+}
+
+static int read_web(const struct ini *ini, struct web_settings *s, struct error *err)
+{
+    int r;
+
     if ((r = copy(ini, "web", "unit", "autopkgtest-cloud/0", &s->unit, err)) < 0 ||
-        (r = copy(ini, "web", "hostname", "localhost", &s->hostname, err)) < 0 ||
-        (r = ini_get_uint(ini, "web", "port", 1, 65535, 80, &port, err)) < 0 ||
+        (r = read_web_address(ini, s, err)) < 0 ||
         (r = split(ini, "web", "releases", &s->releases, err)) < 0 ||
         (r = split(ini, "web", "architectures", &s->architectures, err)) < 0 ||
         (r = read_web_users(ini, s, err)) < 0 || (r = read_web_github(ini, s, err)) < 0 ||
@@ -276,7 +288,6 @@ static int read_web(const struct ini *ini, struct web_settings *s, struct error 
         (r = copy_required(ini, "web", "templates-dir", &s->templates_dir, err)) < 0 ||
         (r = copy_required(ini, "web", "static-dir", &s->static_dir, err)) < 0)
         return r;
-    s->port = (uint16_t)port;
     return 0;
 }
 
@@ -296,10 +307,16 @@ int settings_load_web(const char *dir, struct web_settings *ret, struct error *e
     return 0;
 }
 
+char *web_settings_url(const struct web_settings *s)
+{
+    return s->public_url ? strdup(s->public_url) : str_format("http://%s", s->hostname);
+}
+
 void web_settings_release(struct web_settings *s)
 {
     free(s->unit);
     free(s->hostname);
+    free(s->public_url);
     strv_release(&s->releases);
     strv_release(&s->architectures);
     free(s->authorization);

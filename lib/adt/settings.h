@@ -51,6 +51,7 @@ void worker_settings_release(struct worker_settings *settings);
 struct web_settings {
     char *unit; // Juju's name of the unit, "autopkgtest-cloud/0"
     char *hostname;
+    char *public_url; // http[s]://HOST[:PORT] of a proxy in front of it; NULL: none is known
     uint16_t port;
     struct strv releases, architectures;
     char *authorization;            // open, api-key, login, launchpad
@@ -71,4 +72,6 @@ struct web_settings {
     char *templates_dir, *static_dir;
 };
 int settings_load_web(const char *dir, struct web_settings *ret, struct error *err);
+// Where people find the web service, `http://HOST`. The caller frees; NULL for lack of memory.
+char *web_settings_url(const struct web_settings *settings);
 void web_settings_release(struct web_settings *settings);

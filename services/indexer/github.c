@@ -20,8 +20,10 @@
 
 static char *log_url(const struct web_settings *s, const struct test_complete *done)
 {
-    return str_format("http://%s/results/%s/%s/log.gz", s->hostname, done->container,
-                      done->swift_dir);
+    _cleanup_free_ char *site = web_settings_url(s);
+
+    return site ? str_format("%s/results/%s/%s/log.gz", site, done->container, done->swift_dir)
+                : NULL;
 }
 
 static const char *describe(const char *state)
@@ -62,8 +64,8 @@ int github_note_removal(struct database *db, const struct web_settings *settings
                         const struct request_event *event, struct error *err)
 {
     _cleanup_buf_ struct buf body = BUF_INIT(BODY_MAX);
-    _cleanup_free_ char *target =
-        str_format("http://%s/requests/%s", settings->hostname, event->uuid);
+    _cleanup_free_ char *site = web_settings_url(settings);
+    _cleanup_free_ char *target = site ? str_format("%s/requests/%s", site, event->uuid) : NULL;
     const struct github_status status = {.state = "error",
                                          .release = event->release,
                                          .arch = event->arch,

@@ -110,6 +110,13 @@ char *exchange_origin(const struct exchange *x)
     return str_format("%s://%s", exchange_is_tls(x) ? "https" : "http", host);
 }
 
+char *exchange_site(const struct exchange *x)
+{
+    const char *url = x->web->settings.public_url;
+
+    return url ? strdup(url) : exchange_origin(x);
+}
+
 int exchange_add_header(struct exchange *x, const char *name, const char *value)
 {
     for (const char *p = value; *p; p++)

@@ -73,6 +73,9 @@ bool exchange_is_tls(const struct exchange *x);
 // caller frees.
 char *exchange_origin(const struct exchange *x);
 
+// The same for what is kept or passed on: the public address when a proxy has told it.
+char *exchange_site(const struct exchange *x);
+
 // Adds a header to the answer to come. Characters that would break out of the header make it fail.
 int exchange_add_header(struct exchange *x, const char *name, const char *value);
 

@@ -58,7 +58,7 @@ static int send_pending(struct exchange *x, const struct github_pull *pull, cons
 {
     _cleanup_buf_ struct buf body = BUF_INIT(STATUS_MAX);
     _cleanup_strv_ struct strv headers = STRV_INIT;
-    _cleanup_free_ char *origin = exchange_origin(x);
+    _cleanup_free_ char *origin = exchange_site(x);
     _cleanup_free_ char *target =
         origin ? str_format("%s/requests/%s", origin, json_text(accepted, "uuid")) : NULL;
     const struct github_status status = {.state = GITHUB_PENDING,

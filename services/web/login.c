@@ -93,7 +93,7 @@ static int refuse_without_login(const struct exchange *x, struct error *err)
 static int make_party(const struct exchange *x, const char *state, struct openid_party *ret,
                       char **ret_return_to, char **ret_realm)
 {
-    _cleanup_free_ char *origin = exchange_origin(x);
+    _cleanup_free_ char *origin = exchange_site(x);
 
     if (!origin)
         return -ENOMEM;

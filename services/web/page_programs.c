@@ -89,7 +89,7 @@ static json_t *recent_row(const json_t *row, const char *origin, struct strv *se
 
 static int answer_recent(struct exchange *x, const json_t *rows)
 {
-    _cleanup_free_ char *origin = exchange_origin(x);
+    _cleanup_free_ char *origin = exchange_site(x);
     _cleanup_strv_ struct strv seen = STRV_INIT;
     _cleanup_json_ json_t *list = json_array();
     size_t i;
@@ -134,7 +134,7 @@ static int answer_feed(struct exchange *x, const char *title, const char *page, 
 {
     _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
     _cleanup_json_ json_t *data = json_object();
-    _cleanup_free_ char *origin = exchange_origin(x);
+    _cleanup_free_ char *origin = exchange_site(x);
     // Of a feed without entries the time does not matter.
     const json_t *newest = json_array_get(rows, 0);
     int r;

@@ -101,10 +101,13 @@ bool requester_same_origin(const struct exchange *x)
 {
     const char *site = exchange_header(x, "Sec-Fetch-Site");
     const char *origin = exchange_header(x, "Origin"), *host, *own = exchange_header(x, "Host");
+    const char *public_url = x->web->settings.public_url;
 
     if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
         return false;
     if (!origin)
+        return true;
+    if (public_url && strcasecmp(origin, public_url) == 0) // a proxy may name us otherwise
         return true;
     host = strstr(origin, "://");
     return host && own && strcasecmp(host + 3, own) == 0;

@@ -178,7 +178,7 @@ static int check_duplicates(struct submission *s, const struct request_order *or
 static int add_accepted(struct submission *s, const struct request_order *order, const char *arch)
 {
     _cleanup_free_ char *url = results_url(order->request.package, order->release, arch, NULL);
-    _cleanup_free_ char *origin = exchange_origin(s->x);
+    _cleanup_free_ char *origin = exchange_site(s->x);
     _cleanup_free_ char *full = url && origin ? str_format("%s%s", origin, url) : NULL;
     char *digest = request_digest(&order->request, order->release, arch);
 

@@ -83,7 +83,7 @@ class Webhook(unittest.TestCase):
         secrets, credentials = Path(cls.tmp.name) / "secrets.json", Path(cls.tmp.name) / "credentials.json"
         secrets.write_text(json.dumps({"systemd-upstream": SECRET, "lib-x--": "another"}))
         credentials.write_text(json.dumps({"ci-user": TOKEN}))
-        cls.server = WebServer({"releases": "noble", "authorization": "launchpad", "github-secrets-file": str(secrets), "hostname": "tests.example",
+        cls.server = WebServer({"releases": "noble", "authorization": "launchpad", "github-secrets-file": str(secrets), "public-url": "https://tests.example",
                                 "github-credentials-file": str(credentials), "github-api-url": cls.github.url},
                                {key: cls.broker.settings[key] for key in KEYS})
         cls.server.start()
@@ -154,11 +154,11 @@ class Webhook(unittest.TestCase):
                          ("https://github.com/systemd/systemd.git#refs/pull/12/head", ["upstream-ci/systemd"], "github:systemd/systemd", "smoke"))
         (pending,) = self.told(1)
         self.assertEqual((pending["state"], pending["context"]), ("pending", "noble/amd64 smoke"))
-        self.assertTrue(pending["target_url"].endswith(f"/requests/{params['uuid']}"), pending)
+        self.assertEqual(pending["target_url"], f"https://tests.example/requests/{params['uuid']}")
         self.complete(params, 4)
         final = self.told(2)[1]
         self.assertEqual(final, {"state": "failure", "context": "noble/amd64 smoke", "description": "autopkgtest failed", "target_url":
-                                 f"http://tests.example/results/autopkgtest-noble-upstream-ci-systemd/noble/amd64/s/systemd-upstream/{run_of_day(0)}/log.gz"})
+                                 f"https://tests.example/results/autopkgtest-noble-upstream-ci-systemd/noble/amd64/s/systemd-upstream/{run_of_day(0)}/log.gz"})
         basic = "Basic " + base64.b64encode(f"ci-user:{TOKEN}".encode()).decode()
         self.assertEqual({(path, who) for path, who, _ in self.github.told}, {("/repos/systemd/systemd/statuses/abc", basic)})
         self.assertNotIn(TOKEN, self.server.log())

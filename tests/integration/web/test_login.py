@@ -140,6 +140,20 @@ class Login(unittest.TestCase):
         self.assertEqual(query["openid.lp.query_membership"], "testers,admins")
         self.assertTrue(all(c.endswith("; Secure") for c in visitor.set_cookies), visitor.set_cookies)
 
+    def test_behind_an_ingress_the_public_address_counts(self) -> None:
+        """Also when the proxy names the unit otherwise, and says nothing about TLS."""
+        with WebServer(self.settings | {"public-url": "https://tests.example.com"}) as server:
+            visitor = Visitor(server)
+            status, headers, _ = visitor.log_in(self.provider, "alice", "/login?next=/recent")
+            self.assertEqual((status, headers["location"]), (303, "/recent"))
+            own, other = {"Origin": "https://tests.example.com"}, {"Origin": "https://evil.example"}
+            visitor.go("/logout", {}, **other)
+            self.assertIn("session", visitor.jar)
+            self.assertEqual(visitor.go("/logout", {}, **own)[0], 303)
+            self.assertNotIn("session", visitor.jar)
+            address = urllib.parse.urlsplit(Visitor(server).go("/login")[1]["location"])
+            self.assertTrue(dict(urllib.parse.parse_qsl(address.query))["openid.return_to"].startswith("https://tests.example.com/login/return?"))
+
     def test_logging_out_ends_it_but_no_other_site_may(self) -> None:
         self.alice.log_in(self.provider, "alice")
         self.alice.go("/logout", {}, Sec_Fetch_Site="cross-site")

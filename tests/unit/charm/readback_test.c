@@ -108,6 +108,25 @@ TEST(the_web_reads_what_was_configured)
     web_settings_release(&web);
 }
 
+TEST(the_web_reads_where_a_proxy_shows_it)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *dir = NULL;
+    struct web_settings web = {0};
+
+    rig_answer(&rig, "relation-ids.ingress", "[\"ingress:3\"]");
+    rig_answer(&rig, "relation-list.--app", "\"traefik\"");
+    rig_answer(&rig, "relation-get.traefik",
+               "{\"ingress\": \"{\\\"url\\\": \\\"https://p.example:8443/\\\"}\"}");
+    rig_answer(&rig, "network-get", "\"10.0.0.9\"");
+    dir = settings_of(&rig);
+    ASSERT_OK(settings_load_web(dir, &web, &err), &err);
+    ck_assert_str_eq(web.public_url, "https://p.example:8443");
+    ck_assert_str_eq(web.hostname, "p.example:8443");
+    web_settings_release(&web);
+}
+
 TEST(the_archive_is_read_back)
 {
     _cleanup_rig_ struct rig rig = unit_new();

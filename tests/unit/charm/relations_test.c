@@ -122,3 +122,136 @@ TEST(without_an_agent_nobody_reads_the_figures)
     after = calls_of(&rig, HOOK_REMOVE);
     ck_assert(!rig_has(&rig, "/etc/systemd/system/" SOCKET));
 }
+
+// ---- ingress
+
+#define PROXY "ingress:3"
+#define HEALTH                                                                                     \
+    "\"healthcheck_params\":\"{\\\"path\\\":\\\"/healthz\\\",\\\"interval\\\":\\\"5s\\\","         \
+    "\\\"timeout\\\":\\\"3s\\\"}\""
+#define APP_DATA                                                                                   \
+    "{" HEALTH                                                                                     \
+    ",\"model\":\"\\\"tests-1\\\"\",\"name\":\"\\\"autopkgtest-cloud\\\"\",\"port\":\"80\"}"
+#define UNIT_DATA "{\"host\":\"\\\"10.0.0.9\\\"\",\"ip\":\"\\\"10.0.0.9\\\"\"}"
+
+static void proxy_says(const struct rig *rig, const char *url)
+{
+    _cleanup_free_ char *text = str_format("{\"ingress\": \"{\\\"url\\\": \\\"%s\\\"}\"}", url);
+
+    rig_answer(rig, "relation-get.traefik", text);
+}
+
+// A unit beside a proxy that has not answered yet.
+static struct rig proxied_new(bool leader)
+{
+    struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL);
+
+    (void)first;
+    rig_answer(&rig, "relation-list.--app", "\"traefik\"");
+    rig_answer(&rig, "relation-get.traefik", "{}");
+    rig_answer(&rig, "network-get", "\"10.0.0.9\"");
+    rig_answer(&rig, "is-leader", leader ? "true" : "false");
+    setenv("JUJU_MODEL_NAME", "tests-1", 1);
+    return rig;
+}
+
+TEST(a_proxy_learns_of_unit_and_application)
+{
+    _cleanup_rig_ struct rig rig = proxied_new(false);
+    _cleanup_free_ char *follower = hook_of(&rig, HOOK_RELATION_CREATED, PROXY);
+    _cleanup_free_ char *elected = calls_of(&rig, HOOK_LEADER_ELECTED);
+
+    rig_assert_called(follower, UNIT_DATA);
+    rig_assert_not_called(follower, "--app --file");
+    rig_assert_called(elected, "relation-set -r " PROXY " --app --file -");
+    rig_assert_called(elected, APP_DATA);
+}
+
+TEST(nothing_is_asked_or_told_between_changes)
+{
+    _cleanup_rig_ struct rig rig = proxied_new(true);
+    _cleanup_free_ char *first = hook_of(&rig, HOOK_RELATION_CREATED, PROXY), *port = NULL;
+    _cleanup_free_ char *status = calls_of(&rig, HOOK_UPDATE_STATUS);
+    _cleanup_free_ char *same = calls_of(&rig, HOOK_CONFIG_CHANGED), *worker = NULL;
+
+    rig_assert_called(first, UNIT_DATA);
+    rig_assert_called(first, APP_DATA);
+    rig_assert_called(first,
+                      "status-set -- waiting waiting for ingress to tell the public address");
+    rig_assert_not_called(status, "is-leader");
+    rig_assert_not_called(status, "network-get");
+    rig_assert_not_called(status, "traefik");
+    rig_assert_not_called(same, "relation-set");
+    configure(&rig, "{\"http-port\": 8080}");
+    port = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(port, "relation-set -r " PROXY " --app --file -");
+    ck_assert_ptr_nonnull(strstr(port, "\"port\":\"8080\""));
+    configure(&rig, "{\"roles\": \"worker\"}");
+    worker = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(worker, "{\"host\":\"\",\"ip\":\"\"}");
+    rig_assert_called(worker,
+                      "{\"healthcheck_params\":\"\",\"model\":\"\",\"name\":\"\",\"port\":\"\"}");
+}
+
+TEST(the_proxys_answer_is_where_people_find_us)
+{
+    _cleanup_rig_ struct rig rig = proxied_new(true);
+    _cleanup_free_ char *first = hook_of(&rig, HOOK_RELATION_CREATED, PROXY), *calls = NULL;
+    _cleanup_free_ char *settings = NULL, *later = NULL, *broken = NULL, *after = NULL;
+
+    (void)first;
+    proxy_says(&rig, "https://tests.example.com/");
+    calls = hook_of(&rig, HOOK_RELATION_CHANGED, PROXY);
+    rig_assert_called(calls, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready at "
+                             "https://tests.example.com");
+    rig_assert_called(calls, "systemctl restart -- autopkgtest-web.service "
+                             "autopkgtest-indexer.service");
+    settings = rig_get(&rig, "/etc/autopkgtest-cloud/web.conf");
+    ck_assert_ptr_nonnull(strstr(settings, "\nhostname = tests.example.com\n"));
+    ck_assert_ptr_nonnull(strstr(settings, "\npublic-url = https://tests.example.com\n"));
+    later = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(later, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready at "
+                             "https://tests.example.com");
+    broken = hook_of(&rig, HOOK_RELATION_BROKEN, PROXY);
+    rig_assert_called(broken, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready");
+    rig_assert_not_called(broken, "relation-set");
+    after = rig_get(&rig, "/etc/autopkgtest-cloud/web.conf");
+    ck_assert_ptr_null(strstr(after, "public-url"));
+    ck_assert_ptr_nonnull(strstr(after, "\nhostname = localhost\n"));
+}
+
+TEST(an_answer_that_cannot_be_used_is_told)
+{
+    static const char *const bad[][2] = {
+        {"http://proxy/model-app", "pages need a host of their own, and the address has a path: "
+                                   "let the proxy route by host names (traefik: "
+                                   "routing_mode=subdomain)"},
+        {"ftp://proxy", "expected an address http://HOST or https://HOST"},
+        {"https://user@proxy", "expected an address http://HOST or https://HOST"},
+        {"https://", "expected an address http://HOST or https://HOST"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        _cleanup_rig_ struct rig rig = proxied_new(true);
+        _cleanup_free_ char *calls = NULL, *settings = NULL;
+        _cleanup_free_ char *status = str_format("status-set -- blocked ingress: %s", bad[i][1]);
+
+        proxy_says(&rig, bad[i][0]);
+        calls = hook_of(&rig, HOOK_RELATION_CHANGED, PROXY);
+        rig_assert_called(calls, status);
+        settings = rig_get(&rig, "/etc/autopkgtest-cloud/web.conf");
+        ck_assert_ptr_nonnull(strstr(settings, "\nhostname = localhost\n"));
+    }
+}
+
+TEST(an_answer_that_is_no_json_is_waited_past)
+{
+    _cleanup_rig_ struct rig rig = proxied_new(true);
+    _cleanup_free_ char *calls = NULL;
+
+    rig_answer(&rig, "relation-get.traefik", "{\"ingress\": \"url: http://x\"}");
+    calls = hook_of(&rig, HOOK_RELATION_CHANGED, PROXY);
+    rig_assert_called(calls,
+                      "status-set -- waiting waiting for ingress to tell the public address");
+}

@@ -124,6 +124,24 @@ TEST(the_web)
     ck_assert_ptr_null(s.store_dir);
 }
 
+TEST(a_web_service_is_found_by_its_name_or_by_a_proxys_address)
+{
+    static const char rest[] = "database = /d\ntemplates-dir = /t\nstatic-dir = /s\n";
+    _cleanup_free_ char *plain = str_format("[web]\nhostname = tests.example\n%s", rest);
+    _cleanup_free_ char *proxied = str_format("%spublic-url = https://p.example:8443\n", plain);
+    _cleanup_(web_settings_release) struct web_settings s = {0}, p = {0};
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *name = NULL, *address = NULL;
+
+    ASSERT_OK(settings_load_web(folder_with("web.conf", plain), &s, &err), &err);
+    ck_assert_ptr_null(s.public_url);
+    name = web_settings_url(&s);
+    ck_assert_str_eq(name, "http://tests.example");
+    ASSERT_OK(settings_load_web(folder_with("web.conf", proxied), &p, &err), &err);
+    address = web_settings_url(&p);
+    ck_assert_str_eq(address, "https://p.example:8443");
+}
+
 TEST(the_archive)
 {
     const char *dir =
