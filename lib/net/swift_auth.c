@@ -2,8 +2,8 @@
 #include "net/swift_internal.h"
 
 #include "data/json.h"
+#include "net/keystone.h"
 
-#define CATALOG_MAX ((size_t)4 * 1024 * 1024)
 #define TEMPAUTH_ANSWER_MAX ((size_t)64 * 1024)
 
 void swift_forget_token(struct swift *swift)
@@ -17,16 +17,7 @@ void swift_forget_token(struct swift *swift)
 
 int swift_transfer_error(int r)
 {
-    switch (r) {
-    case -ETIMEDOUT:
-    case -ECONNREFUSED:
-    case -ECONNRESET:
-    case -EHOSTUNREACH:
-    case -EPROTO:
-        return -EAGAIN;
-    default:
-        return r;
-    }
+    return keystone_transfer_error(r);
 }
 
 static int accept_token(struct swift *swift, const char *token, const char *storage_url,
@@ -49,18 +40,6 @@ static int accept_token(struct swift *swift, const char *token, const char *stor
         return error_oom(err);
     }
     return 0;
-}
-
-static int auth_status(const struct swift *swift, long status, struct error *err)
-{
-    if (status >= 200 && status < 300)
-        return 0;
-    if (status == 401 || status == 403)
-        return error_set(err, -EACCES, "user %s or the password is refused (HTTP status %ld)",
-                         swift->settings.username, status);
-    if (status == 408 || status == 429 || status >= 498)
-        return error_set(err, -EAGAIN, "HTTP status %ld", status);
-    return error_set(err, -EIO, "HTTP status %ld, is this the authentication URL?", status);
 }
 
 static void wipe(struct strv *secret)
@@ -86,7 +65,7 @@ static int tempauth(struct swift *swift, struct error *err)
     r = http_perform(swift->http, &request, &answer, err);
     if (r < 0)
         return swift_transfer_error(r);
-    r = auth_status(swift, answer.status, err);
+    r = keystone_status(swift->settings.username, answer.status, err);
     if (r < 0)
         return r;
     token = http_response_header(&answer, "x-auth-token");
@@ -98,135 +77,39 @@ static int tempauth(struct swift *swift, struct error *err)
 
 // ---------------------------------------------------------------- Keystone
 
-static json_t *domain(const char *name)
-{
-    return json_pack("{s:s}", "name", str_empty(name) ? "Default" : name);
-}
-
-// The body of POST /v3/auth/tokens (Identity API v3, "Password authentication with scoped
-// authorization").
-static int keystone_request(const struct swift_settings *s, struct buf *body, struct error *err)
-{
-    _cleanup_json_ json_t *user = json_pack("{s:s, s:s, s:o}", "name", s->username, "password",
-                                            s->password, "domain", domain(s->user_domain_name));
-    _cleanup_json_ json_t *document =
-        json_pack("{s:{s:{s:[s], s:{s:O}}, s:{s:{s:s, s:o}}}}", "auth", "identity", "methods",
-                  "password", "password", "user", user, "scope", "project", "name",
-                  s->project_name ? s->project_name : "", "domain", domain(s->project_domain_name));
-
-    if (!user || !document)
-        return error_set(err, -EINVAL,
-                         "user, password and project of the store must be UTF-8 text");
-    return json_write(document, body) < 0 ? error_oom(err) : 0;
-}
-
-// NULL when it is not for everybody.
-static const char *public_region(const json_t *endpoint)
-{
-    const char *name = json_string_value(json_object_get(endpoint, "region_id"));
-
-    if (!str_equal(json_string_value(json_object_get(endpoint, "interface")), "public"))
-        return NULL;
-    if (!name)
-        name = json_string_value(json_object_get(endpoint, "region"));
-    return name ? name : "";
-}
-
-// The address in `region` (empty: in the first), NULL when there is none; all regions by the way.
-static const char *find_endpoint(const json_t *endpoints, const char *region, struct strv *regions,
-                                 int *ret_r)
-{
-    const char *url = NULL;
-    const json_t *endpoint;
-    size_t i;
-
-    json_array_foreach (endpoints, i, endpoint) {
-        const char *name = public_region(endpoint);
-
-        if (!name)
-            continue;
-        if (!url && (str_empty(region) || str_equal(name, region)))
-            url = json_string_value(json_object_get(endpoint, "url"));
-        if (!strv_contains(regions, name) && strv_add(regions, name) < 0)
-            *ret_r = -ENOMEM;
-    }
-    return url;
-}
-
-static int no_endpoint(const char *region, const struct strv *regions, struct error *err)
-{
-    _cleanup_free_ char *joined = strv_join(regions, ", ");
-
-    if (!joined)
-        return error_oom(err);
-    if (regions->len == 0 || str_empty(region))
-        return error_set(err, -ENOENT, "the catalog has no public object store");
-    return error_set(err, -ENOENT,
-                     "the catalog has no public object store in region %s, only in %s", region,
-                     joined);
-}
-
 int swift_catalog_find(const char *text, size_t len, const char *region, char **ret,
                        struct error *err)
 {
-    _cleanup_json_ json_t *document = NULL;
-    _cleanup_strv_ struct strv regions = STRV_INIT;
-    const json_t *catalog, *service;
-    const char *url = NULL;
-    int r = 0;
-    size_t i;
+    _cleanup_json_ json_t *catalog = NULL;
+    int r = keystone_parse_catalog(text, len, &catalog, err);
 
-    if (json_parse(text, len, "token", &document, err) < 0)
-        return -EIO;
-    catalog = json_object_get(json_object_get(document, "token"), "catalog");
-    if (!json_is_array(catalog))
-        return error_set(err, -EIO, "the token has no catalog of services");
-    json_array_foreach (catalog, i, service) {
-        if (url || !str_equal(json_string_value(json_object_get(service, "type")), "object-store"))
-            continue;
-        url = find_endpoint(json_object_get(service, "endpoints"), region, &regions, &r);
-    }
-    if (r < 0)
-        return error_oom(err);
-    if (!url)
-        return no_endpoint(region, &regions, err);
-    *ret = strdup(url);
-    return *ret ? 0 : error_oom(err);
+    return r < 0 ? r
+                 : keystone_endpoint(catalog, "object-store", "object store", "public", region, ret,
+                                     err);
 }
 
 static int keystone(struct swift *swift, struct error *err)
 {
     const struct swift_settings *s = &swift->settings;
-    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(CATALOG_MAX);
-    _cleanup_strv_ struct strv headers = STRV_INIT;
-    _cleanup_buf_ struct buf body = BUF_INIT(BUF_OWN_MAX);
-    _cleanup_free_ char *url = NULL, *storage_url = NULL;
-    struct http_request request = {
-        .method = "POST", .headers = &headers, .retries = swift->retries, .repeatable = true};
-    const char *token;
-    int r;
+    const struct keystone_account account = {.auth_url = s->auth_url,
+                                             .username = s->username,
+                                             .password = s->password,
+                                             .user_domain_name = s->user_domain_name,
+                                             .project_name = s->project_name,
+                                             .project_domain_name = s->project_domain_name,
+                                             .retries = swift->retries};
+    _cleanup_json_ json_t *catalog = NULL;
+    _cleanup_free_ char *token = NULL, *storage_url = NULL;
+    int r = keystone_authenticate(swift->http, &account, &token, &catalog, err);
 
-    url = str_format("%s%sauth/tokens", s->auth_url, str_ends_with(s->auth_url, "/") ? "" : "/");
-    if (!url || strv_add(&headers, "Content-Type: application/json") < 0)
-        return error_oom(err);
-    r = keystone_request(s, &body, err);
     if (r < 0)
         return r;
-    request.url = url;
-    request.body = buf_str(&body);
-    request.body_len = body.len;
-    r = http_perform(swift->http, &request, &answer, err);
-    explicit_bzero(body.data, body.len);
-    if (r < 0)
-        return swift_transfer_error(r);
-    r = auth_status(swift, answer.status, err);
-    if (r < 0)
-        return r;
-    token = http_response_header(&answer, "x-subject-token");
-    r = swift_catalog_find(buf_str(&answer.body), answer.body.len, s->region, &storage_url, err);
-    if (r < 0)
-        return r == -ENOENT ? -ENXIO : r;
-    return accept_token(swift, token, storage_url, err);
+    r = keystone_endpoint(catalog, "object-store", "object store", "public", s->region,
+                          &storage_url, err);
+    if (r >= 0)
+        r = accept_token(swift, token, storage_url, err);
+    explicit_bzero(token, strlen(token));
+    return r == -ENOENT ? -ENXIO : r;
 }
 
 static bool is_keystone(const char *auth_url)
