@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 #include "charm/juju.h"
+#include "charm/owner.h"
 #include "data/json.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -231,6 +232,19 @@ static void action_release(struct action *action)
     json_decref(action->results);
 }
 
+// The services of a machine are those of one unit: another one's actions would act on them.
+static int check_owner(const struct action *action, struct error *err)
+{
+    _cleanup_free_ char *other = NULL;
+    int r = owner_other(action->root, &action->model, &other, err);
+
+    if (r < 0 || !other)
+        return r;
+    return error_set(err, -EBUSY,
+                     "this machine is that of %s: juju run %s …, or give %s one of its own", other,
+                     other, action->model.unit);
+}
+
 int action_run(const char *root, const struct action_definition *definition, struct error *err)
 {
     _cleanup_(action_release) struct action action = {.root = root, .results = json_object()};
@@ -244,6 +258,8 @@ int action_run(const char *root, const struct action_definition *definition, str
         (r = juju_action_get(&given, err)) < 0)
         return r;
     r = action_check_params(definition, given, &action.params, &why);
+    if (r >= 0)
+        r = check_owner(&action, &why);
     if (r >= 0)
         r = definition->run(&action, &why);
     return report(&action, r, &why, err);

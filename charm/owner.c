@@ -27,26 +27,37 @@ static bool is_alive(const char *root, const char *charm_dir)
     return path && *charm_dir && access(path, F_OK) == 0;
 }
 
-int owner_claim(const char *root, const struct model *model, char **ret_other, struct error *err)
+int owner_other(const char *root, const struct model *model, char **ret_other, struct error *err)
 {
     _cleanup_free_ char *path = str_format("%s" STATE_DIR "/unit", root);
-    _cleanup_free_ char *dir = str_format("%s" STATE_DIR, root);
-    _cleanup_free_ char *unit = NULL, *charm_dir = NULL, *text = NULL;
-    struct file_attributes attributes = FILE_ATTRIBUTES(0600);
+    _cleanup_free_ char *unit = NULL, *charm_dir = NULL;
     int r;
 
-    text = str_format("%s\n%s\n", model->unit, model->charm_dir);
-    if (!path || !dir || !text)
+    if (!path)
         return error_oom(err);
     *ret_other = NULL;
     r = read_owner(path, &unit, &charm_dir, NULL);
     if (r < 0 && r != -ENOENT)
         return error_errno(err, r, "cannot read %s", path);
     if (r == 0 && strcmp(unit, model->unit) != 0 && strcmp(charm_dir, model->charm_dir) != 0 &&
-        is_alive(root, charm_dir)) {
+        is_alive(root, charm_dir))
         *ret_other = TAKE_PTR(unit);
-        return 0;
-    }
+    return 0;
+}
+
+int owner_claim(const char *root, const struct model *model, char **ret_other, struct error *err)
+{
+    _cleanup_free_ char *path = str_format("%s" STATE_DIR "/unit", root);
+    _cleanup_free_ char *dir = str_format("%s" STATE_DIR, root);
+    _cleanup_free_ char *text = str_format("%s\n%s\n", model->unit, model->charm_dir);
+    struct file_attributes attributes = FILE_ATTRIBUTES(0600);
+    int r;
+
+    if (!path || !dir || !text)
+        return error_oom(err);
+    r = owner_other(root, model, ret_other, err);
+    if (r < 0 || *ret_other)
+        return r;
     r = dir_make(dir, 0755, err);
     return r < 0 ? r : file_replace_alone(path, text, strlen(text), &attributes, NULL, err);
 }

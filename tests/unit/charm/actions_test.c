@@ -348,6 +348,21 @@ TEST(the_manuals_hundred_runners_need_what_it_says)
                              "disk-gb-with-big=2800");
 }
 
+TEST(a_unit_on_the_machine_of_another_does_nothing_to_its_services)
+{
+    _cleanup_rig_ struct rig rig = command_rig("");
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL);
+    _cleanup_free_ char *metadata = str_format("%s%s/metadata.yaml", rig.root, rig.charm);
+
+    (void)first;
+    rig_write(metadata, "name: autopkgtest-cloud\n");
+    setenv("JUJU_UNIT_NAME", "other/0", 1);
+    setenv("JUJU_CHARM_DIR", "/var/lib/juju/agents/unit-other-0/charm", 1);
+    assert_action_fails(&rig, &action_drain, "{}",
+                        "this machine is that of autopkgtest-cloud/0: juju run autopkgtest-cloud/0 "
+                        "…, or give other/0 one of its own");
+}
+
 TEST(configured_workers_are_added_up)
 {
     _cleanup_rig_ struct rig rig = unit_new();
