@@ -156,6 +156,13 @@ int juju_relation_set_app(const char *relation, const json_t *data, struct error
                 &input, NULL, err);
 }
 
+int juju_relation_app(const char *relation, char **ret, struct error *err)
+{
+    return ask_string(
+        (const char *[]){"relation-list", "--format=json", "-r", relation, "--app", NULL}, ret,
+        err);
+}
+
 int juju_is_leader(bool *ret, struct error *err)
 {
     _cleanup_buf_ struct buf out = BUF_INIT(ANSWER_MAX);
@@ -188,6 +195,44 @@ int juju_secret_get_bytes(const char *uri, const char *key, json_t **ret, struct
         return error_oom(err);
     return ask((const char *[]){"secret-get", "--format=json", "--refresh", uri, form, NULL},
                JSON_STRING, ret, err);
+}
+
+int juju_secret_find(const char *label, char **ret, struct error *err)
+{
+    _cleanup_json_ json_t *found = NULL;
+    _cleanup_error_ struct error why = ERROR_INIT;
+    const char *id;
+    int r = ask((const char *[]){"secret-info-get", "--format=json", "--label", label, NULL},
+                JSON_OBJECT, &found, &why);
+
+    *ret = NULL;
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0)
+        return error_set(err, r, "%s", error_message(&why));
+    id = json_object_iter_key(json_object_iter(found));
+    if (id)
+        *ret = str_format("secret:%s", id);
+    return id && !*ret ? error_oom(err) : 0;
+}
+
+int juju_secret_add(const char *label, const char *path, char **ret, struct error *err)
+{
+    _cleanup_buf_ struct buf out = BUF_INIT(ANSWER_MAX);
+    const char *const argv[] = {"secret-add", "--label", label, "--file", path, NULL};
+    _cleanup_free_ char *text = NULL;
+    int r = call(argv, NULL, &out, err);
+
+    if (r < 0)
+        return r;
+    text = buf_take(&out);
+    *ret = text ? strdup(str_strip(text)) : NULL;
+    return *ret ? 0 : error_oom(err);
+}
+
+int juju_secret_grant(const char *uri, const char *relation, struct error *err)
+{
+    return call((const char *[]){"secret-grant", uri, "-r", relation, NULL}, NULL, NULL, err);
 }
 
 int juju_storage_list(const char *name, json_t **ret, struct error *err)

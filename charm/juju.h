@@ -33,6 +33,8 @@ int juju_relation_get_app(const char *relation, const char *app, json_t **ret, s
 int juju_relation_set(const char *relation, const json_t *data, struct error *err);
 // The same of our application's data. -EACCES: this unit is not the leader.
 int juju_relation_set_app(const char *relation, const json_t *data, struct error *err);
+// The name of the application at the other end. The caller frees.
+int juju_relation_app(const char *relation, char **ret, struct error *err);
 int juju_is_leader(bool *ret, struct error *err);
 // The address others reach this unit at for an endpoint. The caller frees.
 int juju_ingress_address(const char *endpoint, char **ret, struct error *err);
@@ -40,6 +42,14 @@ int juju_ingress_address(const char *endpoint, char **ret, struct error *err);
 int juju_secret_get(const char *uri, json_t **ret, struct error *err);
 // The bytes that one key of it has, as base64 in a JSON string. -ENODATA: there is no such key.
 int juju_secret_get_bytes(const char *uri, const char *key, json_t **ret, struct error *err);
+// The id (`secret:…`) of our application's secret with this label, NULL without one; for the
+// leader. The caller frees.
+int juju_secret_find(const char *label, char **ret, struct error *err);
+// Makes a secret of our application; for the leader. Its content is in a file, as a JSON object of
+// texts. Sent when the hook succeeds; *ret (the caller frees) is its id.
+int juju_secret_add(const char *label, const char *path, char **ret, struct error *err);
+// Lets the application at the other end of a relation read it.
+int juju_secret_grant(const char *uri, const char *relation, struct error *err);
 // Identifiers of the attached storage of a name, e.g. "data/0".
 int juju_storage_list(const char *name, json_t **ret, struct error *err);
 // Where a storage is mounted. The caller frees.

@@ -6,6 +6,7 @@
 #include "charm/images.h"
 #include "charm/plan_internal.h"
 #include "charm/remotes.h"
+#include "charm/result_store.h"
 
 const char *plan_scratch_dir(const struct plan_input *input)
 {
@@ -164,7 +165,7 @@ static int add_services(const struct plan_input *input, struct plan *plan)
     int r = 0;
 
     // Without a broker there is nothing to take, without a store nowhere to put it.
-    plan->can_work = settings->worker && (settings->web || settings_use_swift(settings)) && broker;
+    plan->can_work = settings->worker && input->store->place != RESULT_STORE_UNKNOWN && broker;
     plan->web = settings->web;
     plan->indexer = settings->web && broker;
     plan->metrics = json_array_size(input->model->cos_agent) > 0;

@@ -64,6 +64,8 @@ struct plan {
     unsigned port;          // to be open; 0: none
 };
 
+struct result_store;
+
 struct plan_input {
     const char *root;
     const struct model *model;
@@ -75,6 +77,7 @@ struct plan_input {
     const json_t *remotes;            // LXD hosts to know, cloud -> address (remotes.h)
     const char *autopkgtest;          // program
     const char *store_password;       // of the built-in store
+    const struct result_store *store; // where results are kept (result_store.h)
     const char *arch;                 // of this machine, for pages when no worker tells one
 };
 

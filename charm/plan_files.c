@@ -6,6 +6,7 @@
 #include "charm/apt_sources.h"
 #include "charm/images.h"
 #include "charm/remotes.h"
+#include "charm/result_store.h"
 #include "data/json.h"
 #include "data/remote.h"
 
@@ -147,6 +148,18 @@ static char *architectures(const struct plan_input *in)
     return strv_join(&names, " ");
 }
 
+// Where pages read results that are not in this unit's store. The caller frees.
+static char *storage_url(const struct plan_input *in)
+{
+    const struct settings *s = in->settings;
+
+    if (!str_empty(s->storage_url))
+        return strndup(s->storage_url, strlen(s->storage_url) - str_ends_with(s->storage_url, "/"));
+    return in->store->place == RESULT_STORE_ELSEWHERE
+               ? str_format("%s/swift/v1", in->store->url)
+               : str_format("http://127.0.0.1:%u/swift/v1", (unsigned)s->http_port);
+}
+
 static json_t *web_data(const struct plan_input *in)
 {
     const struct settings *s = in->settings;
@@ -154,10 +167,7 @@ static json_t *web_data(const struct plan_input *in)
     _cleanup_free_ char *releases = strv_join(&s->releases, " ");
     _cleanup_free_ char *archs = architectures(in);
     _cleanup_free_ char *teams = strv_join(&s->allowed_requestors, " ");
-    _cleanup_free_ char *store_url =
-        str_empty(s->storage_url)
-            ? str_format("http://127.0.0.1:%u/swift/v1", (unsigned)s->http_port)
-            : strndup(s->storage_url, strlen(s->storage_url) - str_ends_with(s->storage_url, "/"));
+    _cleanup_free_ char *store_url = storage_url(in);
 
     if (!releases || !archs || !teams || !store_url)
         return NULL;
@@ -170,7 +180,8 @@ static json_t *web_data(const struct plan_input *in)
         "launchpad-api-url", text_or_false(s->launchpad_api_url), "github-secrets",
         in->github_secrets != NULL, "github-credentials", in->github_credentials != NULL,
         "api-keys", in->api_keys != NULL, "data-dir", plan_data_dir(in), "store-url", store_url,
-        "built-in-store", !settings_use_swift(s), "archive-url", text_or_false(s->archive_url));
+        "built-in-store", in->store->place == RESULT_STORE_HERE, "archive-url",
+        text_or_false(s->archive_url));
 }
 
 static json_t *broker_data(const struct broker *broker)
@@ -189,13 +200,15 @@ static json_t *store_data(const struct plan_input *in)
     return json_pack("{s:s}", "password", in->store_password);
 }
 
-// How results get into the store: a Swift, or the built-in one of this unit.
+// How results get into the store: a Swift, or the built-in one of this unit or of another.
 static json_t *swift_data(const struct plan_input *in)
 {
     const struct swift_options *swift = &in->settings->swift;
     bool own = !settings_use_swift(in->settings);
     _cleanup_free_ char *own_url =
-        str_format("http://127.0.0.1:%u/auth/v1.0", (unsigned)in->settings->http_port);
+        in->store->place == RESULT_STORE_ELSEWHERE
+            ? str_format("%s/auth/v1.0", in->store->url)
+            : str_format("http://127.0.0.1:%u/auth/v1.0", (unsigned)in->settings->http_port);
 
     if (!own_url)
         return NULL;
@@ -364,8 +377,8 @@ static int add_settings_files(struct making *m)
                     web_data(in))) < 0 ||
         (r = render(m, s->web, "store.cred", ETC_DIR "/store.cred", 0640, READ_BY_WEB,
                     store_data(in))) < 0 ||
-        (r = render(m, s->web || settings_use_swift(s), "swift.cred", ETC_DIR "/swift.cred", 0640,
-                    READ_BY_WORKERS, swift_data(in))) < 0 ||
+        (r = render(m, in->store->place != RESULT_STORE_UNKNOWN, "swift.cred",
+                    ETC_DIR "/swift.cred", 0640, READ_BY_WORKERS, swift_data(in))) < 0 ||
         (r = render(m, json_object_size(in->remotes) > 0, "lxd.yml", REMOTES_DIR "/config.yml",
                     0640, 0, lxd_data(in->remotes))) < 0 ||
         (r = render(m, true, "proxy.env", ETC_DIR "/proxy.env", 0640, READ_BY_WEB | READ_BY_INDEXER,

@@ -11,6 +11,7 @@
 #include "charm/owner.h"
 #include "charm/relations.h"
 #include "charm/remotes.h"
+#include "charm/result_store.h"
 #include "charm/source.h"
 #include "charm/status.h"
 #include "charm/website.h"
@@ -320,6 +321,7 @@ static int make_it_so(struct run *run, struct error *err)
     const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
     _cleanup_plan_ struct plan plan = {0};
     _cleanup_unit_states_ struct unit_states states = {0};
+    _cleanup_(result_store_release) struct result_store store = {0};
     _cleanup_free_ char *password = NULL;
     _cleanup_json_ json_t *remotes = NULL;
     struct plan_input input = {.root = run->root,
@@ -330,13 +332,16 @@ static int make_it_so(struct run *run, struct error *err)
                                .github_credentials = run->github_credentials,
                                .novarcs = &run->novarcs,
                                .autopkgtest = run->autopkgtest,
+                               .store = &store,
                                .arch = machine_arch()};
     int r;
 
     if ((r = store_password(run, &password, err)) < 0 ||
-        (r = remotes_list(run->root, &run->state, &run->settings, &remotes, err)) < 0)
+        (r = remotes_list(run->root, &run->state, &run->settings, &remotes, err)) < 0 ||
+        (r = result_store_find(run->root, &run->model, &run->settings, &run->state, password,
+                               &store, err)) < 0)
         return r;
-    input.store_password = password;
+    input.store_password = store.token ? store.token : password;
     input.remotes = remotes;
     if ((r = plan_make(&input, &plan, err)) < 0 ||
         (r = apply_data_dir(&a, plan_data_dir(&input), err)) < 0 ||
@@ -348,6 +353,7 @@ static int make_it_so(struct run *run, struct error *err)
     if (r < 0)
         return r;
     if (status_add_model(&run->status, &run->model, &run->settings, run->api_keys != NULL) < 0 ||
+        (store.trouble && status_add(&run->status, store.urgency, "%s", store.trouble) < 0) ||
         status_add_images(&run->status, &plan, run->root, run->model.unit) < 0 ||
         status_add_services(&run->status, &plan, &states, run->model.unit) < 0)
         return error_oom(err);

@@ -51,9 +51,6 @@ int status_add_model(struct status *status, const struct model *model,
         r = status_add(status, STATUS_WAITING, "amqp: %s", model->broker_trouble);
     else if (model->broker.state == BROKER_WAITING)
         r = status_add(status, STATUS_WAITING, "waiting for rabbitmq to make the account");
-    if (r >= 0 && settings->worker && !settings->web && !settings_use_swift(settings))
-        r = status_add(status, STATUS_BLOCKED,
-                       "workers have no result store: juju config %s roles=\"worker web\"", app);
     if (r >= 0 && settings->web)
         r = add_ingress(status, model);
     if (r >= 0 && settings->web && strcmp(settings->authorization, "api-key") == 0 && !has_api_keys)

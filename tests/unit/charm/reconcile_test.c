@@ -445,8 +445,9 @@ TEST(roles_decide_what_is_there)
     configure(&rig, "{\"roles\": \"worker\"}");
     worker = calls_of(&rig, HOOK_CONFIG_CHANGED);
     rig_assert_called(worker, "close-port 80/tcp");
-    rig_assert_called(worker, "status-set -- blocked workers have no result store: juju config "
-                              "autopkgtest-cloud roles=\"worker web\"");
+    rig_assert_called(worker, "status-set -- blocked workers have no result store: juju "
+                              "integrate autopkgtest-cloud:results-store WEB:results, or set "
+                              "swift-auth-url");
     rig_assert_not_called(worker, "systemctl start -- autopkgtest-worker");
 }
 
@@ -475,7 +476,7 @@ TEST(a_website_relation_gets_address_and_port)
     ck_assert_ptr_nonnull(strstr(calls, "\n{\"hostname\":\"10.0.0.9\",\"port\":\"80\","
                                         "\"private-address\":\"10.0.0.9\",\"services\":\"- "
                                         "service_name: autopkgtest-cloud\\n"));
-    ck_assert_uint_le(tool_calls(calls), 8);
+    ck_assert_uint_le(tool_calls(calls), 9);
     // Without the role there is nothing to lead requests to.
     configure(&rig, "{\"roles\": \"worker\"}");
     worker = calls_of(&rig, HOOK_CONFIG_CHANGED);

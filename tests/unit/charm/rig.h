@@ -186,7 +186,11 @@ static inline struct rig rig_new(void)
                                         "is-leader",
                                         "action-get",
                                         "action-set",
-                                        "action-fail"};
+                                        "action-fail",
+                                        "is-leader",
+                                        "secret-info-get",
+                                        "secret-add",
+                                        "secret-grant"};
     struct rig rig = {.dir = strdup(test_dir())};
     _cleanup_free_ char *recorder = str_format("%s/recorder", rig.dir);
     _cleanup_free_ char *bin = str_format("%s/bin", rig.dir);
