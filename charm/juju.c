@@ -156,13 +156,6 @@ int juju_relation_set_app(const char *relation, const json_t *data, struct error
                 &input, NULL, err);
 }
 
-int juju_relation_app(const char *relation, char **ret, struct error *err)
-{
-    return ask_string(
-        (const char *[]){"relation-list", "--format=json", "-r", relation, "--app", NULL}, ret,
-        err);
-}
-
 int juju_is_leader(bool *ret, struct error *err)
 {
     _cleanup_buf_ struct buf out = BUF_INIT(ANSWER_MAX);

@@ -33,8 +33,6 @@ int juju_relation_get_app(const char *relation, const char *app, json_t **ret, s
 int juju_relation_set(const char *relation, const json_t *data, struct error *err);
 // The same of our application's data. -EACCES: this unit is not the leader.
 int juju_relation_set_app(const char *relation, const json_t *data, struct error *err);
-// The name of the application at the other end. The caller frees.
-int juju_relation_app(const char *relation, char **ret, struct error *err);
 int juju_is_leader(bool *ret, struct error *err);
 // The address others reach this unit at for an endpoint. The caller frees.
 int juju_ingress_address(const char *endpoint, char **ret, struct error *err);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "charm/accounts.h"
 #include "charm/juju.h"
+#include "charm/relations.h"
 #include "data/json.h"
 
 #define SECRET_LABEL "result-store"
@@ -46,13 +47,6 @@ static int unknown(const struct finding *f, enum urgency urgency, char *trouble)
     return trouble ? 0 : error_oom(f->err);
 }
 
-static bool hook_is_of(const char *endpoint)
-{
-    const char *id = getenv("JUJU_RELATION_ID");
-
-    return id && str_starts_with(id, endpoint) && id[strlen(endpoint)] == ':';
-}
-
 // Whether this hook may tell something new, or is one in which all is told again.
 static bool is_concerned(const struct model *model)
 {
@@ -62,7 +56,8 @@ static bool is_concerned(const struct model *model)
     case HOOK_RELATION_CHANGED:
     case HOOK_RELATION_DEPARTED:
     case HOOK_RELATION_BROKEN:
-        return hook_is_of("cluster") || hook_is_of("results") || hook_is_of("results-store");
+        return relations_concern("cluster") || relations_concern("results") ||
+               relations_concern("results-store");
     case HOOK_UPGRADE_CHARM:
     case HOOK_LEADER_ELECTED:
         return true;
@@ -81,7 +76,7 @@ static int only_relation(const struct finding *f, const char *endpoint, char **r
     if (r < 0)
         return r;
     id = json_string_value(json_array_get(ids, 0));
-    if (!id || (f->model->hook == HOOK_RELATION_BROKEN && hook_is_of(endpoint)))
+    if (!id || (f->model->hook == HOOK_RELATION_BROKEN && relations_concern(endpoint)))
         return 0;
     *ret = strdup(id);
     return *ret ? 0 : error_oom(f->err);

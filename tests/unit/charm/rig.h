@@ -187,7 +187,6 @@ static inline struct rig rig_new(void)
                                         "action-get",
                                         "action-set",
                                         "action-fail",
-                                        "is-leader",
                                         "secret-info-get",
                                         "secret-add",
                                         "secret-grant"};

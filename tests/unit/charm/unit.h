@@ -38,6 +38,8 @@ static inline struct rig unit_new(void)
     rig_answer(&rig, "relation-ids.amqp", "[\"amqp:1\"]");
     rig_answer(&rig, "relation-ids", "[]"); // of all others
     rig_answer(&rig, "is-leader", "false\n");
+    rig_answer(&rig, "secret-info-get", "{\"abc\": {}}");
+    rig_answer(&rig, "secret-get", "{\"token\": \"hidden-token\"}");
     rig_answer(&rig, "network-get", "\"10.0.0.9\"");
     rig_answer(&rig, "relation-list", "[\"rabbitmq-server/0\"]");
     rig_answer(&rig, "relation-get", "{\"password\": \"hidden\", \"hostname\": \"10.0.0.5\"}");
