@@ -145,11 +145,22 @@ int amqp_link_get_many(struct amqp_link *link, unsigned channel, const char *que
                        int (*taken)(struct amqp_delivery *delivery, void *userdata,
                                     struct error *err),
                        void *userdata, unsigned *ret_got, struct error *err);
+// The same with a consumer that is cancelled at the end: what it took goes back in one piece, where
+// RabbitMQ puts back singly what gets took, each in a time that grows with the queue. As many
+// messages come as there are, up to `count`; whether there are fewer is asked for only when none
+// comes for AMQP_TAKE_QUIET_US. What `taken` gives back comes again at once: do that afterwards.
+#define AMQP_TAKE_QUIET_US UINT64_C(20000)
+int amqp_link_take_many(struct amqp_link *link, unsigned channel, const char *queue, uint16_t count,
+                        int (*taken)(struct amqp_delivery *delivery, void *userdata,
+                                     struct error *err),
+                        void *userdata, unsigned *ret_got, struct error *err);
 int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err);
 // All deliveries of its channel up to this one at once.
 int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err);
 // Gives it back; with requeue at its old place in the queue where that is possible.
 int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err);
+// All deliveries of its channel up to this one go back.
+int amqp_link_nack_up_to(struct amqp_link *link, uint64_t tag, struct error *err);
 
 // At most `count` messages unacknowledged on the whole channel (waits). RabbitMQ has no such
 // limit for quorum queues: consuming from one afterwards loses the connection. Getting works.

@@ -331,6 +331,56 @@ int amqp_link_get_many(struct amqp_link *link, unsigned channel, const char *que
     return r < 0 ? r : failed;
 }
 
+// Until `count` are there, or the queue has no more.
+static int await_taken(struct amqp_link *link, const char *queue, unsigned count, struct error *err)
+{
+    uint64_t deadline = clock_monotonic_us() + link->timeout_us;
+    uint32_t waiting = 1;
+    int r = 1;
+
+    while (r >= 0 && link->taking.got < count && waiting > 0) {
+        r = amqp_frame_read(link, clock_monotonic_us() + AMQP_TAKE_QUIET_US, err);
+        if (r == 0)
+            r = amqp_link_inspect_queue(link, queue, &waiting, NULL, err);
+        if (r >= 0 && clock_monotonic_us() >= deadline)
+            r = call_timed_out(link, err);
+    }
+    return r < 0 ? r : 0;
+}
+
+int amqp_link_take_many(struct amqp_link *link, unsigned channel, const char *queue, uint16_t count,
+                        int (*taken)(struct amqp_delivery *delivery, void *userdata,
+                                     struct error *err),
+                        void *userdata, unsigned *ret_got, struct error *err)
+{
+    amqp_channel_t number = (amqp_channel_t)channel;
+    amqp_basic_qos_t limit = {.prefetch_count = count}; // of each consumer of the channel
+    amqp_basic_consume_t begin = {.queue = amqp_bytes_of(queue),
+                                  .consumer_tag = amqp_bytes_of("take")};
+    amqp_basic_cancel_t end = {.consumer_tag = begin.consumer_tag};
+    int r = need_queue(link, queue, err);
+
+    *ret_got = 0;
+    if (r == 0)
+        r = call_plain(link, number, AMQP_BASIC_QOS_METHOD, &limit, AMQP_BASIC_QOS_OK_METHOD, err);
+    if (r < 0)
+        return r;
+    link->taking =
+        (struct amqp_taking){.channel = number, .taken = taken, .userdata = userdata, .err = err};
+    r = call_plain(link, number, AMQP_BASIC_CONSUME_METHOD, &begin, AMQP_BASIC_CONSUME_OK_METHOD,
+                   err);
+    if (r == 0)
+        r = await_taken(link, queue, count, err);
+    if (r == 0)
+        r = call_plain(link, number, AMQP_BASIC_CANCEL_METHOD, &end, AMQP_BASIC_CANCEL_OK_METHOD,
+                       err);
+    *ret_got = link->taking.got;
+    if (r == 0)
+        r = link->taking.failed;
+    link->taking = (struct amqp_taking){0};
+    return r < 0 ? error_prefix(err, r, "cannot take from queue \"%s\"", queue) : 0;
+}
+
 int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err)
 {
     amqp_basic_ack_t m = {.delivery_tag = tag_number(tag)};
@@ -348,6 +398,13 @@ int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err)
 int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err)
 {
     amqp_basic_nack_t m = {.delivery_tag = tag_number(tag), .requeue = requeue};
+
+    return amqp_send(link, tag_channel(tag), AMQP_BASIC_NACK_METHOD, &m, err);
+}
+
+int amqp_link_nack_up_to(struct amqp_link *link, uint64_t tag, struct error *err)
+{
+    amqp_basic_nack_t m = {.delivery_tag = tag_number(tag), .multiple = 1, .requeue = 1};
 
     return amqp_send(link, tag_channel(tag), AMQP_BASIC_NACK_METHOD, &m, err);
 }

@@ -117,13 +117,15 @@ static int incoming_begin(struct amqp_link *link, enum amqp_incoming_kind kind,
     return 0;
 }
 
-static int on_deliver(struct amqp_link *link, const amqp_basic_deliver_t *m, struct error *err)
+static int on_deliver(struct amqp_link *link, amqp_channel_t channel, const amqp_basic_deliver_t *m,
+                      struct error *err)
 {
     int r = incoming_begin(link, AMQP_INCOMING_DELIVER, m->exchange, m->routing_key, err);
 
     if (r < 0)
         return r;
-    link->incoming.message.tag = m->delivery_tag;
+    link->incoming.channel = channel;
+    link->incoming.message.tag = amqp_tag_of(channel, m->delivery_tag);
     link->incoming.message.redelivered = m->redelivered;
     link->incoming.message.consumer = amqp_bytes_string(m->consumer_tag);
     return link->incoming.message.consumer ? 0 : amqp_out_of_memory(link, err);
@@ -145,6 +147,15 @@ static int on_get_ok(struct amqp_link *link, amqp_channel_t channel, const amqp_
     return 0;
 }
 
+// For amqp_link_take_many().
+static void take(struct amqp_taking *taking, struct amqp_delivery *message)
+{
+    taking->got++;
+    if (taking->failed == 0)
+        taking->failed = taking->taken(message, taking->userdata, taking->err);
+    amqp_delivery_release(message);
+}
+
 static int incoming_end(struct amqp_link *link, struct error *err)
 {
     struct amqp_incoming *in = &link->incoming;
@@ -152,6 +163,10 @@ static int incoming_end(struct amqp_link *link, struct error *err)
 
     switch (in->kind) {
     case AMQP_INCOMING_DELIVER:
+        if (in->channel == link->taking.channel) {
+            take(&link->taking, &in->message);
+            break;
+        }
         event = amqp_event_add(link, AMQP_EVENT_DELIVERY);
         if (!event)
             return amqp_out_of_memory(link, err);
@@ -257,11 +272,15 @@ static int settle(struct amqp_link *link, uint64_t tag, bool multiple, bool refu
     return 0;
 }
 
-static int on_cancel(struct amqp_link *link, const amqp_basic_cancel_t *m, struct error *err)
+static int on_cancel(struct amqp_link *link, amqp_channel_t channel, const amqp_basic_cancel_t *m,
+                     struct error *err)
 {
-    struct amqp_event *event = amqp_event_add(link, AMQP_EVENT_CANCELLED);
+    struct amqp_event *event;
     amqp_basic_cancel_ok_t ok = {.consumer_tag = m->consumer_tag};
 
+    if (channel == link->taking.channel)
+        return 0; // it looks for the queue when nothing comes
+    event = amqp_event_add(link, AMQP_EVENT_CANCELLED);
     if (event)
         event->consumer = amqp_bytes_string(m->consumer_tag);
     if (!event || !event->consumer)
@@ -357,7 +376,7 @@ static int on_channel_method(struct amqp_link *link, amqp_channel_t channel,
 
     switch (method->id) {
     case AMQP_BASIC_DELIVER_METHOD:
-        return on_deliver(link, method->decoded, err);
+        return on_deliver(link, channel, method->decoded, err);
     case AMQP_BASIC_GET_OK_METHOD:
         return on_get_ok(link, channel, method->decoded, err);
     case AMQP_BASIC_RETURN_METHOD:
@@ -368,7 +387,7 @@ static int on_channel_method(struct amqp_link *link, amqp_channel_t channel,
     case AMQP_BASIC_NACK_METHOD:
         return settle(link, nack->delivery_tag, nack->multiple, true, err);
     case AMQP_BASIC_CANCEL_METHOD:
-        return on_cancel(link, method->decoded, err);
+        return on_cancel(link, channel, method->decoded, err);
     case AMQP_CHANNEL_CLOSE_METHOD:
         return on_channel_close(link, channel, method->decoded, err);
     default:

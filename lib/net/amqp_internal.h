@@ -76,7 +76,8 @@ enum amqp_incoming_kind {
 struct amqp_incoming {
     enum amqp_incoming_kind kind;
     bool has_header;
-    uint64_t remaining; // bytes of the body
+    amqp_channel_t channel; // AMQP_INCOMING_DELIVER
+    uint64_t remaining;     // bytes of the body
     struct amqp_delivery message;
 };
 
@@ -87,6 +88,16 @@ struct amqp_waiting {
     bool arrived;
     amqp_method_number_t method; // that arrived
     void *decoded;               // valid until the next frame is read
+};
+
+// Whom the deliveries of a channel are for, while amqp_link_take_many() is at work.
+struct amqp_taking {
+    amqp_channel_t channel; // 0: nobody takes
+    int (*taken)(struct amqp_delivery *delivery, void *userdata, struct error *err);
+    void *userdata;
+    unsigned got;
+    int failed; // what `taken` has returned
+    struct error *err;
 };
 
 struct amqp_link {
@@ -111,6 +122,7 @@ struct amqp_link {
     struct amqp_waiting waiting;
     struct amqp_incoming incoming;
     struct amqp_delivery got; // complete answer to basic.get
+    struct amqp_taking taking;
     struct amqp_event *first_event, **last_event;
     struct amqp_unconfirmed unconfirmed;
     uint64_t awaited_tag; // its outcome is for publish_confirmed, not for on_outcome; 0: none
