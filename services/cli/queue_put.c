@@ -74,6 +74,7 @@ struct putting {
         uint64_t publication; // 0: nothing
         size_t line;
     } awaited[WINDOW];
+    uint64_t last; // publication
     size_t waiting, done;
     size_t refused; // first line that its queue did not take; 0: none
 };
@@ -123,10 +124,20 @@ static int check_line(struct putting *putting, const struct saved *saved, struct
     return r < 0 ? r : strv_add(&putting->queues, queue) < 0 ? error_oom(err) : 0;
 }
 
+// Outcomes of several queues come in any order: the one in the place of the next may be the last.
+static int await_place(struct putting *putting, struct error *err)
+{
+    int r = await_outcomes(putting, WINDOW - 1, err);
+
+    while (r == 0 && putting->awaited[(putting->last + 1) % WINDOW].publication)
+        r = cli_wait(putting->link, UINT64_MAX, err);
+    return r;
+}
+
 static int put_line(struct putting *putting, const struct saved *saved, struct error *err)
 {
     uint64_t tag = 0;
-    int r = await_outcomes(putting, WINDOW - 1, err);
+    int r = await_place(putting, err);
 
     if (r == 0 && putting->refused)
         return -EIO;
@@ -134,6 +145,7 @@ static int put_line(struct putting *putting, const struct saved *saved, struct e
         r = amqp_link_publish(putting->link, &saved->message, &tag, err);
     if (r < 0)
         return r;
+    putting->last = tag;
     putting->awaited[tag % WINDOW].publication = tag;
     putting->awaited[tag % WINDOW].line = putting->line;
     putting->waiting++;
