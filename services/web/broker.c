@@ -34,7 +34,7 @@ struct look {
     uint64_t when_us;
     struct queue_walk *walk; // under way
     uint64_t began_us;
-    uint64_t took_us, held_us; // of the last one (queue_walk_held_us())
+    uint64_t took_us, held_us, longest_us; // of the last one (queue_reader_cost())
     struct waiting *waiting;
 };
 
@@ -51,10 +51,10 @@ struct broker {
     bool stale; // the link lives, but its subscription has ended
     sd_event_source *io, *timer, *tick, *walker, *answers; // `answers`: until when a walk waits
     struct publication *waiting;
-    struct strv declared; // queues, since the link was opened
-    struct look looks[QUEUE_LOOKS];
-    unsigned channel;   // of the link, for looking; 0: none yet
-    struct strv absent; // queues that nobody has declared, when last looked
+    struct strv declared;                     // queues, since the link was opened
+    struct look looks[QUEUE_LOOKS], *looking; // `looking`: whose walk is at work
+    struct queue_reader *reader;              // of the link
+    struct strv absent;                       // queues that nobody has declared, when last looked
     uint64_t absent_since_us;
     struct running *running;
 };
@@ -114,7 +114,6 @@ static void lose(struct broker *b, const char *reason)
     if (b->link)
         amqp_link_free(TAKE_PTR(b->link));
     b->stale = false;
-    b->channel = 0;
     strv_release(&b->declared);
     if (!str_equal(b->reason, reason)) {
         log_warning("no broker: %s", reason);
@@ -252,6 +251,8 @@ static int open_link(struct broker *b, struct error *err)
         r = amqp_link_open(&settings, "autopkgtest-web", &handlers, NULL, &link, err);
     if (r == 0)
         r = follow_running(link, err);
+    if (r == 0 && queue_reader_new(queue_walk_queues(&b->web->settings), &b->reader) < 0)
+        r = error_oom(err);
     if (r < 0)
         return r;
     r = sd_event_add_io(b->web->event, &b->io, amqp_link_fd(link), EPOLLIN, on_readable, b);
@@ -401,8 +402,6 @@ void broker_free(struct broker *b)
         amqp_link_free(b->link);
     strv_release(&b->declared);
     strv_release(&b->absent);
-    for (size_t i = 0; i < QUEUE_LOOKS; i++)
-        json_decref(b->looks[i].json);
     running_free(b->running);
     free(b->reason);
     free(b);
@@ -493,7 +492,7 @@ static int start_walk(struct broker *b, enum queue_look what)
     bool begins = !look->walk;
     int r = look->walk
                 ? 0
-                : queue_walk_new(&b->web->settings, what, &b->absent, &b->channel, &look->walk);
+                : queue_walk_new(&b->web->settings, what, &b->absent, b->reader, &look->walk);
 
     if (begins)
         look->began_us = clock_monotonic_us();
@@ -521,10 +520,13 @@ static void resume_waiting(struct look *look)
 static void stop_walks(struct broker *b)
 {
     (void)sd_event_source_set_enabled(b->walker, SD_EVENT_OFF);
+    b->looking = NULL;
     for (size_t i = 0; i < QUEUE_LOOKS; i++) {
         queue_walk_free(TAKE_PTR(b->looks[i].walk));
+        json_decref(TAKE_PTR(b->looks[i].json));
         resume_waiting(&b->looks[i]);
     }
+    queue_reader_free(TAKE_PTR(b->reader));
 }
 
 // A slice of the walk. QUEUE_WALK_MORE, QUEUE_WALK_WAITS; 0: done.
@@ -539,7 +541,8 @@ static int walk(struct broker *b, struct look *look, struct error *err)
     while (r == QUEUE_WALK_MORE && clock_monotonic_us() < end);
     if (r == 0) {
         look->took_us = clock_monotonic_us() - look->began_us;
-        look->held_us = queue_walk_held_us(look->walk);
+        if (look == &b->looks[QUEUE_BODIES])
+            queue_reader_cost(b->reader, &look->held_us, &look->longest_us);
         queue_walk_free(TAKE_PTR(look->walk));
         json_decref(look->json);
         look->json = all;
@@ -553,25 +556,35 @@ static int walk(struct broker *b, struct look *look, struct error *err)
     return r;
 }
 
+// One look at a time: while requests are read, queues seem to be shorter than they are.
+static struct look *next_look(struct broker *b)
+{
+    for (size_t i = 0; !b->looking && i < QUEUE_LOOKS; i++)
+        if (b->looks[i].walk)
+            b->looking = &b->looks[i];
+    return b->looking;
+}
+
 static int on_walk(sd_event_source *source, void *userdata)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     struct broker *b = userdata;
-    bool more = false;
+    struct look *look = b->link ? next_look(b) : NULL;
+    int r = look ? walk(b, look, &err) : 0;
 
-    for (size_t i = 0; i < QUEUE_LOOKS; i++) {
-        int r = b->link && b->looks[i].walk ? walk(b, &b->looks[i], &err) : 0;
-
-        if (r < 0) {
-            lose(b, error_message(&err));
-            return 0;
-        }
-        more = more || r == QUEUE_WALK_MORE;
+    if (r < 0) {
+        lose(b, error_message(&err));
+        return 0;
+    }
+    if (look && r == 0) {
+        b->looking = NULL;
+        look = next_look(b);
     }
     if (b->link)
         arm(b); // a round trip may have brought something in
     // One that stays on would always come before the sockets.
-    return more ? sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) : 0;
+    return look && r != QUEUE_WALK_WAITS ? sd_event_source_set_enabled(source, SD_EVENT_ONESHOT)
+                                         : 0;
 }
 
 int broker_look(struct broker *b, enum queue_look what, struct exchange *x, const json_t **ret)
@@ -597,10 +610,18 @@ int broker_look(struct broker *b, enum queue_look what, struct exchange *x, cons
     return EXCHANGE_WAIT;
 }
 
-void broker_look_cost(const struct broker *b, uint64_t *ret_took_us, uint64_t *ret_held_us)
+const struct queue_copy *broker_queue(const struct broker *b, const struct queue_place *place)
 {
-    *ret_took_us = b->looks[QUEUE_BODIES].took_us;
-    *ret_held_us = b->looks[QUEUE_BODIES].held_us;
+    return b->link ? queue_reader_copy(b->reader, queue_walk_number(&b->web->settings, place))
+                   : NULL;
+}
+
+void broker_look_cost(const struct broker *b, struct broker_cost *ret)
+{
+    const struct look *look = &b->looks[QUEUE_BODIES];
+
+    *ret = (struct broker_cost){
+        .took_us = look->took_us, .held_us = look->held_us, .longest_us = look->longest_us};
 }
 
 struct running *broker_running(struct broker *b)

@@ -37,15 +37,22 @@ int broker_publish(struct broker *broker, const char *queue, const void *body, s
 // Publishes an event (adt/event.h) when the broker is there; nobody waits for it. Borrowed.
 void broker_tell(struct broker *broker, const json_t *event);
 
-// What waits in the queues (queue_walk.h), as of some seconds ago, in *ret, borrowed; NULL while
-// the broker is away. EXCHANGE_WAIT when nobody has looked lately: the handler returns that at
-// once, and is called again when there is an answer. -ENOMEM.
+// How many requests wait in the queues (queue_walk.h), as of some seconds ago, in *ret, borrowed;
+// NULL while the broker is away. After a look at bodies broker_queue() has them. EXCHANGE_WAIT when
+// nobody has looked lately: the handler returns that at once, and is called again when there is an
+// answer. -ENOMEM.
 int broker_look(struct broker *broker, enum queue_look what, struct exchange *x,
                 const json_t **ret);
+// The requests of one queue, as of some seconds ago (queue_reader.h). Borrowed, until the event
+// loop goes on; NULL while the broker is away.
+const struct queue_copy *broker_queue(const struct broker *broker, const struct queue_place *place);
 
-// Of the last look at requests (0: none so far): how long it took, and how long requests were away
-// from their queues for it, all queues added up.
-void broker_look_cost(const struct broker *broker, uint64_t *ret_took_us, uint64_t *ret_held_us);
+// Of the last look at requests, in microseconds (0: none so far): how long it took; for how long
+// queues were without their first request, all added up; and the longest time of these.
+struct broker_cost {
+    uint64_t took_us, held_us, longest_us;
+};
+void broker_look_cost(const struct broker *broker, struct broker_cost *ret);
 
 // What runs, by the status messages. Borrowed.
 struct running *broker_running(struct broker *broker);

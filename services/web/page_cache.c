@@ -83,7 +83,7 @@ void page_cache_keep(struct page_cache *cache, struct exchange *x, size_t size)
     char *key = key_of(x);
     struct entry *entry;
 
-    if (!key || size > PAGE_CACHE_BYTES / 4 || (entry = find(cache, key))) {
+    if (!key || size > PAGE_CACHE_BYTES / 2 || (entry = find(cache, key))) {
         free(key);
         return;
     }

@@ -8,7 +8,7 @@
 
 #define PAGE_CACHE_US UINT64_C(1000000) // a page is never older
 #define PAGE_CACHE_ENTRIES 128
-#define PAGE_CACHE_BYTES ((size_t)8 * 1024 * 1024)
+#define PAGE_CACHE_BYTES ((size_t)16 * 1024 * 1024)
 
 struct page_cache;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // What programs ask: health, queues, running tests.
+#include "adt/names.h"
 #include "web/broker.h"
 #include "web/pages.h"
 #include "web/results.h"
@@ -43,19 +44,72 @@ int page_health(struct exchange *x, struct error *err)
     return exchange_answer_json(x, db < 0 || store < 0 ? 503 : 200, answer);
 }
 
+static int add_member(struct buf *b, const char *name, const char *between)
+{
+    _cleanup_json_ json_t *text = json_string(name);
+    int r = text ? buf_add_str(b, between) : -ENOMEM;
+
+    if (r == 0)
+        r = json_write(text, b);
+    return r < 0 ? r : buf_add_char(b, ':');
+}
+
+static int add_release(struct exchange *x, struct buf *b, struct queue_place place)
+{
+    const char *between = "{";
+    int r = 0;
+
+    STRV_FOREACH (arch, &x->web->settings.architectures) {
+        place.arch = arch;
+        if (r == 0)
+            r = add_member(b, arch, between);
+        if (r == 0)
+            r = queue_copy_write(broker_queue(x->web->broker, &place), b);
+        between = ",";
+    }
+    return r < 0 ? r : buf_add_char(b, '}');
+}
+
+// {"ubuntu": {release: {arch: [request, …]}}, …}; each queue's text was made when it was read.
+static int write_queues(struct exchange *x, struct buf *b)
+{
+    int r = 0;
+
+    for (int context = 0; r == 0 && context < CONTEXT_COUNT; context++) {
+        struct queue_place place = {.context = (enum queue_context)context};
+        const char *between = "{";
+
+        r = add_member(b, queue_context_name(place.context), context == 0 ? "{" : ",");
+        STRV_FOREACH (release, &x->web->settings.releases) {
+            place.release = release;
+            if (r == 0)
+                r = add_member(b, release, between);
+            if (r == 0)
+                r = add_release(x, b, place);
+            between = ",";
+        }
+        if (r == 0)
+            r = buf_add_char(b, '}');
+    }
+    return r < 0 ? r : buf_add_str(b, "}\n");
+}
+
 int page_queues_json(struct exchange *x, struct error *err)
 {
+    _cleanup_buf_ struct buf text = BUF_INIT(SIZE_MAX / 2);
     const char *reason = NULL;
-    const json_t *queues = NULL;
-    int r = broker_look(x->web->broker, QUEUE_BODIES, x, &queues);
+    const json_t *lengths = NULL;
+    int r = broker_look(x->web->broker, QUEUE_BODIES, x, &lengths);
 
     if (r != 0)
         return r < 0 ? error_oom(err) : r;
-    if (!queues) {
+    if (!lengths) {
         (void)broker_is_up(x->web->broker, &reason);
         return exchange_fail(x, 503, err, "the broker is away: %s", reason ? reason : "unknown");
     }
-    return exchange_answer_json(x, 200, queues) < 0 ? error_oom(err) : 0;
+    if (write_queues(x, &text) < 0 || exchange_answer_buf(x, 200, "application/json", &text) < 0)
+        return error_oom(err);
+    return 0;
 }
 
 int page_running_json(struct exchange *x, struct error *err)

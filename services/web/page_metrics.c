@@ -98,19 +98,27 @@ static int add_results(struct buf *b, struct exchange *x)
     return r;
 }
 
+static int add_seconds(struct buf *b, const char *name, const char *help, uint64_t us)
+{
+    int r = add_head(b, name, "gauge", help);
+
+    return r < 0 ? r : buf_addf(b, "%s %.6f\n", name, (double)us / USEC_PER_SEC);
+}
+
 static int add_look(struct buf *b, const struct broker *broker)
 {
-    uint64_t took_us, held_us;
+    struct broker_cost cost;
 
-    broker_look_cost(broker, &took_us, &held_us);
-    if (add_head(b, "autopkgtest_queue_look_seconds", "gauge",
-                 "How long the last look at waiting requests took.") < 0 ||
-        buf_addf(b, "autopkgtest_queue_look_seconds %.6f\n", (double)took_us / USEC_PER_SEC) < 0 ||
-        add_head(b, "autopkgtest_queue_look_held_seconds", "gauge",
-                 "How long it kept requests from workers, all queues added up.") < 0)
+    broker_look_cost(broker, &cost);
+    if (add_seconds(b, "autopkgtest_queue_look_seconds",
+                    "How long the last look at waiting requests took.", cost.took_us) < 0 ||
+        add_seconds(b, "autopkgtest_queue_look_held_seconds",
+                    "How long queues were without their first request for it, all added up.",
+                    cost.held_us) < 0)
         return -ENOMEM;
-    return buf_addf(b, "autopkgtest_queue_look_held_seconds %.6f\n",
-                    (double)held_us / USEC_PER_SEC);
+    return add_seconds(b, "autopkgtest_queue_look_longest_seconds",
+                       "The longest time in which one queue was without its first request.",
+                       cost.longest_us);
 }
 
 int page_metrics(struct exchange *x, struct error *err)

@@ -3,16 +3,14 @@
 #include "adt/names.h"
 #include "adt/request.h"
 #include "base/clock.h"
+#include "base/parse.h"
 #include "web/broker.h"
 #include "web/pages.h"
 #include "web/results.h"
 #include "web/statistics.h"
 #include "web/web.h"
 
-struct place {
-    enum queue_context context;
-    const char *release, *arch;
-};
+#define ROWS 100 // requests on a page
 
 // What estimates are made of. Workers take from all queues of their architecture in turn, so that a
 // queue has a share of the tests that run there.
@@ -22,12 +20,12 @@ struct pace {
     size_t nonempty; // queues of the architecture
 };
 
-static int64_t length_of(const json_t *lengths, const struct place *place)
+static int64_t length_of(const json_t *lengths, const struct queue_place *place)
 {
     const json_t *context = json_object_get(lengths, queue_context_name(place->context));
     const json_t *n = json_object_get(json_object_get(context, place->release), place->arch);
 
-    return json_is_array(n) ? (int64_t)json_array_size(n) : json_integer_value(n);
+    return json_integer_value(n);
 }
 
 static size_t nonempty(const struct web_settings *s, const json_t *lengths, const char *arch)
@@ -36,14 +34,15 @@ static size_t nonempty(const struct web_settings *s, const json_t *lengths, cons
 
     for (int c = 0; c < CONTEXT_COUNT; c++)
         STRV_FOREACH (release, &s->releases) {
-            const struct place place = {(enum queue_context)c, release, arch};
+            const struct queue_place place = {(enum queue_context)c, release, arch};
 
             n += length_of(lengths, &place) > 0;
         }
     return n;
 }
 
-static struct pace pace_of(struct exchange *x, const json_t *lengths, const struct place *place)
+static struct pace pace_of(struct exchange *x, const json_t *lengths,
+                           const struct queue_place *place)
 {
     const struct running_filter here = {.arch = place->arch};
     const json_t *statistics = NULL;
@@ -74,7 +73,7 @@ static int put_wait(json_t *row, const struct pace *pace, int64_t position)
 // ---- all queues
 
 static int add_queue(struct exchange *x, json_t *rows, const json_t *lengths,
-                     const struct place *place)
+                     const struct queue_place *place)
 {
     const struct running_filter here = {.release = place->release, .arch = place->arch};
     int64_t queued = length_of(lengths, place);
@@ -103,7 +102,7 @@ static int put_queues(struct exchange *x, const json_t *lengths)
     for (int c = 0; c < CONTEXT_COUNT; c++)
         STRV_FOREACH (release, &s->releases)
             STRV_FOREACH (arch, &s->architectures) {
-                const struct place place = {(enum queue_context)c, release, arch};
+                const struct queue_place place = {(enum queue_context)c, release, arch};
 
                 if (r == 0)
                     r = add_queue(x, rows, lengths, &place);
@@ -131,35 +130,56 @@ static int fill_request(json_t *row, const char *body)
     return json_put_string(row, "requester", request.requester);
 }
 
-static int put_requests(struct exchange *x, const json_t *bodies, const struct place *place)
+static json_t *request_row(const struct queue_copy *queue, const struct pace *pace, size_t at)
 {
-    const json_t *context = json_object_get(bodies, queue_context_name(place->context));
-    const json_t *list = json_object_get(json_object_get(context, place->release), place->arch);
-    struct pace pace = pace_of(x, bodies, place);
-    json_t *rows = json_array(), *body;
-    size_t i;
+    _cleanup_json_ json_t *body = queue_copy_get(queue, at), *row = json_object();
+    int64_t position = (int64_t)at + 1;
+
+    if (!body || json_put_int(row, "position", position) < 0 || put_wait(row, pace, position) < 0 ||
+        fill_request(row, json_string_value(body)) < 0)
+        return NULL;
+    return TAKE_PTR(row);
+}
+
+// Links to the pages before and behind.
+static int put_pages(struct exchange *x, size_t from, size_t len)
+{
     int r = 0;
 
-    json_array_foreach ((json_t *)list, i, body) {
-        json_t *row = json_object();
+    if (from > 0)
+        r = json_put_string(x->data, "first_page", "yes");
+    if (r == 0 && from > 0)
+        r = json_put_int(x->data, "previous", (int64_t)(from > ROWS ? from - ROWS : 0));
+    if (r == 0 && len - from > ROWS)
+        r = json_put_int(x->data, "next", (int64_t)(from + ROWS));
+    if (r == 0 && len - from > ROWS)
+        r = json_put_int(x->data, "last", (int64_t)((len - 1) / ROWS * ROWS));
+    return r < 0 ? r : json_put_int(x->data, "queued", (int64_t)len);
+}
 
-        if (r == 0 && (json_put_int(row, "position", (int64_t)i + 1) < 0 ||
-                       put_wait(row, &pace, (int64_t)i + 1) < 0 ||
-                       fill_request(row, json_string_value(body)) < 0))
+static int put_requests(struct exchange *x, const json_t *lengths, const struct queue_place *place,
+                        size_t from)
+{
+    const struct queue_copy *queue = broker_queue(x->web->broker, place);
+    struct pace pace = pace_of(x, lengths, place);
+    size_t len = queue_copy_len(queue);
+    json_t *rows = json_array();
+    int r = 0;
+
+    if (from > len)
+        from = len;
+    for (size_t i = from; r == 0 && i < len && i < from + ROWS; i++)
+        if (json_array_append_new(rows, request_row(queue, &pace, i)) < 0)
             r = -ENOMEM;
-        if (json_array_append_new(rows, row) < 0)
-            r = -ENOMEM;
-    }
-    if (page_put_rows(x->data, "requests", rows) < 0 || r < 0 ||
+    if (page_put_rows(x->data, "requests", rows) < 0 || r < 0 || put_pages(x, from, len) < 0 ||
         json_put_string(x->data, "context", queue_context_name(place->context)) < 0 ||
-        json_put_string(x->data, "release", place->release) < 0 ||
-        json_put_int(x->data, "shown_max", QUEUE_WALK_BODIES) < 0)
+        json_put_string(x->data, "release", place->release) < 0)
         return -ENOMEM;
     return json_put_string(x->data, "arch", place->arch);
 }
 
 // 1: one queue is asked for, 0: none is. All that is given is checked.
-static int read_place(struct exchange *x, struct place *ret, struct error *err)
+static int read_place(struct exchange *x, struct queue_place *ret, struct error *err)
 {
     const struct web_settings *s = &x->web->settings;
     const char *context = params_get_filled(&x->query, "context");
@@ -181,21 +201,31 @@ static int read_place(struct exchange *x, struct place *ret, struct error *err)
                          ret->arch ? ret->arch : "(none)");
 }
 
+static int read_from(struct exchange *x, uint64_t *ret, struct error *err)
+{
+    const char *text = params_get_filled(&x->query, "from");
+
+    return text && parse_uint(text, 0, INT32_MAX, ret, err) < 0 ? error_prefix(err, -EINVAL, "from")
+                                                                : 0;
+}
+
 int page_queues(struct exchange *x, struct error *err)
 {
-    struct place place = {0};
-    const json_t *looked = NULL;
-    int one = read_place(x, &place, err);
-    int r =
-        one < 0 ? one : broker_look(x->web->broker, one ? QUEUE_BODIES : QUEUE_LENGTHS, x, &looked);
+    struct queue_place place = {0};
+    const json_t *lengths = NULL;
+    uint64_t from = 0;
+    int one = read_place(x, &place, err), r;
 
-    if (r == EXCHANGE_WAIT || one < 0)
+    if (one < 0 || (r = read_from(x, &from, err)) < 0)
+        return one < 0 ? one : r;
+    r = broker_look(x->web->broker, one ? QUEUE_BODIES : QUEUE_LENGTHS, x, &lengths);
+    if (r == EXCHANGE_WAIT)
         return r;
     r = r < 0 ? error_oom(err) : page_start(x, "Queues", err);
-    if (r == 0 && json_put_bool(x->data, "broker_away", !looked) < 0)
+    if (r == 0 && json_put_bool(x->data, "broker_away", !lengths) < 0)
         r = -ENOMEM;
-    if (r == 0 && looked)
-        r = one ? put_requests(x, looked, &place) : put_queues(x, looked);
+    if (r == 0 && lengths)
+        r = one ? put_requests(x, lengths, &place, from) : put_queues(x, lengths);
     if (r == 0)
         r = json_put_bool(x->data, one ? "one_queue" : "all_queues", true);
     return r < 0 ? error_oom(err) : 0;

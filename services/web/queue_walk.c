@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/queue_walk.h"
 
-#include "adt/names.h"
-#include "adt/request.h"
 #include "base/clock.h"
 
 #define ASKED_AT_ONCE 100 // each in a channel of its own until it has answered
@@ -17,38 +15,55 @@ struct asked {
 struct queue_walk {
     const struct web_settings *settings;
     enum queue_look look;
-    struct strv *absent; // borrowed
+    struct strv *absent;         // borrowed
+    struct queue_reader *reader; // borrowed
     json_t *all;
     size_t len; // of all queues: by context, then release, then architecture
     struct asked *queues;
     size_t asked, waiting; // how many of them
     uint64_t deadline_us;
-    size_t at;         // which queue is looked at
-    unsigned *channel; // borrowed
-    uint64_t held_us;  // how long requests were away from their queues, added up
+    size_t at; // which queue is looked at
 };
 
-struct place {
-    enum queue_context context;
-    const char *release, *arch;
-};
+size_t queue_walk_queues(const struct web_settings *settings)
+{
+    return CONTEXT_COUNT * settings->releases.len * settings->architectures.len;
+}
 
-static struct place place_of(const struct queue_walk *w, size_t at)
+static size_t index_in(const struct strv *all, const char *name)
+{
+    size_t i = 0;
+
+    while (i + 1 < all->len && strcmp(all->items[i], name) != 0)
+        i++;
+    return i;
+}
+
+size_t queue_walk_number(const struct web_settings *settings, const struct queue_place *place)
+{
+    const struct strv *releases = &settings->releases, *archs = &settings->architectures;
+
+    return ((size_t)place->context * releases->len + index_in(releases, place->release)) *
+               archs->len +
+           index_in(archs, place->arch);
+}
+
+static struct queue_place place_of(const struct queue_walk *w, size_t at)
 {
     const struct strv *releases = &w->settings->releases, *archs = &w->settings->architectures;
     size_t each = releases->len * archs->len;
 
-    return (struct place){.context = (enum queue_context)(at / each),
-                          .release = releases->items[at % each / archs->len],
-                          .arch = archs->items[at % archs->len]};
+    return (struct queue_place){.context = (enum queue_context)(at / each),
+                                .release = releases->items[at % each / archs->len],
+                                .arch = archs->items[at % archs->len]};
 }
 
 static int name_queues(struct queue_walk *w)
 {
-    w->len = CONTEXT_COUNT * w->settings->releases.len * w->settings->architectures.len;
+    w->len = queue_walk_queues(w->settings);
     w->queues = calloc(w->len + 1, sizeof(*w->queues));
     for (size_t i = 0; w->queues && i < w->len; i++) {
-        struct place place = place_of(w, i);
+        struct queue_place place = place_of(w, i);
 
         w->queues[i].name = queue_name(place.context, place.release, place.arch);
         if (!w->queues[i].name)
@@ -58,7 +73,7 @@ static int name_queues(struct queue_walk *w)
 }
 
 int queue_walk_new(const struct web_settings *settings, enum queue_look look, struct strv *absent,
-                   unsigned *channel, struct queue_walk **ret)
+                   struct queue_reader *reader, struct queue_walk **ret)
 {
     struct queue_walk *w = calloc(1, sizeof(*w));
 
@@ -67,7 +82,7 @@ int queue_walk_new(const struct web_settings *settings, enum queue_look look, st
     w->settings = settings;
     w->look = look;
     w->absent = absent;
-    w->channel = channel;
+    w->reader = reader;
     w->all = json_object();
     if (!w->all || name_queues(w) < 0) {
         queue_walk_free(w);
@@ -165,7 +180,7 @@ static json_t *object_in(json_t *object, const char *key)
 // Takes over the value and goes to the next queue.
 static int put_value(struct queue_walk *w, json_t *value)
 {
-    struct place place = place_of(w, w->at);
+    struct queue_place place = place_of(w, w->at);
     json_t *context = object_in(w->all, queue_context_name(place.context));
     json_t *release = context ? object_in(context, place.release) : NULL;
 
@@ -177,84 +192,24 @@ static int put_value(struct queue_walk *w, json_t *value)
     return json_put(release, place.arch, value);
 }
 
-// The text of a request for everyone's eyes.
-static json_t *public_body(const struct buf *body)
-{
-    _cleanup_request_ struct request request = REQUEST_INIT;
-    int r = request_parse(buf_str(body), body->len, &request, NULL);
-
-    if (r < 0 || request_is_private(&request))
-        return json_string(r < 0 ? "unreadable request" : "private job");
-    return json_stringn(buf_str(body), body->len);
-}
-
-// Requests as they were taken; read only after they went back.
-struct taken {
-    struct buf bodies[QUEUE_WALK_BODIES];
-    size_t len;
-};
-
-static void taken_release(struct taken *taken)
-{
-    for (size_t i = 0; i < taken->len; i++)
-        buf_release(&taken->bodies[i]);
-}
-
-static int take_body(struct amqp_delivery *delivery, void *userdata, struct error *err _unused_)
-{
-    struct taken *taken = userdata;
-
-    if (taken->len == QUEUE_WALK_BODIES)
-        return 0;
-    taken->bodies[taken->len++] = delivery->body;
-    delivery->body = (struct buf)BUF_INIT(0);
-    return 0;
-}
-
-// They are away from the queue for a round trip.
-static int take_and_give_back(struct queue_walk *w, struct amqp_link *link, unsigned want,
-                              struct taken *taken, struct error *err)
-{
-    uint64_t start = clock_monotonic_us();
-    unsigned got;
-    int r = amqp_link_get_many(link, *w->channel, w->queues[w->at].name, want, take_body, taken,
-                               &got, err);
-
-    if (r == 0)
-        r = amqp_link_nack_channel(link, *w->channel, err);
-    w->held_us += clock_monotonic_us() - start;
-    return r;
-}
-
-static int look_into(struct queue_walk *w, struct amqp_link *link, struct error *err)
-{
-    const struct asked *queue = &w->queues[w->at];
-    unsigned want = queue->messages < QUEUE_WALK_BODIES ? queue->messages : QUEUE_WALK_BODIES;
-    _cleanup_(taken_release) struct taken taken = {.len = 0};
-    _cleanup_json_ json_t *bodies = json_array();
-    int r = bodies ? 0 : -ENOMEM;
-
-    if (r == 0 && want > 0 && *w->channel == 0)
-        r = amqp_link_add_channel(link, w->channel, err);
-    if (r == 0 && want > 0)
-        r = take_and_give_back(w, link, want, &taken, err);
-    if (r == -ENOENT) { // deleted just now
-        error_clear(err);
-        r = 0;
-    }
-    for (size_t i = 0; r == 0 && i < taken.len; i++)
-        r = json_array_append_new(bodies, public_body(&taken.bodies[i])) < 0 ? -ENOMEM : 0;
-    return r < 0 ? r : put_value(w, TAKE_PTR(bodies));
-}
-
 static int look(struct queue_walk *w, struct amqp_link *link, struct error *err)
 {
-    int r;
+    const struct asked *queue = &w->queues[w->at];
+    uint64_t n = queue->messages;
+    int r = 0;
 
     if (w->at == w->len)
         return 0;
-    r = w->look == QUEUE_LENGTHS ? put_value(w, json_integer(w->queues[w->at].messages))
-                                 : look_into(w, link, err);
+    if (w->look == QUEUE_BODIES) {
+        r = queue_reader_step(w->reader, link, w->at, queue->name, queue->messages, err);
+        n = queue_copy_len(queue_reader_copy(w->reader, w->at));
+    }
+    if (r == QUEUE_READER_PAUSE) {
+        w->deadline_us = queue_reader_resume_us(w->reader);
+        return QUEUE_WALK_WAITS;
+    }
+    if (r == 0)
+        r = put_value(w, json_integer((json_int_t)n));
     return r < 0 ? r : QUEUE_WALK_MORE;
 }
 
@@ -269,9 +224,4 @@ int queue_walk_step(struct queue_walk *w, struct amqp_link *link, json_t **ret, 
     if (r == 0)
         *ret = TAKE_PTR(w->all);
     return r;
-}
-
-uint64_t queue_walk_held_us(const struct queue_walk *w)
-{
-    return w->held_us;
 }

@@ -1,44 +1,48 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Looks at all queues of the settings' releases and architectures: asks how many requests are in
-// each, many at once and without waiting for the answers, as the broker of one may be away; then
-// takes and puts back, in steps of one queue and round trip, so that the event loop can serve pages
-// in between. Knows nothing of pages.
+// each, many at once and without waiting for the answers, as the broker of one may be away; then,
+// when it is asked to, reads them one by one (queue_reader.h), in steps, so that the event loop can
+// serve pages in between. Knows nothing of pages.
 //
 //     ASKING ── all have answered, or have had their time ──▶ LOOKING ── the last queue ──▶ done
 #pragma once
 
+#include "adt/names.h"
 #include "adt/settings.h"
-#include "net/amqp.h"
-
-// Requests looked at of each queue: they are taken and put back at their places, so that nobody
-// else can have them for that long.
-#define QUEUE_WALK_BODIES 100
+#include "web/queue_reader.h"
 
 enum queue_look {
-    QUEUE_LENGTHS, // how many requests wait: {"ubuntu": {release: {arch: n}}, …}
-    QUEUE_BODIES, // which ones: {"ubuntu": {release: {arch: [request, …]}}, …}; message bodies,
-                  // or "private job"
+    QUEUE_LENGTHS, // how many requests wait
+    QUEUE_BODIES,  // and which ones: the reader has them afterwards
     QUEUE_LOOKS
 };
+
+struct queue_place {
+    enum queue_context context;
+    const char *release, *arch;
+};
+
+// How many queues there are, and the number of one of them, by which the reader knows it: contexts,
+// in each the releases, in each the architectures.
+size_t queue_walk_queues(const struct web_settings *settings);
+size_t queue_walk_number(const struct web_settings *settings, const struct queue_place *place);
 
 struct queue_walk;
 
 // Queues in `absent` are taken for empty without asking; those that are not there, and those whose
-// broker does not answer in a second, are added. *channel is the link's channel in which requests
-// are taken and given back together; 0 with a new link: it is added. All three must outlive the
+// broker does not answer in a second, are added. `reader`: for QUEUE_BODIES. All must outlive the
 // walk.
 int queue_walk_new(const struct web_settings *settings, enum queue_look look, struct strv *absent,
-                   unsigned *channel, struct queue_walk **ret);
+                   struct queue_reader *reader, struct queue_walk **ret);
 // One more step. QUEUE_WALK_MORE, or QUEUE_WALK_WAITS: nothing to do before queue_walk_answer() or
-// queue_walk_deadline(). 0: *ret has the whole, for the caller to free; negative: the link is lost.
+// queue_walk_deadline(). 0: *ret has {"ubuntu": {release: {arch: n}}, …}, how many requests there
+// are, for the caller to free; negative: the link is lost.
 // Taken requests come back by themselves when a link is closed.
 enum { QUEUE_WALK_MORE = 1, QUEUE_WALK_WAITS = 2 };
 int queue_walk_step(struct queue_walk *walk, struct amqp_link *link, json_t **ret,
                     struct error *err);
 // An answer of the link, to whomever it may concern. -ENOMEM.
 int queue_walk_answer(struct queue_walk *walk, const struct amqp_queue_answer *answer);
-// CLOCK_MONOTONIC microseconds at which to go on without the answers that are still awaited.
+// CLOCK_MONOTONIC microseconds at which to go on, with or without the answers that are awaited.
 uint64_t queue_walk_deadline(const struct queue_walk *walk);
-// How long requests were away from their queues so far, all queues added up.
-uint64_t queue_walk_held_us(const struct queue_walk *walk);
 void queue_walk_free(struct queue_walk *walk);

@@ -1,0 +1,219 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-only
+"""Long queues: pages have all of it, workers miss nothing of it, whatever happens to who reads it."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+import amqp
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
+import counted  # noqa: E402  (the path comes first)
+from broker import Broker  # noqa: E402
+from waiting import wait_for  # noqa: E402
+from webserver import ROOT, WebServer, build_dir  # noqa: E402
+
+KEYS = ("RABBIT_HOST", "RABBIT_PORT", "RABBIT_USER", "RABBIT_PASSWORD", "RABBIT_VHOST")
+LONG, SHORT, BUSY = (f"debci-noble-{arch}" for arch in ("amd64", "arm64", "s390x"))
+MANY = 20_000
+
+
+def setUpModule() -> None:
+    targets = [str(build_dir() / "bin" / name) for name in ("autopkgtest-web", "autopkgtest-cloud")]
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
+
+
+def body(number: int) -> str:
+    return f'pkg{number}\n{{"triggers": ["glibc/2.39-{number}"], "uuid": "{number:08x}"}}'
+
+
+def numbers(bodies: list[str]) -> list[int]:
+    return [int(text.split("\n")[0].removeprefix("pkg")) for text in bodies]
+
+
+def text_of(message: amqp.Message) -> str:
+    return message.body.decode() if isinstance(message.body, bytes) else str(message.body)
+
+
+class Client:
+    """A connection of its own to the broker; what it took and did not acknowledge goes back at its end."""
+
+    def __init__(self, broker: Broker) -> None:
+        s = broker.settings
+        self.connection = amqp.Connection(f"{s['RABBIT_HOST']}:{s['RABBIT_PORT']}", s["RABBIT_USER"], s["RABBIT_PASSWORD"])
+        self.connection.connect()
+        self.channel = self.connection.channel()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def waiting(self, queue: str) -> int:
+        return int(self.channel.queue_declare(queue, passive=True).message_count)
+
+    def take(self, queue: str) -> str | None:
+        message = self.channel.basic_get(queue)
+        if not message:
+            return None
+        self.channel.basic_ack(message.delivery_tag)
+        return text_of(message)
+
+    def see(self, queue: str) -> list[str]:
+        bodies: list[str] = []
+        wanted = self.waiting(queue)
+        self.channel.basic_consume(queue, callback=lambda message: bodies.append(text_of(message)))
+        while len(bodies) < wanted:
+            self.connection.drain_events(timeout=30)
+        return bodies
+
+
+class Worker(threading.Thread):
+    """Takes one request after the other, in a hurry, until it is told to stop."""
+
+    def __init__(self, broker: Broker, queue: str) -> None:
+        super().__init__(daemon=True)
+        self.broker, self.queue = broker, queue
+        self.ended = threading.Event()
+        self.taken: list[str] = []
+
+    def run(self) -> None:
+        with Client(self.broker) as client:
+            while not self.ended.is_set():
+                if body := client.take(self.queue):
+                    self.taken.append(body)
+                time.sleep(0.005)
+
+    def __enter__(self) -> "Worker":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.join()
+
+
+class Queues(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.tmp = tempfile.TemporaryDirectory(prefix="web-queues-")
+        cls.broker = Broker(Path(cls.tmp.name))
+        cls.broker.start()
+        cls.addClassCleanup(cls.tmp.cleanup)
+        cls.addClassCleanup(cls.broker.rig, "destroy")
+        cls.broker.write_credentials(Path(cls.tmp.name))
+        cls.fill(LONG, 0, MANY)
+        cls.fill(SHORT, 0, 150)
+        cls.fill(BUSY, 0, 3000)
+
+    @classmethod
+    def cli(cls, *words: str) -> str:
+        env = dict(os.environ, AUTOPKGTEST_CLOUD_CONFIG=cls.tmp.name)
+        return subprocess.run([build_dir() / "bin/autopkgtest-cloud", "queue", *words], env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    @classmethod
+    def fill(cls, queue: str, first: int, end: int) -> None:
+        cls.broker.declare_queue(queue)
+        lines = Path(cls.tmp.name) / "lines"
+        lines.write_text("".join(json.dumps({"queue": queue, "body": body(n)}) + "\n" for n in range(first, end)))
+        cls.cli("put", str(lines))
+
+    @classmethod
+    def order(cls, queue: str) -> list[int]:
+        with Client(cls.broker) as client:
+            return numbers(client.see(queue))
+
+    def setUp(self) -> None:
+        self.server = WebServer({"architectures": "amd64 arm64 s390x"}, {key: self.broker.settings[key] for key in KEYS})
+        self.server.start()
+        self.addCleanup(self.server.__exit__)
+        wait_for("the broker", lambda: self.get("/healthz")["checks"]["broker"] == "ok")
+
+    def get(self, path: str) -> Any:
+        return json.loads(self.server.request("GET", path, None, {"Accept": "application/json"})[2])
+
+    def shown(self, arch: str) -> list[int]:
+        return numbers(self.get("/queues.json")["ubuntu"]["noble"][arch])
+
+    def metric(self, name: str) -> float:
+        text = self.server.request("GET", "/metrics")[2].decode()
+        return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
+
+    def test_a_long_queue_is_shown_whole_and_stays_as_it_was(self) -> None:
+        self.assertEqual(self.shown("amd64"), list(range(MANY)))
+        self.assertGreater(self.metric("autopkgtest_queue_look_held_seconds"), 0)
+        self.assertEqual(self.order(LONG), list(range(MANY)))
+        self.assertEqual(self.order(SHORT), list(range(150)))
+
+    def test_a_queue_that_is_known_is_not_read_again(self) -> None:
+        self.assertEqual(len(self.shown("amd64")), MANY)
+        self.broker.take(SHORT, 2)  # by a worker
+        wait_for("the queue without them", lambda: self.shown("arm64") == list(range(2, 150)))
+        self.assertLess(self.metric("autopkgtest_queue_look_held_seconds"), 0.1)
+        self.fill(SHORT, 150, 152)
+        wait_for("the queue with two more", lambda: self.shown("arm64") == list(range(2, 152)))
+        self.assertEqual(self.order(SHORT), list(range(2, 152)))
+        self.broker.purge(SHORT)
+        self.fill(SHORT, 0, 150)
+        wait_for("another queue of nearly the same length", lambda: self.shown("arm64") == list(range(150)))
+
+    def test_pages_lead_to_every_request(self) -> None:
+        seen: list[int] = []
+        path = "/queues?context=ubuntu&release=noble&arch=arm64"
+        page = self.get(path)
+        while True:
+            seen += [row["position"] for row in page["requests"]]
+            if "next" not in page:
+                break
+            page = self.get(f"{path}&from={page['next']}")
+        self.assertEqual((seen, page["queued"], page["previous"]), (list(range(1, 151)), 150, 0))
+        html = self.server.request("GET", path, None, {"Accept": "text/html"})[2].decode()
+        self.assertIn('<a rel="next" href="?context=ubuntu&amp;release=noble&amp;arch=arm64&amp;from=100">', html)
+        self.assertEqual(self.get(f"{path}&from=99999")["requests"], [])
+        self.assertEqual(self.server.request("GET", f"{path}&from=x")[0], 400)
+
+    def test_workers_take_requests_while_it_is_read(self) -> None:
+        self.broker.purge(BUSY)
+        self.fill(BUSY, 0, 3000)
+        with Worker(self.broker, BUSY) as worker:
+            wait_for("a request that was taken", lambda: worker.taken)
+            reader = WebServer({"architectures": "s390x"}, {key: self.broker.settings[key] for key in KEYS})
+            with reader:
+                wait_for("the queue", lambda: b"pkg2999" in reader.request("GET", "/queues.json")[2])
+        rest = self.order(BUSY)
+        self.assertEqual(sorted(numbers(worker.taken) + rest), list(range(3000)), "none is lost, none is doubled")
+        self.assertEqual(rest, sorted(rest))
+
+    def test_a_reader_that_is_killed_loses_nothing(self) -> None:
+        for held in (1, MANY // 2, MANY * 3 // 4):
+            with Client(self.broker) as client:
+                self.kill_when_it_holds(held, client)
+                wait_for("the broker to have them all", lambda: client.waiting(LONG) == MANY)
+                self.assertEqual(self.order(LONG), list(range(MANY)))
+                self.server.start()
+                wait_for("the broker", lambda: self.get("/healthz")["checks"]["broker"] == "ok")
+
+    def kill_when_it_holds(self, held: int, client: Client) -> None:
+        assert self.server.process
+        asking = threading.Thread(target=lambda: self.assertRaises(OSError, self.get, "/queues.json"))
+        asking.start()
+        wait_for("it to hold so many", lambda: client.waiting(LONG) <= MANY - held)
+        self.server.process.kill()
+        self.server.process.wait()
+        self.server.process = None
+        asking.join()
+
+
+if __name__ == "__main__":
+    counted.main()
