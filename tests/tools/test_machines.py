@@ -280,7 +280,7 @@ class Scratch(Common, unittest.TestCase):
         self.assertEqual(len(self.machine.records()), 2)
 
     def test_units_start_stop_enable_and_say_so(self) -> None:
-        self.shell("mkdir -p /etc/systemd/system; touch /etc/systemd/system/w@.service")
+        self.shell("mkdir -p /etc/systemd/system; printf '[Install]\\nWantedBy=w.target\\n' >/etc/systemd/system/w@.service")
         self.assertEqual(self.shell("systemctl is-active w@1"), (3, ["inactive"]))
         self.assertEqual(self.shell("systemctl enable --now w@1.service")[0], 0)
         self.assertEqual(self.shell("systemctl is-active w@1"), (0, ["active"]))
@@ -291,6 +291,12 @@ class Scratch(Common, unittest.TestCase):
                          ["w@1.service loaded active running w@1.service"])
         self.assertEqual(self.shell("systemctl stop 'w@*'; systemctl is-active w@1"),
                          (3, ["inactive"]))
+        wants = "/etc/systemd/system/w.target.wants"
+        self.assertEqual(self.shell(f"readlink {wants}/w@1.service"), (0, ["/etc/systemd/system/w@.service"]))
+        self.shell("systemctl disable w@1")
+        self.assertNotEqual(self.shell(f"ls -d {wants}")[0], 0)
+        self.assertEqual(self.shell("systemctl show -p Id,ActiveState w@1 w@2")[1],
+                         ["Id=w@1.service", "ActiveState=inactive", "", "Id=w@2.service", "ActiveState=inactive"])
 
     def test_unit_without_a_file_is_not_found(self) -> None:
         status, text = self.shell("systemctl start nothing")

@@ -3,8 +3,8 @@
 // recorder: stands in a scratch machine for the tools a hook would change a system with.
 //
 // Called under another program's name (systemctl, apt-get, …) it appends one line of JSON to
-// records.jsonl, {"argv": […], "cwd": …, "stdin": …, "status": N}, and answers plausibly from a
-// state that is a folder of small files, to be read and prepared by tests:
+// records.jsonl, {"argv": […], "cwd": …, "stdin": …, "status": N, "cpu_us": N}, and answers
+// plausibly from a state that is a folder of small files, to be read and prepared by tests:
 //
 //   units/NAME/active|enabled|masked|failed   systemctl's view of a unit (files are empty)
 //   units/NAME/refuses                        made by a test: starting this unit fails
@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -118,6 +119,20 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
+// What this stand-in and what it ran have cost so far.
+static long cpu_us(void)
+{
+    long sum = 0;
+
+    for (int i = 0; i < 2; i++) {
+        struct rusage usage = {0};
+        (void)getrusage(i == 0 ? RUSAGE_SELF : RUSAGE_CHILDREN, &usage);
+        sum += (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec +
+               usage.ru_stime.tv_usec;
+    }
+    return sum;
+}
+
 // One write to a file opened for appending: lines of processes that run at once do not mix.
 static void record(char **argv, int status)
 {
@@ -141,7 +156,7 @@ static void record(char **argv, int status)
         fputs(", \"stdin\": ", out);
         put_string(out, text ? text : "", stdin_size);
     }
-    fprintf(out, ", \"status\": %d}\n", status);
+    fprintf(out, ", \"status\": %d, \"cpu_us\": %ld}\n", status, cpu_us());
     fclose(out);
     int fd = open(HOME "/records.jsonl", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd < 0 || write(fd, line, size) != (ssize_t)size)
@@ -239,6 +254,37 @@ static int unit_stop(const char *unit)
     return 0;
 }
 
+// The link in TARGET.wants by which systemd, and who looks there, knows that a unit is enabled.
+static void unit_link(const char *unit, const char *file, const char *target, bool on)
+{
+    const char *folder = path("/etc/systemd/system/%s.wants", target);
+    const char *link = path("%s/%s", folder, unit);
+
+    if (on) {
+        (void)mkdir(folder, 0755);
+        if (symlink(file, link) < 0 && errno != EEXIST)
+            fprintf(stderr, "%s: recorder: %s: %s\n", tool, link, strerror(errno));
+    } else if (unlink(link) == 0) {
+        (void)rmdir(folder);
+    }
+}
+
+// For each target of the unit file's WantedBy=.
+static void unit_link_all(const char *unit, bool on)
+{
+    const char *file = unit_file(unit);
+    char *text = file ? read_text(file) : NULL, *lines = NULL, *words = NULL;
+
+    for (char *line = text ? strtok_r(text, "\n", &lines) : NULL; line != NULL;
+         line = strtok_r(NULL, "\n", &lines)) {
+        if (strncmp(line, "WantedBy=", 9) != 0)
+            continue;
+        for (char *target = strtok_r(line + 9, " ", &words); target != NULL;
+             target = strtok_r(NULL, " ", &words))
+            unit_link(unit, file, target, on);
+    }
+}
+
 static int unit_enable(const char *unit, const char *verb, bool now)
 {
     if (unit_file(unit) == NULL) {
@@ -247,6 +293,7 @@ static int unit_enable(const char *unit, const char *verb, bool now)
     }
     bool on = strcmp(verb, "disable") != 0;
     unit_set(unit, "enabled", on);
+    unit_link_all(unit, on);
     if (!now)
         return 0;
     return on ? unit_start(unit, "start") : unit_stop(unit);
@@ -356,7 +403,11 @@ static void show_property(const char *unit, const char *name, size_t size, bool 
 static void show(const struct call *c, const char *unit)
 {
     const char *name = c->properties;
+    static bool another;
 
+    if (another) // an empty line parts units
+        putchar('\n');
+    another = true;
     if (name == NULL) {
         show_property(unit, NULL, 0, false);
         return;
