@@ -40,6 +40,10 @@ int account_user(const char *root, const char *name, uid_t *ret_uid, char **ret_
     _cleanup_free_ char *line = NULL;
     uint64_t id = 0;
 
+    if (!ret_home && strcmp(name, "root") == 0) { // of hundreds of files
+        *ret_uid = 0;
+        return 0;
+    }
     line = find_line(root, "/etc/passwd", name, fields, ARRAY_SIZE(fields));
     if (!line && strcmp(name, "root") != 0)
         return error_set(err, -ENOENT, "there is no user %s", name);
@@ -60,10 +64,14 @@ int account_group(const char *root, const char *name, gid_t *ret_gid, struct err
     _cleanup_free_ char *line = NULL;
     uint64_t id = 0;
 
+    if (strcmp(name, "root") == 0) {
+        *ret_gid = 0;
+        return 0;
+    }
     line = find_line(root, "/etc/group", name, fields, ARRAY_SIZE(fields));
-    if (!line && strcmp(name, "root") != 0)
+    if (!line)
         return error_set(err, -ENOENT, "there is no group %s", name);
-    if (line && parse_uint(fields[2] ? fields[2] : "", 0, UINT32_MAX - 1, &id, err) < 0)
+    if (parse_uint(fields[2] ? fields[2] : "", 0, UINT32_MAX - 1, &id, err) < 0)
         return error_prefix(err, -EINVAL, "group %s", name);
     *ret_gid = (gid_t)id;
     return 0;

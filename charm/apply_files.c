@@ -146,10 +146,13 @@ static int write_file(const char *path, const struct plan_file *file,
                                       NULL, err);
 }
 
-// With `dry` only looks, and remembers whom to tell; else writes.
+// With `dry` only looks, and remembers whom to tell; else writes. *ret_different (may be NULL)
+// tells whether there is anything to write.
 static int pass(const struct apply *a, const struct plan *plan, bool apt, bool dry,
-                struct error *err)
+                bool *ret_different, struct error *err)
 {
+    bool any = false;
+
     for (size_t i = 0; i < plan->files_len; i++) {
         const struct plan_file *file = &plan->files[i];
         _cleanup_free_ char *path = str_format("%s%s", a->root, file->path);
@@ -166,11 +169,22 @@ static int pass(const struct apply *a, const struct plan *plan, bool apt, bool d
             return r;
         if (!different)
             continue;
+        any = true;
         r = dry ? remember_readers(a, file, err) : write_file(path, file, &attributes, err);
         if (r < 0)
             return r;
     }
+    if (ret_different)
+        *ret_different = any;
     return dry ? state_save(a->state, err) : 0;
+}
+
+static int make_files(const struct apply *a, const struct plan *plan, bool apt, struct error *err)
+{
+    bool different;
+    int r = pass(a, plan, apt, true, &different, err);
+
+    return r < 0 || !different ? r : pass(a, plan, apt, false, NULL, err);
 }
 
 static int apply_apt(const struct apply *a, const struct plan *plan, struct error *err)
@@ -178,7 +192,7 @@ static int apply_apt(const struct apply *a, const struct plan *plan, struct erro
     _cleanup_strv_ struct strv pending = STRV_INIT;
     int r;
 
-    if ((r = pass(a, plan, true, true, err)) < 0 || (r = pass(a, plan, true, false, err)) < 0 ||
+    if ((r = make_files(a, plan, true, err)) < 0 ||
         (r = state_words(a->state, APPLY_PENDING, &pending, err)) < 0)
         return r;
     return apply_packages(a, &plan->packages, strv_contains(&pending, "apt"), err);
@@ -210,8 +224,7 @@ int apply_files(const struct apply *a, const struct plan *plan, struct error *er
     int r;
 
     if ((r = apply_apt(a, plan, err)) < 0 || (r = accounts_ensure(a->root, NULL, err)) < 0 ||
-        (r = apply_folders(a, plan, err)) < 0 || (r = apply_links(a, err)) < 0 ||
-        (r = pass(a, plan, false, true, err)) < 0)
+        (r = apply_folders(a, plan, err)) < 0 || (r = apply_links(a, err)) < 0)
         return r;
-    return pass(a, plan, false, false, err);
+    return make_files(a, plan, false, err);
 }
