@@ -36,6 +36,7 @@ int model_read_environment(enum hook hook, struct model *ret, struct error *err)
     int r;
 
     if ((r = copy_variable("JUJU_UNIT_NAME", NULL, &model.unit, err)) < 0 ||
+        (r = copy_variable("JUJU_MODEL_UUID", "", &model.uuid, err)) < 0 ||
         (r = copy_variable("JUJU_CHARM_DIR", getenv("CHARM_DIR"), &model.charm_dir, err)) < 0 ||
         (r = export_proxy("JUJU_CHARM_HTTP_PROXY", "http_proxy", "HTTP_PROXY", &model.http_proxy,
                           err)) < 0 ||
@@ -228,6 +229,7 @@ void model_release(struct model *model)
 {
     free(model->unit);
     free(model->app);
+    free(model->uuid);
     free(model->charm_dir);
     json_decref(model->config);
     broker_release(&model->broker);

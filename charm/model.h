@@ -30,6 +30,7 @@ struct model {
     enum hook hook;
     char *unit; // "autopkgtest-cloud/0"
     char *app;  // "autopkgtest-cloud"
+    char *uuid; // of the model, "" when Juju does not tell
     char *charm_dir;
     json_t *config;
     struct broker broker;

@@ -95,9 +95,11 @@ static bool is_arch(const char *text)
     return is_made_of(text, LOWER DIGITS) && strlen(text) <= 16;
 }
 
+// Instances are called after it, as they are after the unit itself and after LXD hosts.
 static bool is_region(const char *text)
 {
-    return is_made_of(text, LOWER UPPER DIGITS "._-") && strlen(text) <= 64;
+    return is_made_of(text, LOWER UPPER DIGITS "._-") && strlen(text) <= 64 && *text != '-' &&
+           *text != '.' && strcmp(text, "local") != 0 && !str_starts_with(text, "lxd-");
 }
 
 // Instances are called after it, "lxd-10.0.0.1-armhf-12", in the name of a systemd unit.
@@ -188,12 +190,20 @@ static int parse_counts(const struct counts *counts, const char *text, struct se
     return 0;
 }
 
+static int add_region(struct settings *settings, const char *region, const char *arch,
+                      unsigned count, struct error *err)
+{
+    return settings_set_cloud(settings, CLOUD_OPENSTACK, region, arch, count) < 0 ? error_oom(err)
+                                                                                  : 0;
+}
+
 OPTION_PARSER(option_region_workers)
 {
     static const struct counts counts = {.outer = "the name of a region",
                                          .inner = "an architecture",
                                          .outer_ok = is_region,
-                                         .inner_ok = is_arch};
+                                         .inner_ok = is_arch,
+                                         .add = add_region};
 
     (void)option;
     return parse_counts(&counts, text, settings, err);

@@ -23,24 +23,24 @@
         .missing = (lacks)                                                                         \
     }
 
-#define NO_OPENSTACK "does not run OpenStack workers"
 #define NO_COPIES "does not keep public copies in another Swift"
 #define NO_INFLUX "does not push metrics"
 
 const struct option options_table[] = {
     TEXT("roles", "worker web", option_roles, NOT_STORED, NULL),
     TEXT("releases", "noble", option_releases, NOT_STORED, NULL),
-    TEXT("n-workers", "", option_region_workers, NOT_STORED, NO_OPENSTACK),
+    TEXT("n-workers", "", option_region_workers, NOT_STORED, NULL),
     TEXT("lxd-remotes", "", option_remotes, NOT_STORED, NULL),
     TEXT("local-workers", "", option_local_workers, NOT_STORED, NULL),
     TEXT("novarcs", "", option_base64, AT(nova.novarcs), NULL),
     SECRET("novarcs-secret", AT(nova.secret), NULL),
-    TEXT("worker-default-flavor", "cpu2-ram4-disk20", option_word, NOT_STORED, NO_OPENSTACK),
-    TEXT("worker-big-flavor", "cpu4-ram8-disk100", option_word, NOT_STORED, NO_OPENSTACK),
-    TEXT("worker-image", "", NULL, NOT_STORED, NO_OPENSTACK),
-    TEXT("worker-network", "", option_word, NOT_STORED, NO_OPENSTACK),
-    TEXT("worker-security-group", "", option_word, NOT_STORED, NO_OPENSTACK),
-    TEXT("worker-keypair", "", option_word, NOT_STORED, NO_OPENSTACK),
+    TEXT("worker-default-flavor", "cpu2-ram4-disk20", option_word, AT(nova.flavor), NULL),
+    TEXT("worker-big-flavor", "cpu4-ram8-disk100", option_word, AT(nova.big_flavor), NULL),
+    TEXT("worker-image", "(.*/)?ubuntu-$RELEASE-daily-$ARCHITECTURE-server-.*", option_word,
+         AT(nova.image), NULL),
+    TEXT("worker-network", "", option_word, AT(nova.network), NULL),
+    TEXT("worker-security-group", "", option_word, AT(nova.security_group), NULL),
+    TEXT("worker-keypair", "", option_word, AT(nova.keypair), NULL),
     TEXT("worker-args", "", NULL, AT(worker_args), NULL),
     TEXT("worker-setup-command", "", NULL, AT(setup_command), NULL),
     TEXT("worker-setup-command2", "", NULL, AT(setup_command2), NULL),

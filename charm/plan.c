@@ -92,6 +92,8 @@ int plan_packages(const char *root, const struct settings *settings, struct strv
         r = strv_add_all(ret, for_null);
     if (r >= 0 && settings_count(settings, BACKEND_UNSHARE) > 0)
         r = strv_add_all(ret, for_unshare);
+    if (r >= 0 && settings_count_clouds(settings, CLOUD_OPENSTACK) > 0)
+        r = strv_add(ret, "openssh-client");
     if (r >= 0 && settings_count_clouds(settings, CLOUD_LXD) > 0)
         r = remotes_packages(root, ret);
     return r;

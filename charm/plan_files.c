@@ -8,6 +8,7 @@
 #include "charm/remotes.h"
 #include "charm/result_store.h"
 #include "data/json.h"
+#include "data/openrc.h"
 #include "data/remote.h"
 
 // Where a worker finds the root file system of a test: with the variables of its arguments.
@@ -75,27 +76,83 @@ static json_t *text_or_false(const char *text)
     return str_empty(text) ? json_false() : json_string(text);
 }
 
+// The image is the host's: i386 is tested on amd64. The caller frees.
+static char *for_host(const char *pattern)
+{
+    static const char variable[] = "$ARCHITECTURE";
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    const char *at;
+
+    for (; (at = strstr(pattern, variable)); pattern = at + strlen(variable))
+        if (buf_addf(&text, "%.*s$HOSTARCH", (int)(at - pattern), pattern) < 0)
+            return NULL;
+    return buf_add_str(&text, pattern) < 0 ? NULL : buf_take(&text);
+}
+
+// What the setup script is told of a region's testbeds (docs/reference/nova-setup.md). The caller
+// frees.
+static char *nova_args(const struct plan_input *in, const struct instance *instance,
+                       const char *name)
+{
+    static const char script[] = CHARM_LINK "/bin/autopkgtest-nova-setup";
+    const struct nova_options *nova = &in->settings->nova;
+    _cleanup_free_ char *file = openrc_file_name(instance->cloud, instance->arch);
+    _cleanup_free_ char *image = for_host(nova->image);
+    struct strv words = STRV_INIT;
+    char *text = NULL;
+
+    if (file && image &&
+        strv_add_all(&words, (const char *[]){"-s", script, "--", "--name=$NAME",
+                                              "--size=$PACKAGESIZE", "--mirror=$MIRROR", NULL}) >=
+            0 &&
+        strv_addf(&words, "--rc=" NOVARCS_DIR "/%s", file) >= 0 &&
+        strv_addf(&words, "--model=%s", in->model->uuid) >= 0 &&
+        strv_addf(&words, "--unit=%s", in->model->unit) >= 0 &&
+        strv_addf(&words, "--worker=%s", name) >= 0 &&
+        strv_addf(&words, "--key=%s/work/.ssh/testbeds", plan_scratch_dir(in)) >= 0 &&
+        strv_addf(&words, "--image=%s", image) >= 0 &&
+        strv_addf(&words, "--flavor=%s", nova->flavor) >= 0 &&
+        strv_addf(&words, "--big-flavor=%s", nova->big_flavor) >= 0 &&
+        strv_addf(&words, "--network=%s", nova->network) >= 0 &&
+        strv_addf(&words, "--security-group=%s", nova->security_group) >= 0 &&
+        strv_addf(&words, "--keypair=%s", nova->keypair) >= 0)
+        text = strv_join(&words, " ");
+    strv_release(&words);
+    return text;
+}
+
 static const char *backend_of(const struct cloud_workers *place)
 {
     return place->kind == CLOUD_LXD ? "lxd" : "ssh";
 }
 
+// Everything that add_instance() needs.
+struct listing {
+    const struct plan_input *in;
+    json_t *list;
+};
+
 static int add_instance(const struct instance *instance, void *userdata)
 {
-    json_t *list = userdata;
-    _cleanup_free_ char *name = plan_instance_name(instance);
+    const struct listing *listing = userdata;
+    const struct cloud_workers *place = instance->place;
+    _cleanup_free_ char *name = plan_instance_name(instance), *args = NULL;
     bool unshare = instance->backend == BACKEND_UNSHARE;
     json_t *item;
 
     if (!name)
         return -ENOMEM;
-    item =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", name, "cloud", instance->cloud, "arch",
-                  instance->arch, "backend",
-                  instance->place ? backend_of(instance->place) : backend_name(instance->backend),
-                  "args", unshare ? "--tarball " IMAGE_OF_TEST : "", "image",
-                  text_or_false(unshare ? IMAGE_OF_TEST : ""));
-    return json_array_append_new(list, item);
+    if (place && place->kind == CLOUD_OPENSTACK)
+        args = nova_args(listing->in, instance, name);
+    else
+        args = strdup(unshare ? "--tarball " IMAGE_OF_TEST : "");
+    if (!args)
+        return -ENOMEM;
+    item = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", name, "cloud", instance->cloud,
+                     "arch", instance->arch, "backend",
+                     place ? backend_of(place) : backend_name(instance->backend), "args", args,
+                     "image", text_or_false(unshare ? IMAGE_OF_TEST : ""));
+    return json_array_append_new(listing->list, item);
 }
 
 static json_t *worker_data(const struct plan_input *in)
@@ -105,11 +162,12 @@ static json_t *worker_data(const struct plan_input *in)
     _cleanup_free_ char *spool = path_join(plan_scratch_dir(in), "spool");
     _cleanup_free_ char *releases = strv_join(&s->releases, " ");
     json_t *instances = json_array();
+    struct listing listing = {.in = in, .list = instances};
     json_t *item;
     size_t i;
 
     if (!work || !spool || !releases || !instances ||
-        plan_each_instance(s, add_instance, instances) < 0) {
+        plan_each_instance(s, add_instance, &listing) < 0) {
         json_decref(instances);
         return NULL;
     }

@@ -161,6 +161,19 @@ static int take_swift_password(struct run *run, struct error *err)
     return swift->password ? 0 : error_oom(err);
 }
 
+// Whether every region that shall have workers can have them.
+static int check_regions(struct run *run, struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r = 0;
+
+    if (run->settings.worker)
+        r = novarcs_check(&run->novarcs, &run->settings, run->model.app, &why);
+    if (r == -EINVAL)
+        return blocked(run, error_message(&why), err);
+    return r < 0 ? error_set(err, r, "%s", error_message(&why)) : 0;
+}
+
 static int take_source(struct run *run, struct error *err)
 {
     const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
@@ -208,6 +221,8 @@ static int try_config(struct run *run, const json_t *config, struct error *err)
         r = take_swift_password(run, err);
     if (r == 0)
         r = take_novarcs(run, err);
+    if (r == 0)
+        r = check_regions(run, err);
     return r ? r : take_source(run, err);
 }
 

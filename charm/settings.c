@@ -163,6 +163,18 @@ static void release_swift(struct swift_options *swift)
     free(swift->password);
 }
 
+static void release_nova(struct nova_options *nova)
+{
+    char *const texts[] = {nova->secret,  nova->flavor,         nova->big_flavor, nova->image,
+                           nova->network, nova->security_group, nova->keypair};
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        free(texts[i]);
+    if (nova->novarcs)
+        explicit_bzero(nova->novarcs, strlen(nova->novarcs));
+    free(nova->novarcs);
+}
+
 void settings_release(struct settings *settings)
 {
     strv_release(&settings->releases);
@@ -190,10 +202,7 @@ void settings_release(struct settings *settings)
     free(settings->github_secrets);
     free(settings->github_credentials);
     release_swift(&settings->swift);
-    if (settings->nova.novarcs)
-        explicit_bzero(settings->nova.novarcs, strlen(settings->nova.novarcs));
-    free(settings->nova.novarcs);
-    free(settings->nova.secret);
+    release_nova(&settings->nova);
     free(settings->archive_url);
     free(settings->storage_url);
     memset(settings, 0, sizeof(*settings));

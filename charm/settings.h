@@ -50,6 +50,9 @@ struct swift_options {
 struct nova_options {
     char *novarcs; // base64 of the archive
     char *secret;  // or where it is, which wins
+    char *flavor, *big_flavor;
+    char *image; // regular expression of its name, with $RELEASE and $ARCHITECTURE
+    char *network, *security_group, *keypair; // "": Nova's choice
 };
 
 struct settings {

@@ -134,7 +134,7 @@ static int add_figures(struct status *status, const struct plan *plan,
                      plan->workers.len, plan->workers.len == 1 ? "" : "s", plan->clouds.len,
                      plan->clouds.len == 1 ? "" : "s");
     else if (plan->can_work)
-        r = buf_add_str(&text, "no workers: set local-workers or lxd-remotes");
+        r = buf_add_str(&text, "no workers: set n-workers, lxd-remotes or local-workers");
     if (r >= 0 && workers->drained > 0)
         r = buf_addf(&text, ", %zu drained", workers->drained);
     if (r >= 0 && plan->web)

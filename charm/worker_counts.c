@@ -17,12 +17,19 @@ static int set_remote(struct settings *settings, const char *arch, const char *a
     return settings_set_remote(settings, arch, address, count);
 }
 
+static int set_region(struct settings *settings, const char *region, const char *arch,
+                      unsigned count)
+{
+    return settings_set_cloud(settings, CLOUD_OPENSTACK, region, arch, count);
+}
+
 // Options whose numbers can be set, and how one of them gets into the settings.
 static const struct counted {
     const char *option;
     int (*set)(struct settings *settings, const char *outer, const char *inner, unsigned count);
 } counted[] = {
     {"local-workers", set_local},
+    {"n-workers", set_region},
     {"lxd-remotes", set_remote},
     {WORKER_COUNTS_ADDED, set_remote}, // is no option, so its text never changes; comes last
 };

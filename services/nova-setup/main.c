@@ -269,7 +269,6 @@ static int check(const struct verb *verb, const struct options *o, struct error 
         bool needed;
     } needs[] = {
         {"rc", o->rc, true},
-        {"model", s->model, true},
         {"unit", s->unit, true},
         {"worker", s->worker, true},
         {"name", s->run, verb->needs_run},

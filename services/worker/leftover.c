@@ -33,6 +33,7 @@ int leftover_recover(struct worker *w, struct error *err)
         if (r == 0 && str_starts_with(name, MARKER) &&
             strv_add(&w->left.runs, name + strlen(MARKER)) < 0)
             r = error_oom(err);
+    w->left.all = testbed_can_sweep(&w->settings);
     return r; // the first try is due at once
 }
 
@@ -80,12 +81,27 @@ static bool is_gone(struct worker *w, const char *run_id)
     return true;
 }
 
+// What nobody has noted: of a worker whose disk was lost, say.
+static void sweep_all(struct worker *w)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    int r = testbed_sweep(&w->settings, w->job.run_id, &err);
+
+    if (r < 0 && w->left.tries == 0)
+        log_warning("testbeds may be left behind; this is tried again: %s", error_message(&err));
+    if (r > 0)
+        log_info("testbeds of an earlier life were left behind, and are removed");
+    w->left.all = r < 0;
+}
+
 void leftover_advance(struct worker *w)
 {
     struct strv left = STRV_INIT;
 
-    if (w->left.runs.len == 0 || clock_monotonic_us() < w->left.at_us)
+    if (leftover_deadline(w) == USEC_INFINITY || clock_monotonic_us() < w->left.at_us)
         return;
+    if (w->left.all)
+        sweep_all(w);
     STRV_FOREACH (run_id, &w->left.runs)
         if (!is_gone(w, run_id))
             (void)strv_add(&left, run_id);
@@ -96,5 +112,5 @@ void leftover_advance(struct worker *w)
 
 uint64_t leftover_deadline(const struct worker *w)
 {
-    return w->left.runs.len ? w->left.at_us : USEC_INFINITY;
+    return w->left.runs.len || w->left.all ? w->left.at_us : USEC_INFINITY;
 }

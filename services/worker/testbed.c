@@ -104,6 +104,82 @@ bool testbed_takes_name(const char *autopkgtest)
     return true;
 }
 
+// ---------------------------------------------------------------- setup scripts of ssh
+
+#define OUR_SCRIPT "/autopkgtest-nova-setup"
+
+// The script behind -s, when it is ours; NULL: another, or none.
+static const char *our_script(const struct worker_settings *settings)
+{
+    const struct strv *args = &settings->backend_args;
+
+    if (!str_equal(settings->backend, "ssh"))
+        return NULL;
+    for (size_t i = 0; i + 1 < args->len; i++)
+        if (str_equal(args->items[i], "-s") || str_equal(args->items[i], "--setup-script"))
+            return str_ends_with(args->items[i + 1], OUR_SCRIPT) ? args->items[i + 1] : NULL;
+    return NULL;
+}
+
+// SCRIPT sweep and the options that a test gets; without a run none is named.
+static int sweep_words(const struct worker_settings *settings, bool of_run, const char *keep,
+                       struct strv *ret)
+{
+    const struct strv *args = &settings->backend_args;
+    size_t i = 0;
+
+    if (strv_add(ret, our_script(settings)) < 0 || strv_add(ret, "sweep") < 0)
+        return -ENOMEM;
+    while (i < args->len && !str_equal(args->items[i], "--"))
+        i++;
+    for (i++; i < args->len; i++)
+        if ((of_run || !str_starts_with(args->items[i], "--name=")) &&
+            strv_add(ret, args->items[i]) < 0)
+            return -ENOMEM;
+    return keep ? strv_addf(ret, "--keep=%s", keep) : 0;
+}
+
+static int sweep(const struct worker_settings *settings, const char *name, const char *keep,
+                 struct error *err)
+{
+    const struct request request = REQUEST_INIT;
+    const struct command_context context = {.request = &request,
+                                            .release = "",
+                                            .arch = settings->arch,
+                                            .unit = settings->unit,
+                                            .mirror = settings->mirror,
+                                            .remote = settings->cloud,
+                                            .name = name ? name : ""};
+    _cleanup_strv_ struct strv words = STRV_INIT, argv = STRV_INIT;
+    _cleanup_free_ char *output = NULL;
+    int r = sweep_words(settings, name != NULL, keep, &words);
+
+    STRV_FOREACH (word, &words) {
+        char *expanded = command_expand(&context, word);
+
+        if (r < 0 || !expanded || strv_take(&argv, expanded) < 0)
+            return error_oom(err);
+    }
+    if (r < 0)
+        return error_oom(err);
+    r = run(&argv, &output, err);
+    return r < 0 ? r : !str_empty(output) && !str_equal(output, "0\n");
+}
+
+bool testbed_can_sweep(const struct worker_settings *settings)
+{
+    return our_script(settings) != NULL;
+}
+
+int testbed_sweep(const struct worker_settings *settings, const char *keep, struct error *err)
+{
+    _cleanup_free_ char *name = keep ? command_name(settings->name, keep) : NULL;
+
+    if (keep && !name)
+        return error_oom(err);
+    return our_script(settings) ? sweep(settings, NULL, name, err) : 0;
+}
+
 int testbed_remove(const struct worker_settings *settings, const char *run_id, struct error *err)
 {
     const struct keeper *keeper = find_keeper(settings->backend);
@@ -118,10 +194,12 @@ int testbed_remove(const struct worker_settings *settings, const char *run_id, s
     _cleanup_strv_ struct strv found = STRV_INIT;
     int r, removed = 0;
 
-    if (!keeper)
-        return 0;
     if (!name)
         return error_oom(err);
+    if (our_script(settings))
+        return sweep(settings, name, NULL, err);
+    if (!keeper)
+        return 0;
     if ((r = run_expanded(&context, keeper->list, &output, err)) < 0)
         return r;
     if (strv_split(&found, output, " \n,:") < 0)

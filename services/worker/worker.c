@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/claim.h"
 #include "worker/control.h"
+#include "worker/gate.h"
 #include "worker/image.h"
 #include "worker/job.h"
 #include "worker/leftover.h"
@@ -157,8 +158,17 @@ static void read_signals(struct worker *w)
 
 static int connect_when_due(struct worker *w, struct error *err)
 {
+    _cleanup_error_ struct error why = ERROR_INIT;
+    _cleanup_close_ int place = -1;
+
     if (w->link || clock_monotonic_us() < w->connect_at_us)
         return 0;
+    if (gate_enter(w->settings.work_dir, &place, &why) < 0) {
+        log_warning("%s", error_message(&why)); // the broker has to bear it
+    } else if (place < 0) {
+        w->connect_at_us = clock_monotonic_us() + gate_pause_us();
+        return 0;
+    }
     return broker_open(w, err);
 }
 

@@ -16,6 +16,7 @@
 //     adopt.c    finished results of workers that were removed
 //     leftover.c testbeds that killed tests leave behind
 //     image.c    what tests of a release need is there
+//     gate.c     few workers at a time connect to the broker
 //     report.c   what others are told: status messages, journal, systemd
 //
 // One thread. Calls that wait for the broker take one round trip, bounded by the settings.
@@ -99,6 +100,7 @@ struct courier {
 // Runs whose testbeds could not be removed yet (leftover.h).
 struct leftovers {
     struct strv runs;
+    bool all;       // and whatever earlier lives may have left that nobody has noted
     uint64_t at_us; // next try
     unsigned tries;
 };

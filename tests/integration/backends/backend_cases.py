@@ -102,6 +102,37 @@ def test_ssh(bed: Bed) -> None:
     assert not list(state.glob("machines/*"))
 
 
+def test_nova(bed: Bed) -> None:
+    """Instances of a cloud's double, which are real machines. A worker that is killed leaves one, which the next life of it finds, also when its
+    disk was lost; another owner's stays."""
+    folder = bed.dir / "cloud"
+    folder.mkdir()
+    with testbeds.openstack(folder) as cloud:
+        args = (f"-s {BUILD}/bin/autopkgtest-nova-setup -- --rc={folder}/region.rc --name=$NAME --model=11f2 --unit=$UNIT --worker=local-amd64-1 "
+                f"--size=$PACKAGESIZE --key={folder}/keys/id --login=root --image=(.*/)?ubuntu-$RELEASE-daily-$HOSTARCH-server-.* "
+                "--flavor=cpu2-ram4-disk20 --network=net_tests --security-group=autopkgtest --mirror=$MIRROR")
+        bed.configure(releases=RELEASE, autopkgtest="/usr/bin/autopkgtest", backend="ssh", args=args)
+        bed.env[LIFE] = f"nova-{time.monotonic()}"
+        worker = bed.ready_worker()
+        bed.publish(PACKAGE, QUEUE)
+        wait_for("an instance", lambda: [server for server in cloud.servers.values() if server["status"] == "ACTIVE"], 120)
+        worker.kill()
+        for pid in marked(bed.env[LIFE]):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_for("the end of all", lambda: not marked(bed.env[LIFE]))
+        assert len(cloud.servers) == 1, "it went by itself"
+        lost = cloud.add_server("lost", {"autopkgtest-cloud-model": "11f2", "autopkgtest-cloud-unit": "autopkgtest-cloud/0",
+                                         "autopkgtest-cloud-worker": "local-amd64-1", "autopkgtest-cloud-run": "of-a-lost-disk"})
+        other = cloud.add_server("other", {"autopkgtest-cloud-unit": "autopkgtest-cloud/0"})
+        log = tested(bed, "ssh", args=args)
+        assert "Quota" not in log and "hidden" not in log, log
+        wait_for("the end of all but one", lambda: list(cloud.servers) == [other], 60)
+        assert lost not in cloud.servers
+        assert "testbeds of an earlier life were left behind, and are removed" in bed.workers[-1].text() or \
+            "was left behind, and is removed" in bed.workers[-1].text()
+
+
 def test_lxd(bed: Bed) -> None:
     """With the worker's own arguments. The instance of another unit stays."""
     folder = bed.dir / "lxd"

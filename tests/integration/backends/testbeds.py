@@ -16,8 +16,10 @@ import qemu_image
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(ROOT / "tests/support"))
 from juju_local import machines  # noqa: E402
 from juju_local.machines import base  # noqa: E402
+from openstack_cloud import Cloud  # noqa: E402
 
 # A release of our own, so that nothing of the host's has the same name.
 RELEASE, ARCH = "testbed", "amd64"
@@ -198,3 +200,40 @@ def lxd(folder: pathlib.Path, env: dict[str, str], cli: pathlib.Path) -> Iterato
         yield remote
     finally:
         machines.reap_all(folder / "machines")
+
+
+# ---------------------------------------------------------------- OpenStack
+
+
+class Instances:
+    """Machines in the place of Nova's instances. What cloud-init would do with the user data is done here: the key of the user root."""
+
+    def __init__(self, state: pathlib.Path) -> None:
+        self.state = state
+
+    def machine(self, server: dict[str, Any]) -> machines.Machine:
+        return machines.create("system", "i" + server["id"][:8], self.state, {"packages": list(PACKAGES), "deb_src": True})
+
+    def launch(self, server: dict[str, Any]) -> str:
+        config = json.loads(base64.b64decode(server["user_data"]).removeprefix(b"#cloud-config\n"))
+        machine = self.machine(server)
+        machine.start(lambda line: None)
+        script = ("mkdir -p /root/.ssh; cat >/root/.ssh/authorized_keys; chmod -R go= /root/.ssh; ssh-keygen -A >/dev/null; systemctl restart ssh")
+        assert not machine.exec(["sh", "-ec", script], env=IN_MACHINE, cwd="/", stdin="\n".join(config["ssh_authorized_keys"]).encode())
+        return machine.address
+
+    def destroy(self, server: dict[str, Any]) -> None:
+        self.machine(server).destroy()
+
+
+@contextlib.contextmanager
+def openstack(folder: pathlib.Path) -> Iterator[Cloud]:
+    """A cloud with an image; its instances are machines."""
+    instances = Instances(folder / "instances")
+    try:
+        with Cloud(instances.launch, instances.destroy) as cloud:
+            cloud.add_image(f"ubuntu/ubuntu-{RELEASE}-daily-{ARCH}-server-20261120-disk1.img")
+            (folder / "region.rc").write_text(cloud.rc())
+            yield cloud
+    finally:
+        machines.reap_all(folder / "instances")

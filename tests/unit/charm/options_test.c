@@ -96,6 +96,18 @@ TEST(local_workers_are_sorted_by_architecture)
     ck_assert_uint_eq(settings_count(&s, BACKEND_NULL), 2);
 }
 
+TEST(region_workers_are_sorted_by_region_and_architecture)
+{
+    _cleanup_settings_ struct settings s = {0};
+
+    parse("{\"n-workers\": \"lcy02: {i386: 1, amd64: 2}\\nbos01: {arm64: 0}\"}", &s);
+    ck_assert_uint_eq(s.clouds_len, 3);
+    ck_assert_str_eq(s.clouds[0].cloud, "bos01");
+    ck_assert_str_eq(s.clouds[1].arch, "amd64");
+    ck_assert_uint_eq(s.clouds[1].count, 2);
+    ck_assert_int_eq(s.clouds[2].kind, CLOUD_OPENSTACK);
+}
+
 TEST(wrong_words_are_named)
 {
     assert_complaint("{\"roles\": \"worker wbe\"}", -EINVAL,
@@ -139,6 +151,10 @@ TEST(the_place_in_yaml_is_named)
                      "n-workers: lcy02.amd64: expected a whole number, got \"ten\"");
     assert_complaint("{\"n-workers\": \"lcy02: {amd64: -1}\"}", -EINVAL,
                      "n-workers: lcy02.amd64: expected a whole number from 0 to 1000, got -1");
+    assert_complaint("{\"n-workers\": \"local: {amd64: 1}\"}", -EINVAL,
+                     "n-workers: expected the name of a region, got \"local\"");
+    assert_complaint("{\"n-workers\": \"lxd-10.0.0.1: {amd64: 1}\"}", -EINVAL,
+                     "n-workers: expected the name of a region, got \"lxd-10.0.0.1\"");
     assert_complaint("{\"n-workers\": \"lcy02: 5\"}", -EINVAL,
                      "n-workers: lcy02: expected a mapping, got 5");
     assert_complaint("{\"n-workers\": \"[a]\"}", -EINVAL,
@@ -190,14 +206,13 @@ TEST(base64_is_checked)
 
 TEST(what_this_version_cannot_do_says_how_to_unset_it)
 {
-    assert_complaint(
-        "{\"n-workers\": \"lcy02: {amd64: 10}\"}", -ENOTSUP,
-        "n-workers: this version does not run OpenStack workers; unset it: juju config "
-        "app --reset n-workers");
+    assert_complaint("{\"influxdb-database\": \"x\"}", -ENOTSUP,
+                     "influxdb-database: this version does not push metrics; unset it: juju config "
+                     "app --reset influxdb-database");
     assert_complaint("{\"local-workers\": \"amd64: {qemu: 1}\"}", -ENOTSUP,
                      "local-workers: this version runs null and unshare only, not qemu");
     // What is wrong comes before what is missing.
-    assert_complaint("{\"n-workers\": \"lcy02: {amd64: 10}\", \"http-port\": 0}", -EINVAL,
+    assert_complaint("{\"influxdb-database\": \"x\", \"http-port\": 0}", -EINVAL,
                      "http-port: expected a whole number from 1 to 65535, got 0");
     // No workers is what it does anyway.
     assert_complaint(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // The clouds' .rc files: from an option or a secret onto the unit.
+#include "adt/settings.h"
 #include "charm/novarcs.h"
 #include "charm/reconcile.h"
 #include "data/base64.h"
@@ -39,6 +40,16 @@ static char *one_cloud(const char *name, char type, const char *text)
     tarball_add(&tar, name, type, text);
     tarball_end(&tar);
     return pack(&tar);
+}
+
+static void configure_clouds(const struct rig *rig, const char *base64, const char *workers)
+{
+    _cleanup_free_ char *options =
+        str_format("{\"novarcs\": \"%s\", \"n-workers\": \"%s\", \"local-workers\": \"\","
+                   "\"worker-network\": \"net_tests\", \"mirror\": \"http://m.example/\"}",
+                   base64, workers);
+
+    configure(rig, options);
 }
 
 static void configure_novarcs(const struct rig *rig, const char *base64)
@@ -199,4 +210,86 @@ TEST(regions_without_their_file_are_named_with_the_way_out)
                  "n-workers: lcy02.arm64: there is no lcy02-arm64.rc in novarcs: add it to "
                  "novarcs.tar, then juju config app novarcs=\"$(base64 -w0 novarcs.tar)\"");
     novarcs_release(&novarcs);
+}
+
+// ---- n-workers
+
+#define WORKER(name) "autopkgtest-worker@" name ".service"
+#define FOUR                                                                                       \
+    WORKER("bos01-arm64-1")                                                                        \
+    " " WORKER("lcy02-amd64-1") " " WORKER("lcy02-amd64-2") " " WORKER("lcy02-i386-1")
+
+static const char ssh_client[] = "Package: openssh-client\nStatus: install ok installed\n\n";
+
+static struct rig unit_with_ssh(void)
+{
+    struct rig rig = unit_new();
+    _cleanup_free_ char *status = rig_get(&rig, "/var/lib/dpkg/status");
+    _cleanup_free_ char *more = str_format("%s\n%s", status, ssh_client);
+
+    rig_put(&rig, "/var/lib/dpkg/status", more);
+    setenv("JUJU_MODEL_UUID", "11f2a3", 1);
+    return rig;
+}
+
+TEST(regions_get_exactly_their_workers)
+{
+    _cleanup_rig_ struct rig rig = unit_with_ssh();
+    _cleanup_free_ char *both = two_clouds(), *calls = NULL, *fewer = NULL, *dir = NULL;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct worker_settings worker = {0};
+
+    configure_clouds(&rig, both, "lcy02: {amd64: 2, i386: 1}\\nbos01: {arm64: 1}");
+    calls = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_called(calls, "systemctl enable -- autopkgtest-web.service "
+                             "autopkgtest-indexer.service autopkgtest-worker.target " FOUR);
+    rig_assert_called(calls, "status-set -- active 0 of 4 workers busy on 2 clouds; web ready");
+    dir = str_format("%s/etc/autopkgtest-cloud", rig.root);
+    ASSERT_OK(settings_load_worker(dir, "lcy02-i386-1", &worker, &err), &err);
+    ck_assert_str_eq(worker.cloud, "lcy02");
+    ck_assert_str_eq(worker.arch, "i386");
+    ck_assert_str_eq(worker.backend, "ssh");
+    _cleanup_free_ char *args = strv_join(&worker.backend_args, " ");
+    ck_assert_str_eq(args, "-s /opt/autopkgtest-cloud/bin/autopkgtest-nova-setup -- --name=$NAME "
+                           "--size=$PACKAGESIZE --mirror=$MIRROR "
+                           "--rc=/etc/autopkgtest-cloud/novarcs/lcy02.rc --model=11f2a3 "
+                           "--unit=autopkgtest-cloud/0 --worker=lcy02-i386-1 "
+                           "--key=/var/lib/autopkgtest-cloud/work/.ssh/testbeds "
+                           "--image=(.*/)?ubuntu-$RELEASE-daily-$HOSTARCH-server-.* "
+                           "--flavor=cpu2-ram4-disk20 --big-flavor=cpu4-ram8-disk100 "
+                           "--network=net_tests --security-group= --keypair=");
+    worker_settings_release(&worker);
+    // A lowered count: the worker that is too many ends after its test.
+    configure_clouds(&rig, both, "lcy02: {amd64: 1}");
+    fewer = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(fewer, "systemctl stop --no-block -- " WORKER("bos01-arm64-1") " " WORKER(
+                                 "lcy02-amd64-2") " " WORKER("lcy02-i386-1"));
+    rig_assert_called(fewer, "status-set -- active 0 of 1 worker busy on 1 cloud; web ready");
+}
+
+TEST(a_region_without_its_file_blocks_and_changes_nothing)
+{
+    _cleanup_rig_ struct rig rig = unit_with_ssh();
+    _cleanup_free_ char *one = one_cloud("lcy02.rc", '0', RC), *calls = NULL, *conf = NULL;
+
+    configure_clouds(&rig, one, "lcy02: {amd64: 1}");
+    free(calls_of(&rig, HOOK_INSTALL));
+    configure_clouds(&rig, one, "lcy02: {amd64: 5, arm64: 1}");
+    calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(calls, "status-set -- blocked n-workers: lcy02.arm64: there is no "
+                             "lcy02-arm64.rc in novarcs: add it to novarcs.tar, then juju config "
+                             "autopkgtest-cloud novarcs=\"$(base64 -w0 novarcs.tar)\"");
+    conf = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    ck_assert_ptr_nonnull(strstr(conf, "[lcy02-amd64-1]"));
+    ck_assert_ptr_null(strstr(conf, "[lcy02-amd64-2]"));
+}
+
+TEST(workers_of_regions_need_ssh)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *one = one_cloud("lcy02.rc", '0', RC), *calls = NULL;
+
+    configure_clouds(&rig, one, "lcy02: {amd64: 1}");
+    calls = calls_of(&rig, HOOK_INSTALL);
+    ck_assert_ptr_nonnull(strstr(calls, "install --no-install-recommends openssh-client\n"));
 }

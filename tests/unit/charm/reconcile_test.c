@@ -459,7 +459,8 @@ TEST(no_workers_says_which_option_sets_them)
     rig_answer(&rig, "config-get", "{}");
     calls = calls_of(&rig, HOOK_INSTALL);
     rig_assert_called(
-        calls, "status-set -- active no workers: set local-workers or lxd-remotes; web ready");
+        calls,
+        "status-set -- active no workers: set n-workers, lxd-remotes or local-workers; web ready");
 }
 
 TEST(a_website_relation_gets_address_and_port)
