@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/model.h"
 
+#include "charm/cluster.h"
 #include "charm/ingress.h"
 #include "charm/juju.h"
 #include "charm/relations.h"
@@ -220,7 +221,7 @@ int model_read(struct model *model, struct state *state, struct error *err)
         (r = model_read_broker(model, "amqp", &model->broker, &model->broker_trouble, err)) < 0 ||
         (r = read_website(model, err)) < 0 ||
         (r = relations_of(model, state, "cos-agent", &model->cos_agent, err)) < 0 ||
-        (r = ingress_read(model, state, err)) < 0)
+        (r = ingress_read(model, state, err)) < 0 || (r = cluster_read(model, state, err)) < 0)
         return r;
     return read_storage(model, state, err);
 }
@@ -236,6 +237,8 @@ void model_release(struct model *model)
     free(model->broker_trouble);
     json_decref(model->website);
     json_decref(model->cos_agent);
+    json_decref(model->cluster);
+    free(model->session_secret);
     json_decref(model->ingress);
     free(model->public_url);
     free(model->ingress_trouble);

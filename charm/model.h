@@ -37,6 +37,8 @@ struct model {
     char *broker_trouble;  // why the broker's data cannot be used; NULL: they can
     json_t *website;       // identifiers of relations
     json_t *cos_agent;     // the same
+    json_t *cluster;       // the same, one at most
+    char *session_secret;  // address of the secret that the units share (cluster.h); NULL: none
     json_t *ingress;       // the same, one at most
     char *public_url;      // what its proxy has told (ingress.h); NULL: nothing
     char *ingress_trouble; // why that cannot be used; NULL: it can

@@ -73,6 +73,7 @@ struct plan_input {
     const json_t *api_keys;           // user -> key; NULL: none
     const json_t *github_secrets;     // package -> secret; NULL: none
     const json_t *github_credentials; // user -> token; NULL: none
+    const json_t *session_key;        // {"key": "…"} (cluster.h); NULL: none
     const struct novarcs *novarcs;    // of the clouds
     const json_t *remotes;            // LXD hosts to know, cloud -> address (remotes.h)
     const char *autopkgtest;          // program

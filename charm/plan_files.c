@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "charm/accounts.h"
 #include "charm/apt_sources.h"
+#include "charm/cluster.h"
 #include "charm/images.h"
 #include "charm/remotes.h"
 #include "charm/result_store.h"
@@ -230,16 +231,17 @@ static json_t *web_data(const struct plan_input *in)
     if (!releases || !archs || !teams || !store_url)
         return NULL;
     return json_pack(
-        "{s:s, s:s, s:o, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:s, s:s, s:b, s:o}",
+        "{s:s, s:s, s:o, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:s, s:s, s:b, "
+        "s:o}",
         "unit", in->model->unit, "hostname", url ? strstr(url, "//") + 2 : s->hostname,
         "public-url", text_or_false(url), "port", (json_int_t)s->http_port, "releases", releases,
         "architectures", archs, "authorization", s->authorization, "login-url",
         text_or_false(s->login_url), "allowed-requestors", text_or_false(teams),
         "launchpad-api-url", text_or_false(s->launchpad_api_url), "github-secrets",
         in->github_secrets != NULL, "github-credentials", in->github_credentials != NULL,
-        "api-keys", in->api_keys != NULL, "data-dir", plan_data_dir(in), "store-url", store_url,
-        "built-in-store", in->store->place == RESULT_STORE_HERE, "archive-url",
-        text_or_false(s->archive_url));
+        "api-keys", in->api_keys != NULL, "session-key", in->session_key != NULL, "data-dir",
+        plan_data_dir(in), "store-url", store_url, "built-in-store",
+        in->store->place == RESULT_STORE_HERE, "archive-url", text_or_false(s->archive_url));
 }
 
 static json_t *broker_data(const struct broker *broker)
@@ -371,6 +373,8 @@ static int add_secrets(struct making *m)
     const struct plan_input *in = m->input;
     int r = add_secret(m, ETC_DIR "/api-keys.json", READ_BY_WEB, in->api_keys);
 
+    if (r == 0)
+        r = add_secret(m, SESSION_KEY_FILE, READ_BY_WEB, in->session_key);
     if (r == 0)
         r = add_secret(m, ETC_DIR "/github-secrets.json", READ_BY_WEB, in->github_secrets);
     if (r == 0)

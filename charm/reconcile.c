@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/parse.h"
+#include "charm/cluster.h"
 #include "charm/cos_agent.h"
 #include "charm/ingress.h"
 #include "charm/juju.h"
@@ -29,6 +30,8 @@ struct run {
     struct state state;
     struct settings settings;
     json_t *api_keys, *github_secrets, *github_credentials;
+    json_t *session_key;
+    bool session_key_made; // by us, and nobody else has it yet
     struct novarcs novarcs;
     char *autopkgtest;
     struct status status;
@@ -43,6 +46,7 @@ static void run_release(struct run *run)
     json_decref(run->api_keys);
     json_decref(run->github_secrets);
     json_decref(run->github_credentials);
+    json_decref(run->session_key);
     novarcs_release(&run->novarcs);
     free(run->autopkgtest);
     status_release(&run->status);
@@ -356,6 +360,11 @@ static int make_it_so(struct run *run, struct error *err)
         (r = result_store_find(run->root, &run->model, &run->settings, &run->state, password,
                                &store, err)) < 0)
         return r;
+    r = cluster_session_key(run->root, &run->model, &run->settings, &run->state, &run->session_key,
+                            &run->session_key_made, err);
+    if (r < 0)
+        return r;
+    input.session_key = run->session_key;
     input.store_password = store.token ? store.token : password;
     input.remotes = remotes;
     if ((r = plan_make(&input, &plan, err)) < 0 ||
@@ -440,6 +449,8 @@ static int publish(struct run *run, struct error *err)
         r = publish_website(run, err);
     if (r >= 0 && run->usable)
         r = ingress_publish(&run->model, &run->settings, &run->state, err);
+    if (r >= 0 && run->session_key_made)
+        r = cluster_share(run->root, &run->model, err);
     return r < 0 ? r
                  : cos_agent_publish(&run->model, run->usable ? &run->settings : NULL, &run->state,
                                      err);

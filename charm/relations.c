@@ -69,30 +69,53 @@ static int fingerprint(const json_t *data, char **ret, struct error *err)
     return *ret ? 0 : error_oom(err);
 }
 
+// Tells this hook from those that can follow it. The caller frees.
+static char *hook_name(const struct model *model)
+{
+    const char *id = getenv("JUJU_RELATION_ID");
+
+    return str_format("%d %s", (int)model->hook, id ? id : "");
+}
+
+// `hook` NULL: it is known to have reached Juju.
+static int remember_told(struct state *state, const char *key, const char *what, const char *hook,
+                         struct error *err)
+{
+    const json_t *before = state_value(state, TOLD);
+    _cleanup_json_ json_t *told = before ? json_deep_copy(before) : json_object();
+
+    if (!told || json_put(told, key, json_pack("{s:s, s:s*}", "what", what, "hook", hook)) < 0)
+        return error_oom(err);
+    return state_set_value(state, TOLD, told, err);
+}
+
+// Whether Juju has it.
+static bool is_told(const struct model *model, const json_t *entry, const char *what,
+                    const char *relation, const char *hook)
+{
+    const char *by = json_string_value(json_object_get(entry, "hook"));
+
+    return !str_equal(relation, getenv("JUJU_RELATION_ID")) && model->hook != HOOK_UPGRADE_CHARM &&
+           strcmp(json_text(entry, "what"), what) == 0 && !str_equal(by, hook);
+}
+
 int relations_tell(const struct model *model, struct state *state, const char *relation, bool app,
                    const json_t *data, struct error *err)
 {
     _cleanup_free_ char *key = str_format("%s%s", relation, app ? "/app" : ""), *now = NULL;
-    const json_t *before = state_value(state, TOLD);
-    bool own = str_equal(relation, getenv("JUJU_RELATION_ID"));
-    _cleanup_json_ json_t *told = NULL;
+    _cleanup_free_ char *hook = hook_name(model);
+    const json_t *entry = key ? json_object_get(state_value(state, TOLD), key) : NULL;
     int r;
 
-    if (!key)
+    if (!key || !hook)
         return error_oom(err);
     r = fingerprint(data, &now, err);
     if (r < 0)
         return r;
-    if (!own && model->hook != HOOK_UPGRADE_CHARM &&
-        str_equal(json_string_value(json_object_get(before, key)), now))
-        return 0;
+    if (is_told(model, entry, now, relation, hook))
+        return json_object_get(entry, "hook") ? remember_told(state, key, now, NULL, err) : 0;
     r = app ? juju_relation_set_app(relation, data, err) : juju_relation_set(relation, data, err);
-    if (r < 0)
-        return r;
-    told = before ? json_deep_copy(before) : json_object();
-    if (!told || json_put_string(told, key, now) < 0)
-        return error_oom(err);
-    return state_set_value(state, TOLD, told, err);
+    return r < 0 ? r : remember_told(state, key, now, hook, err);
 }
 
 int relations_forget_told(struct state *state, struct error *err)

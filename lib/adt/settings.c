@@ -252,7 +252,8 @@ static int read_web_users(const struct ini *ini, struct web_settings *s, struct 
         (r = split(ini, "web", "allowed-requestors", &s->allowed_requestors, err)) < 0 ||
         (r = copy(ini, "web", "launchpad-api-url", "https://api.launchpad.net/1.0/",
                   &s->launchpad_api_url, err)) < 0 ||
-        (r = copy(ini, "web", "api-keys-file", NULL, &s->api_keys_file, err)) < 0)
+        (r = copy(ini, "web", "api-keys-file", NULL, &s->api_keys_file, err)) < 0 ||
+        (r = copy(ini, "web", "session-key-file", NULL, &s->session_key_file, err)) < 0)
         return r;
     return 0;
 }
@@ -324,6 +325,7 @@ void web_settings_release(struct web_settings *s)
     strv_release(&s->allowed_requestors);
     free(s->launchpad_api_url);
     free(s->api_keys_file);
+    free(s->session_key_file);
     free(s->github_secrets_file);
     free(s->github_credentials_file);
     free(s->github_api_url);

@@ -59,6 +59,7 @@ struct web_settings {
     struct strv allowed_requestors; // teams
     char *launchpad_api_url;
     char *api_keys_file;           // JSON: user -> key; NULL when not set
+    char *session_key_file;        // JSON: {"key": "…"}, of all units; NULL when not set
     char *github_secrets_file;     // JSON: package -> secret; NULL when not set
     char *github_credentials_file; // JSON: user -> token; NULL when not set
     char *github_api_url;

@@ -6,9 +6,12 @@
 #include "web/statistics.h"
 
 #include "base/file.h"
+#include "data/json.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
+
+#define SESSION_FILE_MAX ((size_t)4096)
 
 // The newest time of a static file, as text: pages put it behind the files' addresses, so that
 // browsers may keep them for long and still get a new one at once.
@@ -70,13 +73,30 @@ static int load_templates(const char *dir, struct template_set **ret, struct err
     return 0;
 }
 
-// All units of an application have the same account of the broker: who logs in at one is known at
-// all. Before there is a broker, the key is this life's own.
-static int make_session_key(const struct web *web, struct session_key *ret, struct error *err)
+static int read_session_key(const char *path, struct session_key *ret, struct error *err)
+{
+    _cleanup_json_ json_t *content = NULL;
+    const char *key = NULL;
+    int r = json_parse_file(path, SESSION_FILE_MAX, &content, err);
+
+    if (r == 0)
+        r = json_get_string(content, "key", &key, err);
+    if (r < 0)
+        return r;
+    return session_key_derive(key, ret) < 0 ? error_oom(err) : 0;
+}
+
+// The charm gives all units of an application one key: who logs in at one is known at all. Until it
+// does, their account at the broker is what they have in common; without that, the key is this
+// life's own.
+static int make_session_key(const struct web *web, const struct web_settings *settings,
+                            struct session_key *ret, struct error *err)
 {
     struct amqp_settings broker = {0};
     int r;
 
+    if (settings->session_key_file)
+        return read_session_key(settings->session_key_file, ret, err);
     if (settings_load_broker(web->config_dir, &broker, NULL) < 0 || str_empty(broker.password)) {
         amqp_settings_release(&broker);
         *ret = web->session_key;
@@ -109,7 +129,7 @@ static int load(const struct web *web, struct web *fresh, struct error *err)
     if (r == 0)
         r = load_templates(fresh->settings.templates_dir, &fresh->templates, err);
     if (r == 0)
-        r = make_session_key(web, &fresh->session_key, err);
+        r = make_session_key(web, &fresh->settings, &fresh->session_key, err);
     if (r == 0)
         r = make_parts(web, fresh, err);
     if (r < 0 || !fresh->settings.store_dir)

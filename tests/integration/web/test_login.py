@@ -257,6 +257,24 @@ class Login(unittest.TestCase):
             other.process.send_signal(signal.SIGHUP)
             wait_for("another key", lambda: "Log out" not in self.alice.go("/")[2])
 
+    def test_the_key_that_units_share_outlives_another_account_of_the_broker(self) -> None:
+        key = Path(self.tmp.name) / "session-key.json"
+        key.write_text('{"key":"of all units"}')
+        settings = self.settings | {"session-key-file": str(key)}
+        with WebServer(settings) as one, WebServer(settings, {key: self.broker.settings[key] for key in KEYS}) as other:
+            visitor = Visitor(one)
+            visitor.log_in(self.provider, "alice")
+            visitor.server = other
+            self.assertIn("Log out", visitor.go("/")[2])
+            visitor.server = self.server
+            self.assertNotIn("Log out", visitor.go("/")[2])
+            visitor.server = one
+            key.write_text("damaged")
+            one.process.send_signal(signal.SIGHUP)
+            wait_for("the complaint", lambda: "session-key.json" in one.log())
+            self.assertIn("Log out", visitor.go("/")[2])  # as it was
+            self.assertNotIn("of all units", one.log())
+
     def test_without_logins_there_is_no_such_page(self) -> None:
         with WebServer({"authorization": "open"}) as other:
             visitor = Visitor(other)

@@ -108,6 +108,24 @@ TEST(the_web_reads_what_was_configured)
     web_settings_release(&web);
 }
 
+TEST(the_web_reads_the_key_that_units_share)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *dir = NULL, *key = NULL;
+    struct web_settings web = {0};
+
+    rig_answer(&rig, "relation-ids.cluster", "[\"cluster:0\"]");
+    rig_answer(&rig, "relation-get.autopkgtest-cloud", "{\"session-secret\": \"secret:abc\"}");
+    rig_answer(&rig, "secret-get", "{\"key\": \"0123\"}");
+    dir = settings_of(&rig);
+    ASSERT_OK(settings_load_web(dir, &web, &err), &err);
+    ck_assert_str_eq(web.session_key_file, "/etc/autopkgtest-cloud/session-key.json");
+    key = rig_get(&rig, web.session_key_file);
+    ck_assert_str_eq(key, "{\"key\":\"0123\"}\n");
+    web_settings_release(&web);
+}
+
 TEST(the_web_reads_where_a_proxy_shows_it)
 {
     _cleanup_rig_ struct rig rig = unit_new();

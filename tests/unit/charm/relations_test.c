@@ -82,6 +82,25 @@ TEST(what_was_told_is_not_told_again_until_it_changes)
     rig_assert_called(upgraded, SET);
 }
 
+// A hook that was killed when all was done but its end: Juju has heard nothing, and runs it again.
+TEST(what_a_killed_hook_told_is_told_again)
+{
+    _cleanup_rig_ struct rig rig = monitored_new();
+    _cleanup_free_ char *first = hook_of(&rig, HOOK_RELATION_CREATED, "cos-agent:7");
+    _cleanup_free_ char *killed = NULL, *again = NULL, *next = NULL, *later = NULL;
+
+    (void)first;
+    configure(&rig, "{\"http-port\": 8080}");
+    killed = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(killed, SET);
+    again = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(again, SET);
+    next = calls_of(&rig, HOOK_UPDATE_STATUS); // then it had come to its end
+    rig_assert_not_called(next, SET);
+    later = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_not_called(later, SET);
+}
+
 TEST(what_a_failed_hook_told_is_told_again)
 {
     _cleanup_rig_ struct rig rig = monitored_new();
@@ -96,7 +115,7 @@ TEST(what_a_failed_hook_told_is_told_again)
     rig_mend(&rig, "close-port");
     again = calls_of(&rig, HOOK_CONFIG_CHANGED);
     rig_assert_called(again, SET);
-    later = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    later = calls_of(&rig, HOOK_UPDATE_STATUS);
     rig_assert_not_called(later, SET);
 }
 

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// The key that the units of an application share.
+#include "charm/reconcile.h"
+#include "unit.h"
+
+#define FILE "/etc/autopkgtest-cloud/session-key.json"
+#define ADD "secret-add --label session-key --file "
+#define SET "relation-set -r cluster:0 --app --file -"
+// So that there is no store of our own to share.
+#define SWIFT                                                                                      \
+    "\"swift-auth-url\": \"https://k.example/v3\", \"swift-username\": \"u\", "                    \
+    "\"swift-project-name\": \"p\", \"swift-password\": \"p\", "                                   \
+    "\"storage-url-internal\": \"https://s.example/v1/A\""
+#define GET "secret-get --format=json --refresh secret:abc"
+
+static struct rig peer_new(bool leader)
+{
+    struct rig rig = unit_new();
+
+    configure(&rig, "{" SWIFT "}");
+    rig_answer(&rig, "relation-ids.cluster", "[\"cluster:0\"]");
+    rig_answer(&rig, "relation-get.autopkgtest-cloud", "{}");
+    rig_answer(&rig, "is-leader", leader ? "true\n" : "false\n");
+    rig_answer(&rig, "secret-add", "secret:abc\n");
+    rig_fail(&rig, "secret-info-get", "1", "ERROR secret \"session-key\" not found\n");
+    return rig;
+}
+
+// As Juju has it once the leader's hook has succeeded.
+static void shared(const struct rig *rig, const char *key)
+{
+    _cleanup_free_ char *text = str_format("{\"key\": \"%s\"}", key);
+
+    rig_answer(rig, "relation-get.autopkgtest-cloud", "{\"session-secret\": \"secret:abc\"}");
+    rig_answer(rig, "secret-get", text);
+}
+
+static bool names_key(const struct rig *rig)
+{
+    _cleanup_free_ char *settings = rig_get(rig, "/etc/autopkgtest-cloud/web.conf");
+
+    return strstr(settings, "\nsession-key-file = " FILE "\n") != NULL;
+}
+
+TEST(the_leader_makes_the_key_and_shares_it)
+{
+    _cleanup_rig_ struct rig rig = peer_new(false);
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *elected = NULL, *key = NULL;
+    bool early = names_key(&rig);
+    _cleanup_free_ char *add = str_format(ADD "%s" FILE, rig.root);
+    _cleanup_free_ char *hex = NULL;
+
+    rig_assert_not_called(first, "secret-add");
+    ck_assert(!early);
+    elected = calls_of(&rig, HOOK_LEADER_ELECTED);
+    rig_assert_called(elected, add);
+    rig_assert_called(elected, SET);
+    rig_assert_called(elected, "{\"session-secret\":\"secret:abc\"}");
+    rig_assert_called(elected, "systemctl restart -- autopkgtest-web.service "
+                               "autopkgtest-indexer.service");
+    key = rig_get(&rig, FILE);
+    ck_assert_uint_eq(strlen(key), strlen("{\"key\":\"\"}\n") + 64);
+    ck_assert(names_key(&rig));
+    hex = strndup(key + strlen("{\"key\":\""), 64);
+    rig_assert_not_called(elected, hex);
+}
+
+TEST(what_is_shared_is_read_once_and_kept)
+{
+    _cleanup_rig_ struct rig rig = peer_new(true);
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *seen = NULL, *later = NULL;
+    _cleanup_free_ char *key = rig_get(&rig, FILE), *again = NULL, *same = NULL;
+    _cleanup_free_ char *hex = strndup(key + strlen("{\"key\":\""), 64);
+
+    ck_assert_ptr_nonnull(strstr(first, "secret-add"));
+    shared(&rig, hex);
+    seen = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(seen, GET);
+    rig_assert_not_called(seen, "secret-add");
+    rig_assert_not_called(seen, "is-leader");
+    rig_assert_not_called(seen, "restart");
+    later = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_not_called(later, "secret-");
+    rig_assert_not_called(later, "cluster");
+    same = rig_get(&rig, FILE);
+    ck_assert_str_eq(same, key);
+    // Nor does another leader make another one.
+    again = calls_of(&rig, HOOK_LEADER_ELECTED);
+    rig_assert_not_called(again, "secret-add");
+    rig_assert_not_called(again, "secret-get");
+}
+
+TEST(other_units_wait_for_the_leader)
+{
+    _cleanup_rig_ struct rig rig = peer_new(false);
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *changed = NULL, *key = NULL;
+
+    rig_assert_called(first, "is-leader --format=json");
+    rig_assert_called(first, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready");
+    shared(&rig, "0123");
+    setenv("JUJU_RELATION_ID", "cluster:0", 1);
+    changed = calls_of(&rig, HOOK_RELATION_CHANGED);
+    unsetenv("JUJU_RELATION_ID");
+    rig_assert_called(changed, GET);
+    rig_assert_not_called(changed, "relation-set");
+    rig_assert_called(changed, "systemctl restart -- autopkgtest-web.service "
+                               "autopkgtest-indexer.service");
+    key = rig_get(&rig, FILE);
+    ck_assert_str_eq(key, "{\"key\":\"0123\"}\n");
+}
+
+TEST(a_leader_whose_hook_failed_shares_the_same_key)
+{
+    _cleanup_rig_ struct rig rig = peer_new(true);
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *key = NULL, *calls = NULL, *after = NULL;
+
+    rig_fail(&rig, "secret-add", "1", "ERROR no\n");
+    ck_assert_int_eq(charm_reconcile(rig.root, HOOK_LEADER_ELECTED, &err), -EIO);
+    key = rig_get(&rig, FILE);
+    rig_mend(&rig, "secret-add");
+    calls = calls_of(&rig, HOOK_LEADER_ELECTED);
+    rig_assert_called(calls, SET);
+    after = rig_get(&rig, FILE);
+    ck_assert_str_eq(key, after);
+}
+
+TEST(a_secret_that_cannot_be_read_yet_is_asked_for_again)
+{
+    _cleanup_rig_ struct rig rig = peer_new(false);
+    _cleanup_free_ char *first = NULL, *later = NULL;
+
+    shared(&rig, "0123");
+    rig_fail(&rig, "secret-get", "1", "ERROR secret \"abc\" not found\n");
+    first = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_called(first, GET);
+    ck_assert(!names_key(&rig));
+    rig_mend(&rig, "secret-get");
+    later = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(later, GET);
+    ck_assert(names_key(&rig));
+}
+
+TEST(workers_need_no_key)
+{
+    _cleanup_rig_ struct rig rig = peer_new(true);
+    _cleanup_free_ char *calls = NULL;
+
+    configure(&rig, "{" SWIFT ", \"roles\": \"worker\"}");
+    calls = calls_of(&rig, HOOK_LEADER_ELECTED);
+    rig_assert_not_called(calls, "secret-");
+    ck_assert(!rig_has(&rig, FILE));
+}
