@@ -29,6 +29,7 @@ int command_resume(int argc, char **argv);
 int command_rabbit_user(int argc, char **argv);
 int command_cowboys(int argc, char **argv);
 int command_remote(int argc, char **argv);
+int command_quota(int argc, char **argv);
 
 // Prints `autopkgtest-cloud COMMAND: MESSAGE` and gives the exit code that fits the errno.
 int cli_fail(const char *command, int r, const struct error *err);

@@ -14,6 +14,7 @@ static const struct command commands[] = {
     {"index", "fill the database from the results in the store", command_index},
     {"rabbit-user", "users of the broker for those who request tests", command_rabbit_user},
     {"remote", "LXD hosts that workers of this unit test on", command_remote},
+    {"quota", "what OpenStack regions allow, and what is used there", command_quota},
     {"cowboys", "what was changed by hand in the charm's folder", command_cowboys},
     {"result", "results of a package, newest first; can wait for the next one", command_result},
 };

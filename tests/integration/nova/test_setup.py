@@ -4,6 +4,7 @@
 real one)."""
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import signal
@@ -238,6 +239,32 @@ class Setup(unittest.TestCase):
         _, said = self.call("debug-failure", login["extraopts"])
         self.assertIn("state ACTIVE, address 127.0.0.1", said)
         self.assertIn("| booting\nnova-setup: | ready\n", said)
+
+    # ---- quota
+
+    def test_limits_and_use_of_every_region_are_told(self) -> None:
+        folder = self.dir / "novarcs"
+        folder.mkdir()
+        (folder / "lcy02.rc").write_text(self.cloud.rc())
+        (folder / "bos01-arm64.rc").write_text(self.cloud.rc("Nowhere"))
+        self.cloud.limits |= {"totalCoresUsed": 6, "totalRAMUsed": 12289, "maxTotalInstances": -1}
+        env = self.env | {"AUTOPKGTEST_CLOUD_CONFIG": str(self.dir)}
+
+        def quota(*words: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run([PROGRAM.with_name("autopkgtest-cloud"), "quota", *words], env=env, capture_output=True, text=True, timeout=60)
+
+        told = json.loads(quota("--format=json").stdout)
+        self.assertEqual(told["lcy02"], {"cores": {"limit": 20, "used": 6}, "ram-gb": {"limit": 50, "used": 13},
+                                         "instances": {"limit": -1, "used": 0}, "volume-gb": {"limit": 1000, "used": 40}})
+        self.assertIn("the catalog has no public compute service in region Nowhere", told["bos01-arm64"]["error"])
+        self.assertIn("lcy02:\n  instances  0 used, no limit\n  cores      6 of 20 used\n", quota("lcy02").stdout)
+        self.assertIn("x.rc", quota("x").stdout)
+        self.assertEqual(quota("../x").returncode, 64)
+        del self.cloud.endpoints["volumev3"]
+        self.assertNotIn("volume", quota("lcy02").stdout)
+        for path in folder.iterdir():
+            path.unlink()
+        self.assertIn("this unit has no .rc file of a cloud: see the option novarcs", quota().stderr)
 
     # ---- the command line
 

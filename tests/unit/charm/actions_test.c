@@ -363,9 +363,29 @@ TEST(a_unit_on_the_machine_of_another_does_nothing_to_its_services)
                         "…, or give other/0 one of its own");
 }
 
+TEST(regions_are_told_beside_what_they_need)
+{
+    _cleanup_rig_ struct rig rig = command_rig(
+        "{\"a\": {\"instances\": {\"limit\": -1, \"used\": 2},"
+        " \"cores\": {\"limit\": 10, \"used\": 4}, \"ram-gb\": {\"limit\": 22, \"used\": 8}},"
+        " \"b-arm64\": {\"error\": \"no access\"}}");
+    _cleanup_free_ char *calls = NULL;
+
+    configure(&rig, "{\"n-workers\": \"a: {amd64: 3, i386: 2}\\nb: {arm64: 1}\"}");
+    calls = run_action(&rig, &action_quota, "{}");
+    rig_assert_called(calls, "autopkgtest-cloud quota --format=json -- a b-arm64");
+    ck_assert_ptr_nonnull(strstr(
+        calls, " a-instances-needed=5 a-instances-limit=none a-instances-used=2 a-cores-needed=11 "
+               "a-cores-limit=10 a-cores-used=4 a-ram-gb-needed=22 a-ram-gb-limit=22 "
+               "a-ram-gb-used=8 a-disk-gb-needed=110 a-short=cores 11 needed, 10 allowed "
+               "b-arm64-instances-needed=1 b-arm64-cores-needed=3 b-arm64-ram-gb-needed=5 "
+               "b-arm64-disk-gb-needed=22 b-arm64-short=unknown: no access "
+               "short=a: cores 11 needed, 10 allowed\n"));
+}
+
 TEST(configured_workers_are_added_up)
 {
-    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_rig_ struct rig rig = command_rig("{\"a\": {}, \"b-arm64\": {}}");
     _cleanup_free_ char *calls = NULL;
 
     configure(&rig, "{\"n-workers\": \"a: {amd64: 3, i386: 2}\\nb: {arm64: 5}\","
