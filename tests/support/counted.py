@@ -16,5 +16,5 @@ def main(module: str = "__main__") -> None:
     # A failed part of a test (subTest) fails its test, once.
     bad = {getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors}
     failed = len(bad) + len(result.unexpectedSuccesses)
-    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")
+    print(f"{max(0, result.testsRun - failed - len(result.skipped))} passed, {failed} failed, {len(result.skipped)} skipped")
     sys.exit(1 if failed else 0)
