@@ -18,6 +18,8 @@ const struct action_definition *const actions_table[] = {
     &action_rebuild_index,
     &action_backup_db,
     &action_restore_db,
+    &action_seed_new_release,
+    &action_remove_release,
     &action_add_rabbit_user,
     &action_remove_rabbit_user,
     &action_list_rabbit_users,

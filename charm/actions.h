@@ -17,7 +17,8 @@ extern const struct action_definition action_set_alert, action_remove_alert;
 // actions_queue.c
 extern const struct action_definition action_request_test, action_list_queue, action_filter_queue;
 // actions_database.c
-extern const struct action_definition action_rebuild_index, action_backup_db, action_restore_db;
+extern const struct action_definition action_rebuild_index, action_backup_db, action_restore_db,
+    action_seed_new_release, action_remove_release;
 // actions_rabbit.c
 extern const struct action_definition action_add_rabbit_user, action_remove_rabbit_user,
     action_list_rabbit_users;

@@ -6,8 +6,8 @@
 #include "charm/unit_command.h"
 #include "data/json.h"
 
-// Runs `index` and gives each number (or text) of its answer as a result.
-static int index_command(struct action *action, struct strv *words, struct error *err)
+// Runs it and gives each number (or text) of its answer as a result.
+static int database_command(struct action *action, struct strv *words, struct error *err)
 {
     _cleanup_json_ json_t *answer = NULL;
     const char *key;
@@ -47,13 +47,68 @@ static int run_rebuild(struct action *action, struct error *err)
         (action_flag(action, "dry-run") && strv_add(&words, "--dry-run") < 0) ||
         (action_flag(action, "restart") && strv_add(&words, "--restart") < 0))
         return error_oom(err);
-    return index_command(action, &words, err);
+    return database_command(action, &words, err);
 }
 
 const struct action_definition action_rebuild_index = {.name = "rebuild-index",
                                                        .params = rebuild_params,
                                                        .params_len = ARRAY_SIZE(rebuild_params),
                                                        .run = run_rebuild};
+
+// ---- seed-new-release, remove-release
+
+static const struct param seed_params[] = {
+    {.name = "old", .required = true, .ok = action_is_release, .expected = "the name of a release"},
+    {.name = "new", .required = true, .ok = action_is_release, .expected = "the name of a release"},
+    {.name = "artifacts", .type = PARAM_FLAG},
+    {.name = "dry-run", .type = PARAM_FLAG},
+};
+
+static int run_seed(struct action *action, struct error *err)
+{
+    _cleanup_strv_ struct strv words = STRV_INIT;
+
+    if (strv_add_all(&words,
+                     (const char *[]){"release", "seed", "--quiet", "--format=json", NULL}) < 0 ||
+        (action_flag(action, "artifacts") && strv_add(&words, "--artifacts") < 0) ||
+        (action_flag(action, "dry-run") && strv_add(&words, "--dry-run") < 0) ||
+        strv_add(&words, action_text(action, "old")) < 0 ||
+        strv_add(&words, action_text(action, "new")) < 0)
+        return error_oom(err);
+    return database_command(action, &words, err);
+}
+
+const struct action_definition action_seed_new_release = {.name = "seed-new-release",
+                                                          .params = seed_params,
+                                                          .params_len = ARRAY_SIZE(seed_params),
+                                                          .run = run_seed};
+
+static const struct param remove_params[] = {
+    {.name = "release",
+     .required = true,
+     .ok = action_is_release,
+     .expected = "the name of a release"},
+    {.name = "store", .type = PARAM_FLAG},
+    {.name = "dry-run", .type = PARAM_FLAG},
+};
+
+static int run_remove(struct action *action, struct error *err)
+{
+    _cleanup_strv_ struct strv words = STRV_INIT;
+
+    if (strv_add_all(&words,
+                     (const char *[]){"release", "remove", "--quiet", "--format=json", NULL}) < 0 ||
+        (action_flag(action, "store") && strv_add(&words, "--store") < 0) ||
+        (action_flag(action, "dry-run") && strv_add(&words, "--dry-run") < 0) ||
+        strv_add(&words, action_text(action, "release")) < 0)
+        return error_oom(err);
+    return database_command(action, &words, err);
+}
+
+const struct action_definition action_remove_release = {.name = "remove-release",
+                                                        .params = remove_params,
+                                                        .params_len = ARRAY_SIZE(remove_params),
+                                                        .run = run_remove};
 
 // ---- backup-db, restore-db
 
@@ -94,7 +149,7 @@ static int run_backup(struct action *action, struct error *err)
     if (strv_add_all(&words, (const char *[]){"index", "--backup", "--format=json", NULL}) < 0 ||
         strv_addf(&words, "--name=%s", action_text(action, "name")) < 0)
         return error_oom(err);
-    return index_command(action, &words, err);
+    return database_command(action, &words, err);
 }
 
 const struct action_definition action_backup_db = {.name = "backup-db",
@@ -116,7 +171,7 @@ static int run_restore(struct action *action, struct error *err)
         (action_has(action, "unit") &&
          strv_addf(&words, "--unit=%s", action_text(action, "unit")) < 0))
         return error_oom(err);
-    return index_command(action, &words, err);
+    return database_command(action, &words, err);
 }
 
 const struct action_definition action_restore_db = {.name = "restore-db",

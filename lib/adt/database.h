@@ -29,6 +29,11 @@ int database_rollback(struct database *db);
 // others go to the table of their own, which the public copy does not have. Idempotent.
 int database_add_result(struct database *db, const struct test_complete *done, struct error *err);
 
+// What eleven columns of a row, from `column` on, say of a run: container, release, arch, package,
+// run_id, version, triggers, duration, exitcode, requester, env. NULL is "". -ENOMEM, with what is
+// in *ret to be released all the same.
+int database_read_run(sqlite3_stmt *row, int column, struct test_complete *ret);
+
 // Sets a message aside that has no place in the tables, with the reason, for a person to look at.
 int database_add_rejected(struct database *db, const void *body, size_t len, const char *reason,
                           struct error *err);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/database_internal.h"
+#include "adt/names.h"
 #include "adt/test_summary.h"
 
 static void bind_text(sqlite3_stmt *statement, int at, const char *text)
@@ -332,4 +333,35 @@ int database_add_rejected(struct database *db, const void *body, size_t len, con
     bind_text(statement, 1, reason);
     (void)sqlite3_bind_blob64(statement, 2, len ? body : "", len, SQLITE_STATIC);
     return run(db, statement, "cannot set a message aside", err);
+}
+
+// ---------------------------------------------------------------- reading
+
+static char *text_of(sqlite3_stmt *row, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+
+    return strdup(text ? text : "");
+}
+
+int database_read_run(sqlite3_stmt *row, int column, struct test_complete *ret)
+{
+    _cleanup_free_ char *run_id = text_of(row, column + 4);
+    int64_t duration = sqlite3_column_int64(row, column + 7);
+
+    *ret = (struct test_complete){.container = text_of(row, column),
+                                  .release = text_of(row, column + 1),
+                                  .arch = text_of(row, column + 2),
+                                  .package = text_of(row, column + 3),
+                                  .testpkg_version = text_of(row, column + 5),
+                                  .triggers = text_of(row, column + 6),
+                                  .duration_s = duration > 0 ? (uint64_t)duration : 0,
+                                  .exitcode = sqlite3_column_int(row, column + 8),
+                                  .requester = text_of(row, column + 9),
+                                  .env = text_of(row, column + 10)};
+    if (!run_id || !ret->container || !ret->release || !ret->arch || !ret->package ||
+        !ret->testpkg_version || !ret->triggers || !ret->requester || !ret->env)
+        return -ENOMEM;
+    ret->swift_dir = run_path(ret->release, ret->arch, ret->package, run_id);
+    return ret->swift_dir ? 0 : -ENOMEM;
 }

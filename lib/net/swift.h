@@ -55,6 +55,13 @@ int swift_list(struct swift *swift, const char *container, const char *prefix,
                const char *delimiter, const char *marker, unsigned limit, struct strv *ret,
                struct error *err);
 int swift_delete(struct swift *swift, const char *container, const char *object, struct error *err);
+// Deletes many, with as few requests as the store allows. Absent ones are fine. An error ends it
+// where it is.
+int swift_delete_objects(struct swift *swift, const char *container, const struct strv *objects,
+                         struct error *err);
+// The container itself. -ENOTEMPTY while it holds objects, also ones whose deletion the listing
+// does not know yet.
+int swift_delete_container(struct swift *swift, const char *container, struct error *err);
 // Names of the account's containers in order, all of them; not for anybody without credentials.
 int swift_list_containers(struct swift *swift, const char *prefix, struct strv *ret,
                           struct error *err);

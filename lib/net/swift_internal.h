@@ -6,6 +6,7 @@
 //     swift_put.c    uploads that are checked by their MD5 sum
 //     swift_large.c  what is larger than the store takes at once
 //     swift_many.c   many downloads at once
+//     swift_delete.c many deletions at once
 #pragma once
 
 #include "net/http_pool.h"
@@ -17,6 +18,7 @@
 struct swift_limits {
     uint64_t object_max;   // bytes of one object, and of one segment of a larger one
     uint64_t segments_max; // of one object; 0: the store knows no large objects
+    uint64_t deletes_max;  // objects in one bulk delete; 0: the store knows none
 };
 
 struct swift {
@@ -106,3 +108,9 @@ int swift_put_large(struct swift *swift, const char *container, const char *obje
 // the store lets us: the object does not need them.
 void swift_sweep_segments(struct swift *swift, const char *container, const char *object,
                           const char *keep);
+
+// ---- swift_delete.c
+
+// Reads the answer to a bulk delete (`Accept: application/json`). -EAGAIN, -EACCES or -EIO with the
+// first object that was not deleted, or when it is no such answer. Absent objects are fine.
+int swift_bulk_answer_parse(const char *text, size_t len, struct error *err);

@@ -39,19 +39,21 @@ int swift_limits_parse(const char *text, size_t len, struct swift_limits *limits
 {
     _cleanup_json_ json_t *info = NULL;
     struct swift_limits told = *limits;
-    const json_t *swift, *slo;
+    const json_t *swift, *slo, *bulk;
     int r;
 
     if (json_parse(text, len, "/info", &info, err) < 0)
         return error_prefix(err, -EIO, "store");
     swift = json_object_get(info, "swift");
     slo = json_object_get(info, "slo");
+    bulk = json_object_get(info, "bulk_delete");
     if (!json_is_object(swift))
         return error_set(err, -EIO, "store: /info does not tell of a Swift");
     if (!json_is_object(slo))
         told.segments_max = 0;
     if ((r = take_limit(swift, "max_file_size", &told.object_max, err)) < 0 ||
-        (slo && (r = take_limit(slo, "max_manifest_segments", &told.segments_max, err)) < 0))
+        (slo && (r = take_limit(slo, "max_manifest_segments", &told.segments_max, err)) < 0) ||
+        (bulk && (r = take_limit(bulk, "max_deletes_per_request", &told.deletes_max, err)) < 0))
         return r;
     *limits = told;
     return 0;
@@ -89,7 +91,7 @@ int swift_limits(struct swift *swift, struct swift_limits *ret, struct error *er
             return swift_transfer_error(r);
         if (answer.status == 429 || answer.status >= 498)
             return error_set(err, -EAGAIN, "store: GET /info: HTTP status %ld", answer.status);
-        swift->limits = (struct swift_limits){OBJECT_MAX_DEFAULT, SEGMENTS_MAX_DEFAULT};
+        swift->limits = (struct swift_limits){OBJECT_MAX_DEFAULT, SEGMENTS_MAX_DEFAULT, 0};
         // Whether it tells is up to its operator.
         if (answer.status == 200)
             (void)swift_limits_parse(buf_str(&answer.body), answer.body.len, &swift->limits, NULL);

@@ -111,41 +111,12 @@ static const char sql_special[] =
     "SELECT container, release, arch, package, run_id, version, triggers, duration, exitcode,"
     " requester, env FROM special_result ORDER BY container, release, arch, package, run_id";
 
-static char *text_of(sqlite3_stmt *s, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(s, column);
-
-    return strdup(text ? text : "");
-}
-
-static int read_row(sqlite3_stmt *s, struct test_complete *ret)
-{
-    int64_t duration = sqlite3_column_int64(s, 7);
-    _cleanup_free_ char *run_id = text_of(s, 4);
-
-    *ret = (struct test_complete){.container = text_of(s, 0),
-                                  .release = text_of(s, 1),
-                                  .arch = text_of(s, 2),
-                                  .package = text_of(s, 3),
-                                  .testpkg_version = text_of(s, 5),
-                                  .triggers = text_of(s, 6),
-                                  .duration_s = duration > 0 ? (uint64_t)duration : 0,
-                                  .exitcode = sqlite3_column_int(s, 8),
-                                  .requester = text_of(s, 9),
-                                  .env = text_of(s, 10)};
-    if (!run_id || !ret->container || !ret->release || !ret->arch || !ret->package ||
-        !ret->testpkg_version || !ret->triggers || !ret->requester || !ret->env)
-        return -ENOMEM;
-    ret->swift_dir = run_path(ret->release, ret->arch, ret->package, run_id);
-    return ret->swift_dir ? 0 : -ENOMEM;
-}
-
 static int restore_row(struct database *db, sqlite3_stmt *s, struct restore_counts *counts,
                        struct error *err)
 {
     _cleanup_(test_complete_release) struct test_complete done = {0};
     bool there = false;
-    int r = read_row(s, &done) < 0 ? error_oom(err) : 0;
+    int r = database_read_run(s, 0, &done) < 0 ? error_oom(err) : 0;
 
     if (r == 0)
         r = database_has_run(db, done.container, done.swift_dir, &there, err);

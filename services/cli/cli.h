@@ -22,6 +22,7 @@ int command_queue(int argc, char **argv);
 int command_running(int argc, char **argv);
 int command_result(int argc, char **argv);
 int command_index(int argc, char **argv);
+int command_release(int argc, char **argv);
 int command_cancel(int argc, char **argv);
 int command_kill(int argc, char **argv);
 int command_drain(int argc, char **argv);

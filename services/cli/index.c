@@ -6,11 +6,10 @@
 #include "cli/backup.h"
 #include "cli/cli.h"
 #include "cli/rebuild.h"
+#include "cli/results_database.h"
 
 #include <getopt.h>
-#include <grp.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 
 #define PARALLEL 8
 #define PARALLEL_MAX 64
@@ -160,48 +159,20 @@ static int open_store(const struct call *call, const struct web_settings *web, s
     return swift_new_anonymous(web->store_url, ret, err);
 }
 
-// From root to the database's owner, for good. Its folder is sticky, where the kernel lets not even
-// root open the file of another with O_CREAT, as SQLite does (fs.protected_regular): it would be
-// read-only.
-static int become_owner(const char *path, struct error *err)
-{
-    struct stat st;
-
-    if (geteuid() != 0)
-        return 0;
-    if (stat(path, &st) < 0)
-        return error_errno(err, -errno, "%s", path);
-    if (st.st_uid == 0)
-        return 0;
-    if (setgroups(1, &st.st_gid) < 0 || setresgid(st.st_gid, st.st_gid, st.st_gid) < 0 ||
-        setresuid(st.st_uid, st.st_uid, st.st_uid) < 0)
-        return error_errno(err, -errno, "cannot act as the owner of %s", path);
-    return 0;
-}
-
 static int open_database(const struct call *call, const char *path, struct database **ret,
                          struct error *err)
 {
-    bool there = access(path, F_OK) == 0;
-    int r = 0;
+    int r;
 
+    if (!call->dry_run)
+        return results_database_open(path, ret, err);
     *ret = NULL;
-    if (call->dry_run) {
-        if (there)
-            r = database_open_readonly(path, ret, err);
-        if (r == -ENOENT) { // without tables
-            error_clear(err);
-            r = 0;
-        }
-        return r;
+    r = database_open_readonly(path, ret, err);
+    if (r == -ENOENT) { // or it has no tables
+        error_clear(err);
+        r = 0;
     }
-    // Made by root it would be closed to the indexer.
-    if (!there && geteuid() == 0)
-        return error_set(err, -ENOENT,
-                         "there is no database %s yet: start autopkgtest-indexer, which makes it",
-                         path);
-    r = there ? become_owner(path, err) : 0;
-    return r < 0 ? r : database_open(path, ret, err);
+    return r;
 }
 
 static int run_rebuild(const struct call *call, struct display *display, struct rebuild_counts *ret,

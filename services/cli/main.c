@@ -12,6 +12,7 @@ static const struct command commands[] = {
     {"drain", "workers of this unit take no more work", command_drain},
     {"resume", "drained workers of this unit take work again", command_resume},
     {"index", "fill the database from the results in the store", command_index},
+    {"release", "begin a release with the last one's results, or forget one", command_release},
     {"rabbit-user", "users of the broker for those who request tests", command_rabbit_user},
     {"remote", "LXD hosts that workers of this unit test on", command_remote},
     {"quota", "what OpenStack regions allow, and what is used there", command_quota},

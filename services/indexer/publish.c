@@ -72,7 +72,8 @@ static int ask(sqlite3 *db, const char *sql, int64_t *ret, struct error *err)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : fail(db, rc, "public copy", err);
 }
 
-// Whether the work file's newest rows are those that the database has at their place.
+// Whether the work file's newest rows are those that the database has at their place, and no test
+// has gone from it with its release.
 static int fits(sqlite3 *db, bool *ret, struct error *err)
 {
     static const char result[] =
@@ -84,12 +85,17 @@ static int fits(sqlite3 *db, bool *ret, struct error *err)
         "SELECT count(*) FROM (SELECT * FROM main.test ORDER BY id DESC LIMIT 1) m"
         " LEFT JOIN source.test s ON s.id = m.id AND s.package = m.package AND"
         " s.release = m.release AND s.arch = m.arch WHERE s.id IS NULL";
-    int64_t odd_results = 0, odd_tests = 0;
+    static const char gone[] =
+        "SELECT (SELECT count(*) FROM main.test) != (SELECT count(*) FROM source.test WHERE id <="
+        " (SELECT max(id) FROM main.test))";
+    int64_t odd_results = 0, odd_tests = 0, tests_gone = 0;
     int r = ask(db, result, &odd_results, err);
 
     if (r == 0)
         r = ask(db, test, &odd_tests, err);
-    *ret = odd_results == 0 && odd_tests == 0;
+    if (r == 0)
+        r = ask(db, gone, &tests_gone, err);
+    *ret = odd_results == 0 && odd_tests == 0 && tests_gone == 0;
     return r;
 }
 

@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "upload/upload.h"
 
+#include "adt/run_files.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "data/archive.h"
 
 #define RESULT_MAX ((size_t)64 * 1024 * 1024)
 
-static const struct {
-    const char *name;
-    const char *headers[3];
-} files[] = {
-    {"log.gz", {"Content-Type: text/plain; charset=UTF-8", "Content-Encoding: gzip", NULL}},
-    {"artifacts.tar.gz", {"Content-Type: application/gzip", NULL}},
-    {"result.tar", {"Content-Type: application/x-tar", NULL}}, // last: who sees it sees the rest
-};
-
 static int put_packed(const struct parcel *parcel, struct swift *swift, size_t i, struct error *err)
 {
-    _cleanup_free_ char *object = str_format("%s/%s", parcel->prefix, files[i].name);
-    _cleanup_free_ char *path = path_join(parcel->packed, files[i].name);
+    _cleanup_free_ char *object = str_format("%s/%s", parcel->prefix, run_files[i].name);
+    _cleanup_free_ char *path = path_join(parcel->packed, run_files[i].name);
     _cleanup_strv_ struct strv headers = STRV_INIT;
 
-    if (!object || !path || strv_add_all(&headers, files[i].headers) < 0)
+    if (!object || !path || strv_add_all(&headers, run_files[i].headers) < 0)
         return error_oom(err);
     return swift_put_file(swift, parcel->run.container, object, path, &headers, err);
 }
@@ -47,7 +39,7 @@ int parcel_store(const struct parcel *parcel, struct swift *swift, struct error 
 
     if (r == 0)
         r = put_readers(parcel, swift, err);
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
+    for (size_t i = 0; r == 0 && i < RUN_FILES_LEN; i++)
         r = put_packed(parcel, swift, i, err);
     return r < 0 ? error_prefix(err, r, "%s/%s", parcel->run.container, parcel->prefix) : 0;
 }

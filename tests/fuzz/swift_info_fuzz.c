@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct swift_limits limits = {1, 1};
+    struct swift_limits limits = {1, 1, 1};
     _cleanup_error_ struct error err = ERROR_INIT;
     int r = swift_limits_parse(size ? (const char *)bytes : "", size, &limits, &err);
     uint64_t segment = swift_segment_size(UINT64_MAX, &limits);

@@ -157,6 +157,24 @@ TEST(the_database_is_the_command_lines)
                              "--unit=autopkgtest-web/1");
 }
 
+TEST(releases_begin_and_end_by_the_command_line)
+{
+    _cleanup_rig_ struct rig rig = command_rig("{\"runs\": 3, \"copied\": 2}");
+    _cleanup_free_ char *seed =
+        run_action(&rig, &action_seed_new_release, "{\"old\": \"noble\", \"new\": \"resolute\"}");
+    _cleanup_free_ char *removal = NULL, *bad = NULL;
+
+    rig_assert_called(seed, "autopkgtest-cloud release seed --quiet --format=json noble resolute");
+    rig_assert_called(seed, "action-set -- runs=3 copied=2");
+    removal = run_action(&rig, &action_remove_release,
+                         "{\"release\": \"jammy\", \"store\": true, \"dry-run\": true}");
+    rig_assert_called(
+        removal, "autopkgtest-cloud release remove --quiet --format=json --store --dry-run jammy");
+    bad = run_action(&rig, &action_remove_release, "{\"release\": \"--store\"}");
+    rig_assert_called(bad,
+                      "action-fail -- release: expected the name of a release, got \"--store\"");
+}
+
 TEST(bad_names_of_backups_reach_nobody)
 {
     static const char *const names[] = {"../x", "a/b", ".hidden", "-x", "a b"};

@@ -373,7 +373,8 @@ TEST(a_store_that_does_not_tell_its_limits_has_those_of_swift)
 TEST(segments_are_as_large_as_size_and_store_want_it)
 {
     const uint64_t gib = 1024 * MIB;
-    const struct swift_limits usual = {5 * gib, 1000}, small = {4 * MIB, 1000}, none = {gib, 0};
+    const struct swift_limits usual = {5 * gib, 1000, 0}, small = {4 * MIB, 1000, 0},
+                              none = {gib, 0, 0};
 
     ck_assert_uint_eq(swift_segment_size(5 * gib + 1, &usual), gib);
     ck_assert_uint_eq(swift_segment_size(1000 * gib, &usual), gib);
@@ -388,7 +389,7 @@ TEST(segments_are_as_large_as_size_and_store_want_it)
 
 static int limits_of(const char *text, struct swift_limits *limits)
 {
-    *limits = (struct swift_limits){7, 8};
+    *limits = (struct swift_limits){7, 8, 0};
     return swift_limits_parse(text, strlen(text), limits, NULL);
 }
 
@@ -409,10 +410,41 @@ TEST(limits_are_read_from_what_the_store_says_of_itself)
     ck_assert_uint_eq(limits.segments_max, 8);
     ck_assert_int_eq(limits_of("{\"swift\": {}}", &limits), 0);
     ck_assert_uint_eq(limits.segments_max, 0);
+    ck_assert_uint_eq(limits.deletes_max, 0);
+    ck_assert_int_eq(
+        limits_of("{\"swift\": {}, \"bulk_delete\": {\"max_deletes_per_request\": 10000}}",
+                  &limits),
+        0);
+    ck_assert_uint_eq(limits.deletes_max, 10000);
     for (size_t i = 0; i < ARRAY_SIZE(senseless); i++) {
         ck_assert_int_eq(limits_of(senseless[i], &limits), -EIO);
         ck_assert_uint_eq(limits.object_max, 7);
     }
+}
+
+static int bulk(const char *answer, struct error *err)
+{
+    return swift_bulk_answer_parse(answer, strlen(answer), err);
+}
+
+TEST(the_answer_to_a_bulk_delete_names_what_was_not_deleted)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ck_assert_int_eq(bulk("\r\n\r\n{\"Response Status\": \"200 OK\", \"Errors\": []}", NULL), 0);
+    ck_assert_int_eq(bulk("{\"Response Status\": \"404 Not Found\", \"Errors\": []}", NULL), 0);
+    ASSERT_FAILS(bulk("{\"Response Status\": \"400 Bad Request\", \"Errors\": [[\"/c/o\", \"403 "
+                      "Forbidden\"]]}",
+                      &err),
+                 -EACCES, &err, "store: /c/o is not deleted: HTTP status 403 Forbidden");
+    ck_assert_int_eq(
+        bulk("{\"Response Status\": \"502 Bad Gateway\", \"Errors\": [[\"/c/o\", \"503 x\"]]}",
+             NULL),
+        -EAGAIN);
+    ck_assert_int_eq(bulk("{\"Response Status\": \"400 Bad Request\", \"Errors\": []}", NULL),
+                     -EIO);
+    ck_assert_int_eq(bulk("{\"Errors\": [7]}", NULL), -EIO);
+    ck_assert_int_eq(bulk("", NULL), -EIO);
 }
 
 TEST(settings_must_be_whole)
