@@ -231,8 +231,8 @@ static json_t *web_data(const struct plan_input *in)
     if (!releases || !archs || !teams || !store_url)
         return NULL;
     return json_pack(
-        "{s:s, s:s, s:o, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:s, s:s, s:b, "
-        "s:o}",
+        "{s:s, s:s, s:o, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:s, s:s, s:o, "
+        "s:b, s:o}",
         "unit", in->model->unit, "hostname", url ? strstr(url, "//") + 2 : s->hostname,
         "public-url", text_or_false(url), "port", (json_int_t)s->http_port, "releases", releases,
         "architectures", archs, "authorization", s->authorization, "login-url",
@@ -240,8 +240,9 @@ static json_t *web_data(const struct plan_input *in)
         "launchpad-api-url", text_or_false(s->launchpad_api_url), "github-secrets",
         in->github_secrets != NULL, "github-credentials", in->github_credentials != NULL,
         "api-keys", in->api_keys != NULL, "session-key", in->session_key != NULL, "data-dir",
-        plan_data_dir(in), "store-url", store_url, "built-in-store",
-        in->store->place == RESULT_STORE_HERE, "archive-url", text_or_false(s->archive_url));
+        plan_data_dir(in), "store-url", store_url, "store-peer", text_or_false(in->store->url),
+        "built-in-store", in->store->place == RESULT_STORE_HERE, "archive-url",
+        text_or_false(s->archive_url));
 }
 
 static json_t *broker_data(const struct broker *broker)
@@ -301,11 +302,20 @@ static json_t *lxd_data(const json_t *remotes)
     return NULL;
 }
 
-static json_t *proxy_data(const struct model *model)
+// The other unit that keeps the results is reached without a proxy.
+static json_t *proxy_data(const struct plan_input *in)
 {
+    const struct model *model = in->model;
+    const char *host = in->store->url ? strstr(in->store->url, "://") + 3 : "";
+    _cleanup_free_ char *no_proxy =
+        str_format("%s%s%.*s", model->no_proxy, *model->no_proxy && *host ? "," : "",
+                   (int)(*host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/")), host);
+
+    if (!no_proxy)
+        return NULL;
     return json_pack("{s:o, s:o, s:o}", "http-proxy", text_or_false(model->http_proxy),
                      "https-proxy", text_or_false(model->https_proxy), "no-proxy",
-                     text_or_false(model->no_proxy));
+                     text_or_false(no_proxy));
 }
 
 // The broker's address for people: in the home of user ubuntu, where there is one.
@@ -444,7 +454,7 @@ static int add_settings_files(struct making *m)
         (r = render(m, json_object_size(in->remotes) > 0, "lxd.yml", REMOTES_DIR "/config.yml",
                     0640, 0, lxd_data(in->remotes))) < 0 ||
         (r = render(m, true, "proxy.env", ETC_DIR "/proxy.env", 0640, READ_BY_WEB | READ_BY_INDEXER,
-                    proxy_data(in->model))) < 0)
+                    proxy_data(in))) < 0)
         return r;
     if ((r = add_broker(m)) < 0 || (r = add_secrets(m)) < 0)
         return r;

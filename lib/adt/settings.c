@@ -286,6 +286,7 @@ static int read_web(const struct ini *ini, struct web_settings *s, struct error 
         (r = copy(ini, "web", "store-dir", NULL, &s->store_dir, err)) < 0 ||
         (r = copy(ini, "web", "store-credentials", NULL, &s->store_credentials, err)) < 0 ||
         (r = copy(ini, "web", "store-url", NULL, &s->store_url, err)) < 0 ||
+        (r = copy(ini, "web", "store-peer", NULL, &s->store_peer, err)) < 0 ||
         (r = copy_required(ini, "web", "templates-dir", &s->templates_dir, err)) < 0 ||
         (r = copy_required(ini, "web", "static-dir", &s->static_dir, err)) < 0)
         return r;
@@ -334,6 +335,7 @@ void web_settings_release(struct web_settings *s)
     free(s->store_dir);
     free(s->store_credentials);
     free(s->store_url);
+    free(s->store_peer);
     free(s->templates_dir);
     free(s->static_dir);
     *s = (struct web_settings){0};

@@ -70,6 +70,7 @@ struct web_settings {
                              // accepts
     char *store_url;         // where results are read from: the built-in store's own address or the
                              // internal Swift address
+    char *store_peer;        // the web unit that keeps them, `http://HOST:PORT`; NULL: none other
     char *templates_dir, *static_dir;
 };
 int settings_load_web(const char *dir, struct web_settings *ret, struct error *err);

@@ -355,6 +355,8 @@ static void set_options(CURL *easy, const char *user_agent, struct transfer *t)
         (void)curl_easy_setopt(easy, CURLOPT_CAINFO, t->request->ca_file);
     set_identities(easy, t->request);
     set_limits(easy, t->request);
+    if (t->request->direct)
+        (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     set_method(easy, t);
 }
 

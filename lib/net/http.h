@@ -36,6 +36,7 @@ struct http_request {
     unsigned retries;
     bool repeatable;
     unsigned redirects; // how many may be followed
+    bool direct;        // whatever the environment says of proxies
 };
 
 struct http_response {

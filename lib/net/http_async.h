@@ -20,7 +20,8 @@ int http_async_new(sd_event *event, const char *user_agent, struct http_async **
 // Tells those who still wait that it was cancelled.
 void http_async_free(struct http_async *async);
 
-// Starts one; the answer's body may have `body_max` bytes. URL, headers and body are copied;
-// body_file, answer_fd and retries are not for here. After a failure `done` is not called.
+// Starts one; the answer's body may have `body_max` bytes. URL, headers and body are copied,
+// *answer_fd is borrowed until `done`; body_file and retries are not for here. After a failure
+// `done` is not called.
 int http_async_start(struct http_async *async, const struct http_request *request, size_t body_max,
                      http_async_done *done, void *userdata, struct error *err);

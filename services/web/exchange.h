@@ -45,6 +45,7 @@ struct exchange {
     struct buf body;   // when route->body_max allows one
     bool wants_json;   // ?format=json, or Accept
     bool again;        // the handler is to be called once more
+    bool forwarded;    // another unit was asked (forward.h)
 
     json_t *data; // ROUTE_PAGE: what the page shows
     unsigned status;

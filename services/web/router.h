@@ -26,6 +26,9 @@ enum route_kind {
     ROUTE_RAW,  // the handler answers itself, errors are plain text
 };
 
+// Whether what a route shows is in the store of results (forward.h).
+enum stored { STORED_NOT, STORED, STORED_IN_PART };
+
 struct exchange;
 
 struct route {
@@ -39,6 +42,7 @@ struct route {
     // Instead of keeping the body: called before it comes (may answer already), and for each piece.
     int (*begin)(struct exchange *x, struct error *err);
     int (*receive)(struct exchange *x, const void *bytes, size_t len, struct error *err);
+    enum stored stored;
     bool keep; // ROUTE_PAGE that changes nothing: may be a second old (page_cache.h)
 };
 

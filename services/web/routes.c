@@ -20,6 +20,11 @@
         .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_PAGE, .template = (name),        \
         .handle = (handler)                                                                        \
     }
+#define STORED_PAGE(path, name, handler)                                                           \
+    {                                                                                              \
+        .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_PAGE, .template = (name),        \
+        .handle = (handler), .stored = STORED                                                      \
+    }
 #define DATA(path, handler)                                                                        \
     {                                                                                              \
         .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_DATA, .handle = (handler)        \
@@ -27,6 +32,12 @@
 #define RAW(set, path, handler)                                                                    \
     {                                                                                              \
         .methods = (set), .pattern = (path), .kind = ROUTE_RAW, .handle = (handler)                \
+    }
+
+#define STORED_RAW(path, handler)                                                                  \
+    {                                                                                              \
+        .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_RAW, .handle = (handler),        \
+        .stored = STORED                                                                           \
     }
 
 const struct route web_routes[] = {
@@ -47,11 +58,17 @@ const struct route web_routes[] = {
     PAGE("/packages/{package}", "package", page_package),
     OWN_PAGE("/packages/{prefix}/{package}", NULL, page_moved_to_package),
     PAGE("/packages/{package}/{release}/{arch}", "history", page_history),
-    PAGE("/packages/{package}/{release}/{arch}/{run}", "run", page_run),
-    OWN_PAGE("/packages/{package}/{release}/{arch}/{run}/log", "log", page_log),
-    OWN_PAGE("/results/{container}/{object...}", "results", page_results),
+    {.methods = METHODS_READ,
+     .pattern = "/packages/{package}/{release}/{arch}/{run}",
+     .kind = ROUTE_PAGE,
+     .template = "run",
+     .handle = page_run,
+     .stored = STORED_IN_PART,
+     .keep = true},
+    STORED_PAGE("/packages/{package}/{release}/{arch}/{run}/log", "log", page_log),
+    STORED_PAGE("/results/{container}/{object...}", "results", page_results),
     OWN_PAGE("/private-results", "private", page_private_list),
-    OWN_PAGE("/private-results/{container}/{object...}", "results", page_private_results),
+    STORED_PAGE("/private-results/{container}/{object...}", "results", page_private_results),
     OWN_PAGE("/requests/{uuid}", "request_state", page_request_state),
     {.methods = METHOD_POST,
      .pattern = "/requests/{uuid}/cancel",
@@ -103,9 +120,9 @@ const struct route web_routes[] = {
     RAW(METHODS_READ, "/auth/v1.0", store_auth),
     RAW(METHODS_READ, "/swift/info", store_info),
     RAW(METHODS_READ | METHOD_POST, "/swift/v1", store_account),
-    RAW(METHODS_READ, "/swift/v1/{container}", store_container),
+    STORED_RAW("/swift/v1/{container}", store_container),
     RAW(METHOD_PUT | METHOD_POST | METHOD_DELETE, "/swift/v1/{container}", store_container_change),
-    RAW(METHODS_READ, "/swift/v1/{container}/{object...}", store_object_read),
+    STORED_RAW("/swift/v1/{container}/{object...}", store_object_read),
     {.methods = METHOD_PUT,
      .pattern = "/swift/v1/{container}/{object...}",
      .kind = ROUTE_RAW,

@@ -4,6 +4,7 @@
 #include "net/http_async.h"
 #include "web/broker.h"
 #include "web/command.h"
+#include "web/forward.h"
 #include "web/limits.h"
 #include "web/page_cache.h"
 #include "web/streams.h"
@@ -210,7 +211,7 @@ static enum MHD_Result handle_exchange(struct exchange *x)
         return send_answer(x);
     r = again ? 0 : limits_check_page(x, &err);
     if (r == 0)
-        r = x->route->handle(x, &err);
+        r = forward_wanted(x) ? forward_request(x, &err) : x->route->handle(x, &err);
     if (r == 0 && x->route->kind == ROUTE_PAGE && !x->response)
         r = page_answer(x, x->status ? x->status : MHD_HTTP_OK, x->route->template, &err);
     if (r == EXCHANGE_WAIT) {

@@ -46,7 +46,7 @@ class WebServer:
             "store-url": f"http://127.0.0.1:{self.port}/swift/v1",
             "templates-dir": f"{ROOT}/templates", "static-dir": f"{ROOT}/static",
         } | self.settings
-        lines = ["[web]"] + [f"{key} = {value}" for key, value in values.items()]
+        lines = ["[web]"] + [f"{key} = {value}" for key, value in values.items() if value]
         (self.dir / "web.conf").write_text("\n".join(lines) + "\n")
         (self.dir / "store.cred").write_text(
             f"SWIFT_USERNAME=autopkgtest\nSWIFT_PASSWORD={PASSWORD}\n")

@@ -131,7 +131,8 @@ TEST(other_units_wait_for_the_leader_and_use_the_store_it_names)
     assert_has(&rig, ETC "/swift.cred",
                "SWIFT_AUTH_URL=http://10.0.0.8:80/auth/v1.0\nSWIFT_USERNAME=autopkgtest\n"
                "SWIFT_PASSWORD=hidden-token\n");
-    assert_has(&rig, ETC "/web.conf", "\nstore-url = http://10.0.0.8:80/swift/v1\n");
+    assert_has(&rig, ETC "/web.conf",
+               "\nstore-url = http://10.0.0.8:80/swift/v1\nstore-peer = http://10.0.0.8:80\n");
     later = rig_get(&rig, ETC "/web.conf");
     ck_assert_ptr_null(strstr(later, "store-dir"));
 }
@@ -187,6 +188,8 @@ static struct rig worker_new(void)
 {
     struct rig rig = unit_new();
 
+    setenv("JUJU_CHARM_HTTP_PROXY", "http://proxy:3128", 1);
+    setenv("JUJU_CHARM_NO_PROXY", "intern", 1);
     configure(&rig, "{\"roles\": \"worker\"}");
     rig_answer(&rig, "relation-ids.results-store", "[\"results-store:4\"]");
     rig_answer(&rig, "relation-list.--app", "\"tests-web\"");
@@ -203,6 +206,7 @@ TEST(workers_of_another_application_upload_to_its_store)
     rig_assert_called(calls, "secret-get --format=json --refresh secret:abc");
     rig_assert_called(calls, "status-set -- active 0 of 2 workers busy on 1 cloud");
     rig_assert_not_called(calls, "hidden");
+    assert_has(&rig, ETC "/proxy.env", "intern,10.0.0.9");
     assert_has(&rig, ETC "/swift.cred",
                "SWIFT_AUTH_URL=http://10.0.0.9:80/auth/v1.0\nSWIFT_USERNAME=autopkgtest\n"
                "SWIFT_PASSWORD=hidden-token\n");
