@@ -335,6 +335,18 @@ static int open_port(struct run *run, unsigned wanted, struct error *err)
     return as_wanted ? state_set(&run->state, "port", port, err) : 0;
 }
 
+static int tell_status(struct run *run, const struct plan *plan, const struct result_store *store,
+                       const struct unit_states *states)
+{
+    struct status *status = &run->status;
+
+    if (status_add_model(status, &run->model, &run->settings, run->api_keys != NULL) < 0 ||
+        (store->trouble && status_add(status, store->urgency, "%s", store->trouble) < 0) ||
+        status_add_images(status, plan, run->root, run->model.unit) < 0)
+        return -ENOMEM;
+    return status_add_services(status, plan, states, run->model.unit);
+}
+
 static int make_it_so(struct run *run, struct error *err)
 {
     const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
@@ -376,12 +388,7 @@ static int make_it_so(struct run *run, struct error *err)
     r = open_port(run, plan.port, err);
     if (r < 0)
         return r;
-    if (status_add_model(&run->status, &run->model, &run->settings, run->api_keys != NULL) < 0 ||
-        (store.trouble && status_add(&run->status, store.urgency, "%s", store.trouble) < 0) ||
-        status_add_images(&run->status, &plan, run->root, run->model.unit) < 0 ||
-        status_add_services(&run->status, &plan, &states, run->model.unit) < 0)
-        return error_oom(err);
-    return 0;
+    return tell_status(run, &plan, &store, &states) < 0 ? error_oom(err) : 0;
 }
 
 // ---- what others are told
