@@ -43,6 +43,8 @@ static const char *wanted_by(const char *unit)
 {
     if (str_starts_with(unit, IMAGE_PREFIX))
         return IMAGE_TARGET;
+    if (strcmp(unit, INFLUX_TIMER) == 0)
+        return IMAGE_TARGET;
     if (strcmp(unit, METRICS_SOCKET) == 0)
         return METRICS_TARGET;
     return is_worker(unit) ? WORKER_TARGET : "multi-user.target";
@@ -56,6 +58,8 @@ static int add_wanted(struct work *w, const struct plan *plan)
         r = strv_add(&w->wanted, WEB_SERVICE);
     if (r >= 0 && plan->indexer)
         r = strv_add(&w->wanted, INDEXER_SERVICE);
+    if (r >= 0 && plan->influx)
+        r = strv_add(&w->wanted, INFLUX_TIMER);
     if (r >= 0 && plan->metrics)
         r = strv_add(&w->wanted, METRICS_SOCKET);
     if (r >= 0 && plan->workers.len > 0)
@@ -75,7 +79,8 @@ static const struct {
     const char *target, *prefix;
 } ours[] = {{WORKER_TARGET, WORKER_PREFIX},     {"multi-user.target", WORKER_TARGET},
             {"multi-user.target", WEB_SERVICE}, {"multi-user.target", INDEXER_SERVICE},
-            {METRICS_TARGET, METRICS_SOCKET},   {IMAGE_TARGET, IMAGE_PREFIX}};
+            {METRICS_TARGET, METRICS_SOCKET},   {IMAGE_TARGET, INFLUX_TIMER},
+            {IMAGE_TARGET, IMAGE_PREFIX}};
 
 // Of ours, what is enabled and not wanted.
 static int add_unwanted(struct work *w, struct error *err)
@@ -298,7 +303,7 @@ int apply_drain(const struct apply *a, unsigned seconds, struct error *err)
 int apply_stop(const struct apply *a, unsigned drain_seconds, struct error *err)
 {
     static const char *const others[] = {WORKER_TARGET, INDEXER_SERVICE, WEB_SERVICE};
-    _cleanup_strv_ struct strv units = STRV_INIT, timers = STRV_INIT;
+    _cleanup_strv_ struct strv units = STRV_INIT, timers = STRV_INIT, figures = STRV_INIT;
     int r;
 
     r = apply_drain(a, drain_seconds, err);
@@ -310,9 +315,13 @@ int apply_stop(const struct apply *a, unsigned drain_seconds, struct error *err)
             return error_oom(err);
     r = systemd_list_enabled(a->root, IMAGE_TARGET, IMAGE_PREFIX, &timers, err);
     if (r >= 0)
-        r = systemd_list_enabled(a->root, METRICS_TARGET, METRICS_SOCKET, &units, err);
+        r = systemd_list_enabled(a->root, METRICS_TARGET, METRICS_SOCKET, &figures, err);
+    if (r >= 0)
+        r = systemd_list_enabled(a->root, IMAGE_TARGET, INFLUX_TIMER, &figures, err);
     if (r < 0)
         return r;
+    if (strv_add_list(&units, &figures) < 0)
+        return error_oom(err);
     STRV_FOREACH (timer, &timers)
         if (strv_add(&units, timer) < 0 || strv_take(&units, image_service_of(timer)) < 0)
             return error_oom(err);

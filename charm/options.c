@@ -24,7 +24,6 @@
     }
 
 #define NO_COPIES "does not keep public copies in another Swift"
-#define NO_INFLUX "does not push metrics"
 
 const struct option options_table[] = {
     TEXT("roles", "worker web", option_roles, NOT_STORED, NULL),
@@ -73,10 +72,10 @@ const struct option options_table[] = {
     SECRET("github-status-credentials", AT(github_credentials), NULL),
     SECRET("external-web-requests-api-keys", AT(api_keys_secret), NULL),
     SECRET("public-swift-creds", NOT_STORED, NO_COPIES),
-    TEXT("influxdb-url", "", option_url, NOT_STORED, NO_INFLUX),
-    TEXT("influxdb-database", "", NULL, NOT_STORED, NO_INFLUX),
-    TEXT("influxdb-context", "", NULL, NOT_STORED, NO_INFLUX),
-    SECRET("influxdb-secret", NOT_STORED, NO_INFLUX),
+    TEXT("influxdb-url", "", option_url, AT(influx.url), NULL),
+    TEXT("influxdb-database", "", NULL, AT(influx.database), NULL),
+    TEXT("influxdb-context", "", NULL, AT(influx.context), NULL),
+    SECRET("influxdb-secret", AT(influx.secret), NULL),
 };
 const size_t options_table_len = ARRAY_SIZE(options_table);
 
@@ -174,6 +173,13 @@ static int check_swift(const struct settings *s, struct error *err)
     return error_set(err, -EINVAL, "swift-auth-url: Swift needs %s as well", buf_str(&missing));
 }
 
+static int check_influx(const struct settings *s, struct error *err)
+{
+    if (str_empty(s->influx.url) || !str_empty(s->influx.database))
+        return 0;
+    return error_set(err, -EINVAL, "influxdb-url: InfluxDB needs influxdb-database as well");
+}
+
 int options_parse(const json_t *config, const char *app, struct settings *ret, struct error *err)
 {
     _cleanup_settings_ struct settings settings = {0};
@@ -194,8 +200,7 @@ int options_parse(const json_t *config, const char *app, struct settings *ret, s
             return error_set(err, r, "%s", error_message(&why));
         }
     }
-    r = check_swift(&settings, err);
-    if (r < 0)
+    if ((r = check_swift(&settings, err)) < 0 || (r = check_influx(&settings, err)) < 0)
         return r;
     if (lacks)
         return error_set(err, -ENOTSUP, "%s", error_message(&unsupported));

@@ -170,6 +170,7 @@ static int add_services(const struct plan_input *input, struct plan *plan)
     plan->can_work = settings->worker && input->store->place != RESULT_STORE_UNKNOWN && broker;
     plan->web = settings->web;
     plan->indexer = settings->web && broker;
+    plan->influx = !str_empty(settings->influx.url);
     plan->metrics = json_array_size(input->model->cos_agent) > 0;
     plan->public_url = settings->web ? input->model->public_url : NULL;
     plan->port = settings->web ? settings->http_port : 0;

@@ -19,6 +19,7 @@
 #define WEB_SERVICE "autopkgtest-web.service"
 #define INDEXER_SERVICE "autopkgtest-indexer.service"
 #define METRICS_SOCKET "autopkgtest-metrics.socket"
+#define INFLUX_TIMER "autopkgtest-influxdb.timer"
 #define METRICS_TARGET "sockets.target"
 
 // Who reads a file, so must be told when it changes.
@@ -60,6 +61,7 @@ struct plan {
     bool can_work;          // a worker, if there were one, would have a broker and a store
     bool web, indexer;      // whether these services should run
     const char *public_url; // where people find the web service, when a proxy tells; of the model
+    bool influx;            // whether they are pushed to somebody
     bool metrics;           // whether somebody reads the unit's figures
     unsigned port;          // to be open; 0: none
 };

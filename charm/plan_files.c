@@ -498,11 +498,37 @@ static int add_image_units(struct making *m)
                           0644, READ_BY_SYSTEMD, json_object());
 }
 
+static json_t *influx_data(const struct influx_options *influx)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:s}", "url", influx->url, "database", influx->database,
+                     "context", text_or_false(influx->context), "username",
+                     text_or_false(influx->username), "password",
+                     influx->password ? influx->password : "");
+}
+
+static int add_influx(struct making *m)
+{
+    bool wanted = m->plan->influx;
+    int r = render(m, wanted, "influxdb.cred", ETC_DIR "/influxdb.cred", 0640, 0,
+                   wanted ? influx_data(&m->input->settings->influx) : NULL);
+
+    if (r < 0 || !wanted)
+        return r;
+    r = render(m, true, INFLUX_TIMER, UNIT_DIR "/" INFLUX_TIMER, 0644, READ_BY_SYSTEMD,
+               json_object());
+    return r < 0 ? r
+                 : render(m, true, "autopkgtest-influxdb.service",
+                          UNIT_DIR "/autopkgtest-influxdb.service", 0644, READ_BY_SYSTEMD,
+                          json_object());
+}
+
 // Once made they stay, as those of images do.
 static int add_metrics_units(struct making *m)
 {
-    int r;
+    int r = add_influx(m);
 
+    if (r < 0)
+        return r;
     if (!m->plan->metrics)
         return 0;
     r = render(m, true, METRICS_SOCKET, UNIT_DIR "/" METRICS_SOCKET, 0644, READ_BY_SYSTEMD,

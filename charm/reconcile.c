@@ -178,6 +178,29 @@ static int check_regions(struct run *run, struct error *err)
     return r < 0 ? error_set(err, r, "%s", error_message(&why)) : 0;
 }
 
+// Who we are at the InfluxDB.
+static int take_influx(struct run *run, struct error *err)
+{
+    struct influx_options *influx = &run->settings.influx;
+    _cleanup_json_ json_t *secret = NULL;
+    const char *user, *password;
+    int r;
+
+    if (str_empty(influx->url) || str_empty(influx->secret))
+        return 0;
+    r = read_secret(run, "influxdb-secret", influx->secret, &secret, err);
+    if (r)
+        return r;
+    user = json_text(secret, "username");
+    password = json_text(secret, "password");
+    if (!*user || !*password || str_has_control(user) || str_has_control(password))
+        return blocked(run, "influxdb-secret: expected keys username and password, one line each",
+                       err);
+    influx->username = strdup(user);
+    influx->password = strdup(password);
+    return influx->username && influx->password ? 0 : error_oom(err);
+}
+
 static int take_source(struct run *run, struct error *err)
 {
     const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
@@ -223,6 +246,8 @@ static int try_config(struct run *run, const json_t *config, struct error *err)
     r = take_web_secrets(run, err);
     if (r == 0)
         r = take_swift_password(run, err);
+    if (r == 0)
+        r = take_influx(run, err);
     if (r == 0)
         r = take_novarcs(run, err);
     if (r == 0)

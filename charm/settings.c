@@ -194,6 +194,12 @@ void settings_release(struct settings *settings)
     free(settings->setup_command2);
     free(settings->mirror);
     free(settings->hostname);
+    free(settings->influx.url);
+    free(settings->influx.database);
+    free(settings->influx.context);
+    free(settings->influx.secret);
+    free(settings->influx.username);
+    free(settings->influx.password);
     free(settings->authorization);
     free(settings->login_url);
     strv_release(&settings->allowed_requestors);

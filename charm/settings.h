@@ -55,6 +55,13 @@ struct nova_options {
     char *network, *security_group, *keypair; // "": Nova's choice
 };
 
+// An InfluxDB to push metrics to; without an address all of it is unused.
+struct influx_options {
+    char *url, *database, *context;
+    char *secret;              // with keys username and password; "": nobody has to log in
+    char *username, *password; // of that secret; NULL without
+};
+
 struct settings {
     bool worker, web; // roles
     struct strv releases;
@@ -76,6 +83,7 @@ struct settings {
     char *github_secrets, *github_credentials; // secrets: package -> secret, user -> token
     struct swift_options swift;
     struct nova_options nova;
+    struct influx_options influx;
     char *archive_url; // "": which versions are current is not learnt
     char *storage_url; // where pages lead for results; "": the built-in store
     uint16_t http_port;

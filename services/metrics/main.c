@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "metrics/answer.h"
 #include "metrics/collect.h"
+#include "metrics/push.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -24,6 +25,7 @@ static const char help[] =
     "\n"
     "  --http      answer one HTTP request on standard input and output, where systemd puts a\n"
     "              connection to autopkgtest-metrics.socket\n"
+    "  --push      send them to the InfluxDB of influxdb.cred, with those of the web service\n"
     "  --help      this text\n"
     "  --version   the version\n"
     "\n"
@@ -60,28 +62,36 @@ static int print(struct error *err)
     return r < 0 ? error_errno(err, r, "standard output") : 0;
 }
 
+// `mode` is the letter of an option, or 0.
+static int run(int mode, struct error *err)
+{
+    if (mode == 'H')
+        return answer(err);
+    return mode == 'p' ? push_run(settings_dir(), unit_state_run_dir(), err) : print(err);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'},
                                             {"http", no_argument, NULL, 'H'},
+                                            {"push", no_argument, NULL, 'p'},
                                             {"version", no_argument, NULL, 'v'},
                                             {0}};
     _cleanup_error_ struct error err = ERROR_INIT;
-    bool http = false;
-    int r, option;
+    int mode = 0, r, option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
         if (option == 'h' || option == 'v')
             return puts(option == 'h' ? help : VERSION) < 0 ? EX_IOERR : EX_OK;
-        if (option != 'H')
+        if (option != 'H' && option != 'p')
             return EX_USAGE;
-        http = true;
+        mode = option;
     }
     log_open("autopkgtest-metrics", LOG_LEVEL_INFO);
     (void)signal(SIGPIPE, SIG_IGN); // a scraper that has gone is no fault
-    r = http ? answer(&err) : print(&err);
+    r = run(mode, &err);
     if (r >= 0 || r == -EPIPE || r == -ECONNRESET)
         return EX_OK;
     log_error("%s", error_message(&err));
-    return r == -ENOENT || r == -EINVAL ? EX_CONFIG : EX_IOERR;
+    return r == -ENOENT || r == -EINVAL || r == -EACCES ? EX_CONFIG : EX_TEMPFAIL;
 }

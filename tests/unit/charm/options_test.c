@@ -196,6 +196,15 @@ TEST(addresses_are_checked_and_never_have_passwords)
                      "package-configs-source: expected a git URL https://…, got \"x\"");
 }
 
+TEST(an_influxdb_needs_a_database)
+{
+    assert_complaint("{\"influxdb-url\": \"http://i\"}", -EINVAL,
+                     "influxdb-url: InfluxDB needs influxdb-database as well");
+    assert_complaint("{\"influxdb-url\": \"i:8086\", \"influxdb-database\": \"d\"}", -EINVAL,
+                     "influxdb-url: expected an address http://… or https://…, got \"i:8086\"");
+    assert_complaint("{\"influxdb-url\": \"http://i\", \"influxdb-database\": \"d\"}", 0, "");
+}
+
 TEST(base64_is_checked)
 {
     assert_complaint("{\"novarcs\": \"a*==\"}", -EINVAL, "novarcs: expected base64");
@@ -206,13 +215,14 @@ TEST(base64_is_checked)
 
 TEST(what_this_version_cannot_do_says_how_to_unset_it)
 {
-    assert_complaint("{\"influxdb-database\": \"x\"}", -ENOTSUP,
-                     "influxdb-database: this version does not push metrics; unset it: juju config "
-                     "app --reset influxdb-database");
+    assert_complaint(
+        "{\"public-swift-creds\": \"secret:x\"}", -ENOTSUP,
+        "public-swift-creds: this version does not keep public copies in another Swift; "
+        "unset it: juju config app --reset public-swift-creds");
     assert_complaint("{\"local-workers\": \"amd64: {qemu: 1}\"}", -ENOTSUP,
                      "local-workers: this version runs null and unshare only, not qemu");
     // What is wrong comes before what is missing.
-    assert_complaint("{\"influxdb-database\": \"x\", \"http-port\": 0}", -EINVAL,
+    assert_complaint("{\"public-swift-creds\": \"secret:x\", \"http-port\": 0}", -EINVAL,
                      "http-port: expected a whole number from 1 to 65535, got 0");
     // No workers is what it does anyway.
     assert_complaint(

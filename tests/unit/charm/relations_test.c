@@ -142,6 +142,60 @@ TEST(without_an_agent_nobody_reads_the_figures)
     ck_assert(!rig_has(&rig, "/etc/systemd/system/" SOCKET));
 }
 
+// ---- InfluxDB
+
+#define TIMER "autopkgtest-influxdb.timer"
+#define CRED "/etc/autopkgtest-cloud/influxdb.cred"
+#define INFLUX                                                                                     \
+    "\"influxdb-url\": \"https://i.example:8086\", \"influxdb-database\": \"d\","                  \
+    "\"influxdb-context\": \"production\""
+
+TEST(metrics_are_pushed_by_a_timer_while_there_is_a_server)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *on = NULL, *off = NULL;
+    _cleanup_free_ char *plain = NULL, *again = NULL, *secret = NULL, *credentials = NULL;
+
+    rig_assert_not_called(first, TIMER);
+    configure(&rig, "{" INFLUX "}");
+    on = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(on, "systemctl enable -- " TIMER);
+    rig_assert_called(on, "systemctl start -- " TIMER);
+    plain = rig_get(&rig, CRED);
+    ck_assert_str_eq(plain, "INFLUXDB_URL=https://i.example:8086\nINFLUXDB_DATABASE=d\n"
+                            "INFLUXDB_CONTEXT=production\n");
+    configure(&rig, "{" INFLUX ", \"influxdb-secret\": \"secret:abc\"}");
+    rig_answer(&rig, "secret-get", "{\"username\": \"u\", \"password\": \"hidden&<\"}");
+    secret = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_not_called(secret, "hidden");
+    credentials = rig_get(&rig, CRED);
+    ck_assert(str_ends_with(credentials, "\nINFLUXDB_USERNAME=u\nINFLUXDB_PASSWORD=hidden&<\n"));
+    again = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_not_called(again, "systemctl start");
+    configure(&rig, "{}");
+    off = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(off, "systemctl disable -- " TIMER);
+    rig_assert_called(off, "systemctl stop --no-block -- " TIMER);
+    ck_assert(!rig_has(&rig, CRED));
+}
+
+TEST(a_secret_of_another_kind_blocks)
+{
+    static const char *const bad[] = {"{\"username\": \"u\"}", "{\"password\": \"p\"}",
+                                      "{\"username\": \"u\", \"password\": \"p\\nq\"}"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        _cleanup_rig_ struct rig rig = unit_new();
+        _cleanup_free_ char *calls = NULL;
+
+        configure(&rig, "{" INFLUX ", \"influxdb-secret\": \"secret:abc\"}");
+        rig_answer(&rig, "secret-get", bad[i]);
+        calls = calls_of(&rig, HOOK_INSTALL);
+        rig_assert_called(calls, "status-set -- blocked influxdb-secret: expected keys username "
+                                 "and password, one line each");
+    }
+}
+
 // ---- ingress
 
 #define PROXY "ingress:3"
