@@ -311,7 +311,10 @@ int settings_load_web(const char *dir, struct web_settings *ret, struct error *e
 
 char *web_settings_url(const struct web_settings *s)
 {
-    return s->public_url ? strdup(s->public_url) : str_format("http://%s", s->hostname);
+    if (s->public_url)
+        return strdup(s->public_url);
+    return s->port == 80 ? str_format("http://%s", s->hostname)
+                         : str_format("http://%s:%u", s->hostname, s->port);
 }
 
 void web_settings_release(struct web_settings *s)

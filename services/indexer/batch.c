@@ -76,7 +76,7 @@ static int write_message(const struct batch *batch, struct database *db, const s
 
     if (r == 0 && is_event) {
         r = database_add_event(db, &event, err);
-        return r == 0 && batch->github ? github_note_removal(db, batch->github, &event, err) : r;
+        return r == 0 && batch->github ? github_note_event(db, batch->github, &event, err) : r;
     }
     if (r == 0) {
         r = database_add_result(db, &done, err);

@@ -60,20 +60,22 @@ int github_note_result(struct database *db, const struct web_settings *settings,
     return database_add_status(db, url, buf_str(&body), (int64_t)clock_realtime_us(), err);
 }
 
-int github_note_removal(struct database *db, const struct web_settings *settings,
-                        const struct request_event *event, struct error *err)
+int github_note_event(struct database *db, const struct web_settings *settings,
+                      const struct request_event *event, struct error *err)
 {
     _cleanup_buf_ struct buf body = BUF_INIT(BODY_MAX);
     _cleanup_free_ char *site = web_settings_url(settings);
     _cleanup_free_ char *target = site ? str_format("%s/requests/%s", site, event->uuid) : NULL;
-    const struct github_status status = {.state = "error",
-                                         .release = event->release,
-                                         .arch = event->arch,
-                                         .testname = *event->testname ? event->testname : NULL,
-                                         .description = "autopkgtest was removed from its queue",
-                                         .target_url = target};
+    bool queued = event->state == EVENT_QUEUED;
+    const struct github_status status = {
+        .state = queued ? GITHUB_PENDING : "error",
+        .release = event->release,
+        .arch = event->arch,
+        .testname = *event->testname ? event->testname : NULL,
+        .description = queued ? "autopkgtest is queued" : "autopkgtest was removed from its queue",
+        .target_url = target};
 
-    if (event->state != EVENT_CANCELLED || !settings->github_credentials_file ||
+    if ((!queued && event->state != EVENT_CANCELLED) || !settings->github_credentials_file ||
         !github_statuses_url_is_valid(settings->github_api_url, event->statuses_url))
         return 0;
     if (!target || github_status_format(&status, &body) < 0)
@@ -83,12 +85,17 @@ int github_note_removal(struct database *db, const struct web_settings *settings
 
 // ---- and out of it
 
+struct sending {
+    struct github_sender *sender;
+    struct outgoing_status status; // id 0: none
+};
+
 struct github_sender {
     struct database *db;
     const struct web_settings *settings;
     struct http_async *http;
     sd_event_source *timer;
-    struct outgoing_status now; // on its way; id 0: none
+    struct sending sending[DATABASE_STATUS_BUSY]; // on their way, of different commits
 };
 
 static void set_timer(struct github_sender *s, uint64_t wait_us)
@@ -123,56 +130,54 @@ static bool is_temporary(int r, const struct http_response *response, int64_t at
     return github_answer_is_temporary(response->status, after, left);
 }
 
-static int settle(struct github_sender *s, int r, const struct http_response *response,
+static int settle(const struct sending *sending, int r, const struct http_response *response,
                   const char *why, struct error *err)
 {
+    const struct outgoing_status *status = &sending->status;
+    struct database *db = sending->sender->db;
     int64_t now = (int64_t)clock_realtime_us();
     bool taken = r == 0 && response->status >= 200 && response->status < 300;
-    bool late = now - s->now.made_us > GIVEN_UP_US;
+    bool late = now - status->made_us > GIVEN_UP_US;
     uint64_t wait = 0;
 
     if (taken)
-        return database_end_status(s->db, s->now.id, err);
-    if (!is_temporary(r, response, s->now.attempts, now, &wait) || late) {
-        log_error("a commit's status is given up: %s: %s", s->now.url, why);
-        return database_end_status(s->db, s->now.id, err);
+        return database_end_status(db, status, err);
+    if (!is_temporary(r, response, status->attempts, now, &wait) || late) {
+        log_error("a commit's status is given up: %s: %s", status->url, why);
+        return database_end_status(db, status, err);
     }
-    log_warning("a commit's status will be sent again: %s: %s", s->now.url, why);
-    return database_delay_status(s->db, s->now.id, now + (int64_t)wait, err);
+    log_warning("a commit's status will be sent again: %s: %s", status->url, why);
+    return database_delay_status(db, status, now + (int64_t)wait, err);
 }
 
 static void on_answer(int r, const struct http_response *response, const struct error *why,
                       void *userdata)
 {
-    struct github_sender *s = userdata;
+    struct sending *sending = userdata;
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_free_ char *status = str_format("GitHub answers with status %ld", response->status);
-    bool stopping = r == -ECANCELED;
+    const char *said = r < 0 ? error_message(why) : status ? status : "";
+    uint64_t wait = 0;
 
-    if (!stopping && settle(s, r, response,
-                            r < 0    ? error_message(why)
-                            : status ? status
-                                     : "",
-                            &err) < 0) {
+    if (r != -ECANCELED && settle(sending, r, response, said, &err) < 0) {
         log_error("%s", error_message(&err));
-        outgoing_status_release(&s->now);
-        set_timer(s, DATABASE_RETRY_US);
-        return;
+        wait = DATABASE_RETRY_US;
     }
-    outgoing_status_release(&s->now);
-    if (!stopping)
-        set_timer(s, 0);
+    outgoing_status_release(&sending->status);
+    if (r != -ECANCELED)
+        set_timer(sending->sender, wait);
 }
 
-static int send_status(struct github_sender *s, struct error *err)
+static int send_status(struct sending *sending, struct error *err)
 {
+    struct github_sender *s = sending->sender;
     _cleanup_strv_ struct strv headers = STRV_INIT;
     _cleanup_free_ char *credentials = github_credentials(s->settings->github_credentials_file);
     const struct http_request request = {.method = "POST",
-                                         .url = s->now.url,
+                                         .url = sending->status.url,
                                          .headers = &headers,
-                                         .body = s->now.body,
-                                         .body_len = strlen(s->now.body),
+                                         .body = sending->status.body,
+                                         .body_len = strlen(sending->status.body),
                                          .connect_timeout_us = TIMEOUT_US,
                                          .idle_timeout_us = TIMEOUT_US};
 
@@ -182,29 +187,45 @@ static int send_status(struct github_sender *s, struct error *err)
         strv_add(&headers, "Accept: application/vnd.github+json") < 0 ||
         strv_add(&headers, "Content-Type: application/json") < 0)
         return error_oom(err);
-    return http_async_start(s->http, &request, ANSWER_MAX, on_answer, s, err);
+    return http_async_start(s->http, &request, ANSWER_MAX, on_answer, sending, err);
+}
+
+// NULL: as many are on their way as may be.
+static struct sending *free_place(struct github_sender *s, const char *busy[DATABASE_STATUS_BUSY])
+{
+    struct sending *place = NULL;
+
+    for (size_t i = 0; i < DATABASE_STATUS_BUSY; i++) {
+        busy[i] = s->sending[i].status.url;
+        if (s->sending[i].status.id == 0)
+            place = &s->sending[i];
+    }
+    return place;
 }
 
 static int on_timer(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata)
 {
     struct github_sender *s = userdata;
     _cleanup_error_ struct error err = ERROR_INIT;
-    int64_t now_us = (int64_t)clock_realtime_us(), next_us = INT64_MAX;
-    int r;
+    const char *busy[DATABASE_STATUS_BUSY];
+    struct sending *place;
+    int r = 0;
 
-    if (s->now.id != 0)
-        return 0;
-    r = database_next_status(s->db, now_us, &s->now, &next_us, &err);
-    if (r == -ENOENT) {
-        if (next_us != INT64_MAX)
-            set_timer(s, (uint64_t)(next_us - now_us));
-        return 0;
+    while (r == 0 && (place = free_place(s, busy))) {
+        int64_t now_us = (int64_t)clock_realtime_us(), next_us = INT64_MAX;
+
+        r = database_next_status(s->db, now_us, busy, &place->status, &next_us, &err);
+        if (r == -ENOENT) {
+            if (next_us != INT64_MAX)
+                set_timer(s, (uint64_t)(next_us - now_us));
+            return 0;
+        }
+        if (r == 0)
+            r = send_status(place, &err);
     }
-    if (r == 0)
-        r = send_status(s, &err);
     if (r < 0) {
         log_error("a commit's status cannot be sent: %s", error_message(&err));
-        outgoing_status_release(&s->now);
+        outgoing_status_release(&place->status);
         set_timer(s, DATABASE_RETRY_US);
     }
     return 0;
@@ -220,6 +241,8 @@ int github_sender_new(sd_event *event, struct database *db, const struct web_set
         return error_oom(err);
     s->db = db;
     s->settings = settings;
+    for (size_t i = 0; i < DATABASE_STATUS_BUSY; i++)
+        s->sending[i].sender = s;
     r = http_async_new(event, "autopkgtest-cloud/" VERSION, &s->http, err);
     if (r == 0 && (r = sd_event_add_time(event, &s->timer, CLOCK_MONOTONIC, 0, 1, on_timer, s)) < 0)
         (void)error_errno(err, r, "cannot watch a timer");
@@ -237,12 +260,12 @@ void github_sender_free(struct github_sender *s)
         return;
     http_async_free(s->http);
     (void)sd_event_source_disable_unref(s->timer);
-    outgoing_status_release(&s->now);
+    for (size_t i = 0; i < DATABASE_STATUS_BUSY; i++)
+        outgoing_status_release(&s->sending[i].status);
     free(s);
 }
 
 void github_sender_touch(struct github_sender *s)
 {
-    if (s->now.id == 0)
-        set_timer(s, 0);
+    set_timer(s, 0);
 }

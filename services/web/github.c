@@ -4,7 +4,6 @@
 #include "adt/github.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/http_async.h"
 #include "web/command.h"
 #include "web/request_order.h"
 #include "web/submission.h"
@@ -13,9 +12,6 @@
 #include <sysexits.h>
 
 #define FILE_MAX ((size_t)1024 * 1024)
-#define STATUS_MAX ((size_t)16 * 1024)
-#define ANSWER_MAX ((size_t)256 * 1024)
-#define TIMEOUT_US (20 * USEC_PER_SEC)
 
 bool github_is_webhook(const struct exchange *x)
 {
@@ -39,48 +35,6 @@ static char *secret_of(const char *file, const char *package)
     if (!*secret)
         secret = json_text(secrets, key);
     return *secret ? strdup(secret) : NULL;
-}
-
-// ---- pending
-
-static void on_status(int r, const struct http_response *response, const struct error *why,
-                      void *userdata _unused_)
-{
-    if (r < 0)
-        log_warning("a commit's status was not set to pending: %s", error_message(why));
-    else if (response->status < 200 || response->status > 299)
-        log_warning("a commit's status was not set to pending: GitHub answers with status %ld",
-                    response->status);
-}
-
-static int send_pending(struct exchange *x, const struct github_pull *pull, const json_t *accepted,
-                        const char *credentials, struct error *err)
-{
-    _cleanup_buf_ struct buf body = BUF_INIT(STATUS_MAX);
-    _cleanup_strv_ struct strv headers = STRV_INIT;
-    _cleanup_free_ char *origin = exchange_site(x);
-    _cleanup_free_ char *target =
-        origin ? str_format("%s/requests/%s", origin, json_text(accepted, "uuid")) : NULL;
-    const struct github_status status = {.state = GITHUB_PENDING,
-                                         .release = json_text(accepted, "release"),
-                                         .arch = json_text(accepted, "arch"),
-                                         .testname = params_get_filled(&x->query, "testname"),
-                                         .description = "autopkgtest is queued",
-                                         .target_url = target};
-    struct http_request request = {.method = "POST",
-                                   .url = pull->statuses_url,
-                                   .headers = &headers,
-                                   .connect_timeout_us = TIMEOUT_US,
-                                   .idle_timeout_us = TIMEOUT_US};
-
-    if (!target || github_status_format(&status, &body) < 0 ||
-        strv_take(&headers, github_authorization(credentials)) < 0 ||
-        strv_add(&headers, "Accept: application/vnd.github+json") < 0 ||
-        strv_add(&headers, "Content-Type: application/json") < 0)
-        return error_oom(err);
-    request.body = body.data;
-    request.body_len = body.len;
-    return http_async_start(x->web->http, &request, ANSWER_MAX, on_status, NULL, err);
 }
 
 // ---- older requests of the pull request
@@ -127,7 +81,6 @@ static int answer_queued(struct exchange *x, json_t *accepted, struct error *err
 {
     _cleanup_json_ json_t *answer = json_pack("{s:o}", "requests", accepted);
     _cleanup_(github_pull_release) struct github_pull pull = {0};
-    _cleanup_free_ char *credentials = github_credentials(x->web->settings.github_credentials_file);
     size_t i;
     json_t *one;
 
@@ -137,14 +90,21 @@ static int answer_queued(struct exchange *x, json_t *accepted, struct error *err
     json_array_foreach (json_object_get(answer, "requests"), i, one) {
         _cleanup_error_ struct error why = ERROR_INIT;
 
-        if (credentials && send_pending(x, &pull, one, credentials, &why) < 0)
-            log_warning("a commit's status was not set to pending: %s", error_message(&why));
-        error_clear(&why);
         if (supersede(x, &pull, one, &why) < 0)
             log_warning("older requests of a pull request stay in their queue: %s",
                         error_message(&why));
     }
     return !answer || exchange_answer_json(x, MHD_HTTP_ACCEPTED, answer) < 0 ? error_oom(err) : 0;
+}
+
+// GitHub has sent it again, or the pull request was closed and opened.
+static int answer_same(struct exchange *x, const json_t *same, struct error *err)
+{
+    _cleanup_free_ char *text =
+        str_format("nothing to do: the same test is %s already%s%s", json_text(same, "state"),
+                   *json_text(same, "uuid") ? ": see /requests/" : "", json_text(same, "uuid"));
+
+    return !text || exchange_answer_text(x, MHD_HTTP_OK, text) < 0 ? error_oom(err) : 0;
 }
 
 // What the webhook's address says, and what follows from the pull request.
@@ -197,7 +157,13 @@ static int queue_pull(struct exchange *x, const struct github_pull *pull, struct
     if (!x->data)
         return error_oom(err);
     return submission_send(
-        x, &order, 1, &(struct submission_options){.requester = requester, .answer = answer_queued},
+        x, &order, 1,
+        &(struct submission_options){.requester = requester,
+                                     .key = exchange_header(x, "X-GitHub-Delivery"),
+                                     .statuses_url = pull->statuses_url,
+                                     .testname = params_get_filled(&x->query, "testname"),
+                                     .same = answer_same,
+                                     .answer = answer_queued},
         err);
 }
 

@@ -3,9 +3,12 @@
 //
 //     GitHub ── pull_request, signed ──▶ /request.cgi?release=…&arch=…&package=…&ppa=…
 //     service: signature of the package's secret, parameters ──▶ queue debci-upstream-…
-//     service ── status "pending" ──▶ GitHub             (once; nobody waits for it)
+//     service ── event "queued" ──▶ indexer ── status "pending" ──▶ GitHub  (until it is taken)
 //     service: older requests of that pull request are removed from the queue
-//     … the test's completion ──▶ indexer ── status ──▶ GitHub   (until it is taken)
+//     … the test's completion ──▶ indexer ── status ──▶ GitHub              (likewise)
+//
+// What GitHub delivers again, and what is the same as a test that waits or runs, is not queued
+// twice.
 #pragma once
 
 #include "web/exchange.h"

@@ -14,7 +14,7 @@
 
 struct submission {
     struct exchange *x;
-    char *requester, *key;
+    char *requester, *key, *statuses_url, *testname;
     int (*answer)(struct exchange *x, json_t *accepted, struct error *err);
     size_t number;   // of the next message
     bool known;      // the key was seen before: nothing is queued
@@ -35,6 +35,8 @@ static void submission_free(void *userdata)
     strv_release(&s->digests);
     free(s->requester);
     free(s->key);
+    free(s->statuses_url);
+    free(s->testname);
     free(s);
 }
 
@@ -101,7 +103,9 @@ static void announce(struct submission *s)
         // Of a private request nothing else is told.
         if (*digest && (json_put_string(event, "package", json_text(one, "package")) < 0 ||
                         json_put_string(event, "release", json_text(one, "release")) < 0 ||
-                        json_put_string(event, "architecture", json_text(one, "arch")) < 0))
+                        json_put_string(event, "architecture", json_text(one, "arch")) < 0 ||
+                        json_put_string(event, "statuses-url", s->statuses_url) < 0 ||
+                        json_put_string(event, "testname", s->testname) < 0))
             log_warning("no memory to tell of a request");
         broker_tell(s->x->web->broker, event);
         json_decref(event);
@@ -146,17 +150,26 @@ static void on_confirmed(int r, const char *reason, void *userdata)
 
 // ---- queueing
 
-// Whether the same test waits or runs already: then it is refused, with the way to it.
+// The same test, when it waits or runs already; NULL: it does not.
+static int find_same(struct submission *s, const struct request_order *order, const char *arch,
+                     json_t **ret, struct error *err)
+{
+    _cleanup_free_ char *digest = request_digest(&order->request, order->release, arch);
+
+    *ret = NULL;
+    if (!digest)
+        return error_oom(err);
+    return duplicate_find(s->x->web, digest, ret) < 0 ? error_oom(err) : 0;
+}
+
 static int refuse_duplicate(struct submission *s, const struct request_order *order,
                             const char *arch, struct error *err)
 {
-    _cleanup_free_ char *digest = request_digest(&order->request, order->release, arch);
     _cleanup_json_ json_t *same = NULL;
+    int r = find_same(s, order, arch, &same, err);
 
-    if (!digest)
-        return error_oom(err);
-    if (duplicate_find(s->x->web, digest, &same) <= 0)
-        return 0;
+    if (r < 0 || !same)
+        return r;
     return exchange_fail(s->x, 403, err, "the same test of %s on %s %s is %s already%s%s",
                          order->request.package, order->release, arch, json_text(same, "state"),
                          *json_text(same, "uuid") ? ": see /requests/" : "",
@@ -172,6 +185,38 @@ static int check_duplicates(struct submission *s, const struct request_order *or
         STRV_FOREACH (arch, &orders[i].archs)
             if (r == 0)
                 r = refuse_duplicate(s, &orders[i], arch, err);
+    return r;
+}
+
+// Leaves only those architectures where the test does not wait or run already. *ret_same: one of
+// the others; NULL: something is left to be queued.
+static int leave_out_duplicates(struct submission *s, struct request_order *orders, size_t n,
+                                json_t **ret_same, struct error *err)
+{
+    _cleanup_json_ json_t *last = NULL;
+    size_t left = 0;
+    int r = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_strv_ struct strv archs = STRV_INIT;
+        struct strv all = orders[i].archs;
+
+        STRV_FOREACH (arch, &all) {
+            json_t *same = NULL;
+
+            r = r < 0 ? r : find_same(s, &orders[i], arch, &same, err);
+            if (same) {
+                json_decref(last);
+                last = same;
+            } else if (r == 0 && strv_add(&archs, arch) < 0) {
+                r = error_oom(err);
+            }
+        }
+        left += archs.len;
+        orders[i].archs = archs;
+        archs = all;
+    }
+    *ret_same = r == 0 && left == 0 ? TAKE_PTR(last) : NULL;
     return r;
 }
 
@@ -252,7 +297,10 @@ static struct submission *submission_new(struct exchange *x,
     s->accepted = json_array();
     s->requester = options->requester ? strdup(options->requester) : NULL;
     s->key = options->key ? strdup(options->key) : NULL;
-    if (!s->accepted || (options->requester && !s->requester) || (options->key && !s->key)) {
+    s->statuses_url = options->statuses_url ? strdup(options->statuses_url) : NULL;
+    s->testname = options->testname ? strdup(options->testname) : NULL;
+    if (!s->accepted || (options->requester && !s->requester) || (options->key && !s->key) ||
+        (options->statuses_url && !s->statuses_url) || (options->testname && !s->testname)) {
         submission_free(s);
         return NULL;
     }
@@ -261,10 +309,24 @@ static struct submission *submission_new(struct exchange *x,
     return s;
 }
 
+static void publish_all(struct submission *s, struct request_order *orders, size_t n,
+                        struct error *err)
+{
+    int r = 0;
+
+    s->publishing = true;
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = queue_all(s, &orders[i], err);
+    s->publishing = false;
+    if (r < 0 && s->result == 0)
+        s->result = error_set(&s->why, r, "%s", error_message(err));
+}
+
 int submission_send(struct exchange *x, struct request_order *orders, size_t n,
                     const struct submission_options *options, struct error *err)
 {
     struct submission *s = submission_new(x, options);
+    _cleanup_json_ json_t *same = NULL;
     const char *reason = NULL;
     int r = 0;
 
@@ -273,14 +335,13 @@ int submission_send(struct exchange *x, struct request_order *orders, size_t n,
     s->known = is_known(s);
     if (!s->known && !broker_is_up(x->web->broker, &reason))
         return exchange_fail(x, 503, err, "the broker is away, try again soon: %s", reason);
-    if (!s->known && (r = check_duplicates(s, orders, n, err)) < 0)
-        return r;
-    s->publishing = true;
-    for (size_t i = 0; i < n && r == 0; i++)
-        r = queue_all(s, &orders[i], err);
-    s->publishing = false;
-    if (r < 0 && s->result == 0)
-        s->result = error_set(&s->why, r, "%s", error_message(err));
+    if (!s->known && options->same)
+        r = leave_out_duplicates(s, orders, n, &same, err);
+    else if (!s->known)
+        r = check_duplicates(s, orders, n, err);
+    if (r < 0 || same)
+        return same ? options->same(x, same, err) : r;
+    publish_all(s, orders, n, err);
     if (s->waiting > 0)
         return EXCHANGE_WAIT;
     error_clear(err);

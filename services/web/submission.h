@@ -11,6 +11,11 @@ struct submission_options {
     // Two submissions of the same requester with the same key (NULL: none) are one: their requests
     // have the same uuids, and those of the second are not queued.
     const char *key;
+    // Where a commit's statuses are told, and of which of its tests (NULL: none), for the event.
+    const char *statuses_url, *testname;
+    // Answers when the same tests wait or run already ({"uuid", "state"} of one of them); NULL:
+    // they are refused.
+    int (*same)(struct exchange *x, const json_t *same, struct error *err);
     // Makes the answer (a handler's return value) of the list that was accepted:
     // [{"uuid", "package", "release", "arch", "url"}]. Takes the list.
     int (*answer)(struct exchange *x, json_t *accepted, struct error *err);

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -105,13 +107,23 @@ class Webhook(unittest.TestCase):
         cls.github.close()
         cls.tmp.cleanup()
 
+    def tearDown(self) -> None:
+        self.all_is_told()  # it would be heard by the next test
+
+    def all_is_told(self) -> None:
+        def left() -> int:
+            with contextlib.closing(sqlite3.connect(f"file:{self.server.dir}/results.db?mode=ro", uri=True)) as db:
+                return int(db.execute("SELECT count(*) FROM github_status").fetchone()[0])
+        wait_for("an empty outbox", lambda: left() == 0)
+
     def setUp(self) -> None:
         self.github.told.clear()
         self.github.answers.clear()
         self.broker.purge(QUEUE)
 
     def send(self, action: str = "opened", number: int = 12, event: str = "pull_request", secret: str = SECRET, sha: str = "",
-             package: str = "systemd-upstream", algorithm: str = "sha256", statuses: str | None = None, **params: str) -> tuple[int, str]:
+             package: str = "systemd-upstream", algorithm: str = "sha256", statuses: str | None = None, delivery: str = "",
+             **params: str) -> tuple[int, str]:
         body = json.dumps({"action": action, "number": number, "zen": "Keep it logically awesome.",
                            "repository": {"full_name": "systemd/systemd", "clone_url": "https://github.com/systemd/systemd.git"},
                            "pull_request": {"statuses_url": statuses or f"{self.github.url}/repos/systemd/systemd/statuses/{sha or uuid.uuid4().hex}"}}).encode()
@@ -119,7 +131,8 @@ class Webhook(unittest.TestCase):
         header = "X-Hub-Signature-256" if algorithm == "sha256" else "X-Hub-Signature"
         query = urllib.parse.urlencode({"package": package, "release": "noble", "arch": "amd64", "ppa": "upstream-ci/systemd"} | params)
         status, _, text = self.server.request("POST", f"/request.cgi?{query}", body,
-                                              {"X-GitHub-Event": event, header: signature, "Content-Type": "application/json"})
+                                              {"X-GitHub-Event": event, header: signature, "Content-Type": "application/json"}
+                                              | ({"X-GitHub-Delivery": delivery} if delivery else {}))
         return status, text.decode()
 
     def take(self) -> list[dict[str, Any]]:
@@ -183,6 +196,19 @@ class Webhook(unittest.TestCase):
         self.assertEqual(self.take_one()["build-git"], "https://salsa.debian.org/x/systemd.git")
         self.told(1)
 
+    def test_what_is_delivered_twice_is_tested_once(self) -> None:
+        first, again = (self.send(sha="same", delivery="72d3162e-cc78-11e3-81ab-4c9367dc0958") for _ in range(2))
+        self.assertEqual((first[0], again), (202, first))
+        status, text = self.send("reopened", sha="same", delivery="another")
+        self.assertEqual((status, text[:44]), (200, "nothing to do: the same test is queued alrea"))
+        params = self.take_one()
+        self.assertEqual([request["uuid"] for request in json.loads(first[1])["requests"]], [params["uuid"]])
+        self.complete(params, 0, 6)
+        self.told(2)
+        self.assertEqual(self.send(sha="same", delivery="72d3162e-cc78-11e3-81ab-4c9367dc0958"), first)
+        time.sleep(1)
+        self.assertEqual((self.take(), [body["state"] for body in self.told(2)]), ([], ["pending", "success"]))
+
     # ---- what is not
 
     def test_strangers_are_refused(self) -> None:
@@ -243,12 +269,37 @@ class Webhook(unittest.TestCase):
         self.start_indexer()
         self.assertEqual([body["state"] for body in self.told(3)], ["pending", "success", "success"])
 
+    def test_a_pending_status_outlives_its_sender(self) -> None:
+        self.github.answers = [(500, {})]
+        self.send(sha="kept")
+        self.told(1)
+        self.indexer.kill()
+        self.indexer.wait()
+        self.start_indexer()
+        self.assertEqual([body["state"] for body in self.told(2)], ["pending", "pending"])
+        self.take_one()
+
+    def test_a_test_that_has_ended_is_not_told_to_be_pending(self) -> None:
+        self.github.answers = [(500, {})]
+        self.send()
+        params = self.take_one()
+        self.told(1)
+        self.complete(params, 0, 7)
+        self.assertEqual([body["state"] for body in self.told(2)], ["pending", "success"])
+        self.all_is_told()
+        self.indexer.kill()
+        self.indexer.wait()
+        self.start_indexer()
+        time.sleep(1)
+        self.assertEqual(len(self.github.told), 2)
+
     def test_a_status_that_is_refused_for_good_is_given_up(self) -> None:
         self.send()
         params = self.take_one()
         self.told(1)
         self.github.answers = [(422, {})]
         self.complete(params, 16, 2)
+        self.told(2)
         self.complete(params, 2, 3)
         states = [body["state"] for body in self.told(3)]
         self.assertEqual(states, ["pending", "error", "success"])
