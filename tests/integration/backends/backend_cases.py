@@ -133,6 +133,30 @@ def test_nova(bed: Bed) -> None:
             "was left behind, and is removed" in bed.workers[-1].text()
 
 
+def test_nova_reboot(bed: Bed) -> None:
+    """The setup script alone: it waits until the machine's next kernel answers, and no shorter."""
+    folder = bed.dir / "cloud"
+    folder.mkdir()
+
+    def setup(verb: str) -> str:
+        return subprocess.run([BUILD / "bin/autopkgtest-nova-setup", verb, f"--rc={folder}/region.rc", "--name=reboot", "--unit=u", "--worker=w",
+                               f"--key={folder}/keys/id", "--login=root", "--image=.*", "--flavor=cpu2-ram4-disk20"],
+                              stdout=subprocess.PIPE, text=True, check=True, timeout=120).stdout
+
+    with testbeds.openstack(folder) as cloud:
+        address = dict(line.split("=", 1) for line in setup("open").splitlines())["hostname"]
+        (server,) = cloud.servers.values()
+        before = server["metadata"]["autopkgtest-cloud-boot"]
+        ssh = ["ssh", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o",
+               "LogLevel=ERROR", "-i", str(folder / "keys/id"), f"root@{address}"]
+        subprocess.run([*ssh, "systemctl reboot"], check=False, timeout=60)  # the connection may end with it
+        setup("wait-reboot")
+        now = subprocess.run([*ssh, "cat /proc/sys/kernel/random/boot_id"], stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout.strip()
+        assert before != now == server["metadata"]["autopkgtest-cloud-boot"], (before, now)
+        setup("cleanup")
+        assert cloud.servers == {}
+
+
 def test_lxd(bed: Bed) -> None:
     """With the worker's own arguments. The instance of another unit stays."""
     folder = bed.dir / "lxd"
