@@ -4,6 +4,7 @@
 
 #include "charm/action_target.h"
 #include "charm/images.h"
+#include "charm/lists.h"
 #include "charm/reconcile.h"
 #include "charm/source.h"
 #include "charm/systemd.h"
@@ -22,32 +23,57 @@ static int put_source(struct action *action, const struct settings *settings, co
     return old ? action_result_text(action, "previous", old) : 0;
 }
 
+static int update_autopkgtest(struct action *action, struct action_target *target,
+                              struct error *err)
+{
+    const struct settings *settings = &target->settings;
+    _cleanup_free_ char *old = NULL, *commit = NULL;
+    int r;
+
+    if (state_get(&target->state, "source-commit")) {
+        old = strdup(state_get(&target->state, "source-commit"));
+        if (!old)
+            return error_oom(err);
+    }
+    if ((r = source_update(action->root, &target->state, settings->source_url,
+                           settings->source_branch, &commit, err)) < 0)
+        return error_prefix(err, r, "autopkgtest-source");
+    if ((r = state_save(&target->state, err)) < 0 ||
+        (r = charm_reconcile(action->root, HOOK_UPDATE_STATUS, err)) < 0)
+        return r;
+    return put_source(action, settings, old, commit) < 0 ? error_oom(err) : 0;
+}
+
+static int update_lists(struct action *action, const struct settings *settings, struct error *err)
+{
+    _cleanup_free_ char *commit = NULL;
+    int r = lists_update(action->root, &commit, err);
+
+    if (r < 0)
+        return error_prefix(err, r, "package-configs-source");
+    return action_result_text(action, "package-configs", settings->lists_url) < 0 ||
+                   action_result_text(action, "package-configs-commit", commit) < 0
+               ? error_oom(err)
+               : 0;
+}
+
 static int run_update(struct action *action, struct error *err)
 {
     _cleanup_(action_target_release) struct action_target target = {0};
     const struct settings *settings = &target.settings;
-    _cleanup_free_ char *old = NULL, *commit = NULL;
     int r = action_target_load(action, &target, err);
 
     if (r < 0 || (r = action_needs_workers(action, settings, err)) < 0)
         return r;
-    if (!settings->source_url)
+    if (!settings->source_url && !settings->lists_url)
         return error_set(err, -EINVAL,
-                         "autopkgtest is the distribution's package, which apt updates; for a "
-                         "checkout: juju config %s autopkgtest-source=https://…",
+                         "autopkgtest is the distribution's package, which apt updates, and the "
+                         "per-package lists are files of this unit; for checkouts: juju config %s "
+                         "autopkgtest-source=https://… package-configs-source=https://…",
                          action->model.app);
-    if (state_get(&target.state, "source-commit")) {
-        old = strdup(state_get(&target.state, "source-commit"));
-        if (!old)
-            return error_oom(err);
-    }
-    if ((r = source_update(action->root, &target.state, settings->source_url,
-                           settings->source_branch, &commit, err)) < 0)
-        return error_prefix(err, r, "autopkgtest-source");
-    if ((r = state_save(&target.state, err)) < 0 ||
-        (r = charm_reconcile(action->root, HOOK_UPDATE_STATUS, err)) < 0)
+    if (settings->lists_url && (r = update_lists(action, settings, err)) < 0)
         return r;
-    return put_source(action, settings, old, commit) < 0 ? error_oom(err) : 0;
+    return settings->source_url ? update_autopkgtest(action, &target, err) : 0;
 }
 
 const struct action_definition action_update_sources = {.name = "update-sources",

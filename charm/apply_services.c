@@ -7,6 +7,7 @@
 #include "charm/apt_sources.h"
 #include "charm/images.h"
 #include "charm/juju.h"
+#include "charm/lists.h"
 
 // How long a hook waits for services to come up; they go on without it.
 #define START_WAIT_S 30
@@ -47,23 +48,23 @@ static const char *wanted_by(const char *unit)
         return IMAGE_TARGET;
     if (strcmp(unit, METRICS_SOCKET) == 0)
         return METRICS_TARGET;
+    if (strcmp(unit, LISTS_TIMER) == 0)
+        return LISTS_TARGET;
     return is_worker(unit) ? WORKER_TARGET : "multi-user.target";
 }
 
 static int add_wanted(struct work *w, const struct plan *plan)
 {
+    const struct {
+        bool wanted;
+        const char *unit;
+    } single[] = {{plan->web, WEB_SERVICE},     {plan->indexer, INDEXER_SERVICE},
+                  {plan->influx, INFLUX_TIMER}, {plan->metrics, METRICS_SOCKET},
+                  {plan->lists, LISTS_TIMER},   {plan->workers.len > 0, WORKER_TARGET}};
     int r = 0;
 
-    if (plan->web)
-        r = strv_add(&w->wanted, WEB_SERVICE);
-    if (r >= 0 && plan->indexer)
-        r = strv_add(&w->wanted, INDEXER_SERVICE);
-    if (r >= 0 && plan->influx)
-        r = strv_add(&w->wanted, INFLUX_TIMER);
-    if (r >= 0 && plan->metrics)
-        r = strv_add(&w->wanted, METRICS_SOCKET);
-    if (r >= 0 && plan->workers.len > 0)
-        r = strv_add(&w->wanted, WORKER_TARGET);
+    for (size_t i = 0; i < ARRAY_SIZE(single) && r >= 0; i++)
+        r = single[i].wanted ? strv_add(&w->wanted, single[i].unit) : 0;
     for (size_t i = 0; i < plan->images.len && r >= 0; i++) {
         const char *name = plan->images.items[i];
 
@@ -80,7 +81,7 @@ static const struct {
 } ours[] = {{WORKER_TARGET, WORKER_PREFIX},     {"multi-user.target", WORKER_TARGET},
             {"multi-user.target", WEB_SERVICE}, {"multi-user.target", INDEXER_SERVICE},
             {METRICS_TARGET, METRICS_SOCKET},   {IMAGE_TARGET, INFLUX_TIMER},
-            {IMAGE_TARGET, IMAGE_PREFIX}};
+            {IMAGE_TARGET, IMAGE_PREFIX},       {LISTS_TARGET, LISTS_TIMER}};
 
 // Of ours, what is enabled and not wanted.
 static int add_unwanted(struct work *w, struct error *err)
@@ -318,6 +319,8 @@ int apply_stop(const struct apply *a, unsigned drain_seconds, struct error *err)
         r = systemd_list_enabled(a->root, METRICS_TARGET, METRICS_SOCKET, &figures, err);
     if (r >= 0)
         r = systemd_list_enabled(a->root, IMAGE_TARGET, INFLUX_TIMER, &figures, err);
+    if (r >= 0)
+        r = systemd_list_enabled(a->root, LISTS_TARGET, LISTS_TIMER, &figures, err);
     if (r < 0)
         return r;
     if (strv_add_list(&units, &figures) < 0)

@@ -340,14 +340,11 @@ OPTION_PARSER(option_auth_url)
     return bad_address("an address that ends in /v3 or /auth/v1.0", text, err);
 }
 
-OPTION_PARSER(option_git_url)
+static int check_git_url(const char *text, struct error *err)
 {
     static const char *const schemes[] = {"https://", "http://", "git://", "file:///", NULL};
     const char *hash = strchr(text, '#');
 
-    (void)option, (void)settings;
-    if (!*text)
-        return 0;
     if (!is_url_of(text, schemes))
         return bad_address("a git URL https://…", text, err);
     if (has_credentials(text))
@@ -358,24 +355,33 @@ OPTION_PARSER(option_git_url)
     return 0;
 }
 
-OPTION_PARSER(option_source)
+// URL#BRANCH, *ret_branch NULL where there is none.
+static int split_git_url(const char *text, char **ret_url, char **ret_branch, struct error *err)
 {
     const char *hash = strchr(text, '#');
-    int r;
+    int r = check_git_url(text, err);
 
+    if (r < 0)
+        return r;
+    *ret_url = hash ? strndup(text, (size_t)(hash - text)) : strdup(text);
+    *ret_branch = hash ? strdup(hash + 1) : NULL;
+    return *ret_url && (!hash || *ret_branch) ? 0 : error_oom(err);
+}
+
+OPTION_PARSER(option_lists_source)
+{
+    (void)option;
+    return *text ? split_git_url(text, &settings->lists_url, &settings->lists_branch, err) : 0;
+}
+
+OPTION_PARSER(option_source)
+{
+    (void)option;
     if (strcmp(text, "archive") == 0)
         return 0;
     if (!*text)
         return error_set(err, -EINVAL, "expected archive or a git URL, got nothing");
-    r = option_git_url(option, text, settings, err);
-    if (r < 0)
-        return r;
-    settings->source_url = hash ? strndup(text, (size_t)(hash - text)) : strdup(text);
-    if (hash)
-        settings->source_branch = strdup(hash + 1);
-    if (!settings->source_url || (hash && !settings->source_branch))
-        return error_oom(err);
-    return 0;
+    return split_git_url(text, &settings->source_url, &settings->source_branch, err);
 }
 
 OPTION_PARSER(option_hostname)

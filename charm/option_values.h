@@ -17,7 +17,7 @@ OPTION_PARSER(option_local_workers);  // YAML arch: {virt: count}
 OPTION_PARSER(option_base64);
 OPTION_PARSER(option_url);
 OPTION_PARSER(option_auth_url); // of Keystone v3, or of a store that speaks /auth/v1.0
-OPTION_PARSER(option_git_url);
+OPTION_PARSER(option_lists_source);
 OPTION_PARSER(option_source); // `archive` or a git URL
 OPTION_PARSER(option_hostname);
 OPTION_PARSER(option_authorization);

@@ -48,9 +48,7 @@ const struct option options_table[] = {
     NUMBER("drain-timeout", 0, 0, 604800, AT(drain_timeout_s)),
     TEXT("mirror", "", option_url, AT(mirror), NULL),
     TEXT("autopkgtest-source", "archive", option_source, NOT_STORED, NULL),
-    TEXT("package-configs-source", "", option_git_url, NOT_STORED,
-         "does not fetch per-package lists: they are the files in "
-         "/var/lib/autopkgtest-cloud/package-configs"),
+    TEXT("package-configs-source", "", option_lists_source, NOT_STORED, NULL),
     TEXT("swift-auth-url", "", option_auth_url, AT(swift.auth_url), NULL),
     TEXT("swift-username", "", NULL, AT(swift.username), NULL),
     TEXT("swift-project-name", "", NULL, AT(swift.project_name), NULL),

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "charm/accounts.h"
 #include "charm/images.h"
+#include "charm/lists.h"
 #include "charm/plan_internal.h"
 #include "charm/remotes.h"
 #include "charm/result_store.h"
@@ -78,6 +79,7 @@ int plan_packages(const char *root, const struct settings *settings, struct strv
     static const char *const from_git[] = {
         "git",    "ca-certificates", "python3",      "python3-debian",
         "procps", "apt-utils",       "libdpkg-perl", NULL};
+    static const char *const for_lists[] = {"git", "ca-certificates", NULL};
     static const char *const from_archive[] = {"autopkgtest", NULL};
     // Fetching and unpacking a source package on the machine itself.
     static const char *const for_null[] = {"dpkg-dev", NULL};
@@ -88,6 +90,8 @@ int plan_packages(const char *root, const struct settings *settings, struct strv
     if (!settings->worker)
         return 0;
     r = strv_add_all(ret, settings->source_url ? from_git : from_archive);
+    if (r >= 0 && settings->lists_url)
+        r = strv_add_all(ret, for_lists);
     if (r >= 0 && settings_count(settings, BACKEND_NULL) > 0)
         r = strv_add_all(ret, for_null);
     if (r >= 0 && settings_count(settings, BACKEND_UNSHARE) > 0)
@@ -134,16 +138,26 @@ static int add_remotes_folders(struct plan *plan)
     return r < 0 ? r : add_folder(plan, strdup(REMOTES_DIR "/servercerts"), 0755, "root", "root");
 }
 
-static int add_folders(const struct plan_input *input, struct plan *plan)
+// Those of every unit.
+static int add_common_folders(struct plan *plan)
 {
-    const char *data = plan_data_dir(input), *scratch = plan_scratch_dir(input);
+    const char *lists_owner = plan->lists ? ACCOUNT : "root"; // who fetches them, or the operator
     int r;
 
     // Sticky: the services make their files here, and cannot move away what is root's.
     if ((r = add_folder(plan, strdup(ETC_DIR), 0750, "root", ACCOUNT)) < 0 ||
         (r = add_folder(plan, strdup(DATA_DIR), 01775, "root", ACCOUNT)) < 0 ||
-        (r = add_folder(plan, strdup(DATA_DIR "/package-configs"), 0755, "root", "root")) < 0 ||
-        (r = add_folder(plan, strdup(ACCOUNT_HOME), 0750, ACCOUNT, ACCOUNT)) < 0)
+        (r = add_folder(plan, strdup(LISTS_DIR), 0755, lists_owner, lists_owner)) < 0)
+        return r;
+    return add_folder(plan, strdup(ACCOUNT_HOME), 0750, ACCOUNT, ACCOUNT);
+}
+
+static int add_folders(const struct plan_input *input, struct plan *plan)
+{
+    const char *data = plan_data_dir(input), *scratch = plan_scratch_dir(input);
+    int r = add_common_folders(plan);
+
+    if (r < 0)
         return r;
     if (strcmp(data, DATA_DIR) != 0 &&
         (r = add_folder(plan, strdup(data), 01775, "root", ACCOUNT)) < 0)
@@ -188,8 +202,10 @@ int plan_make(const struct plan_input *input, struct plan *ret, struct error *er
     int r;
 
     if (plan_packages(input->root, input->settings, &plan.packages) < 0 ||
-        images_needed(input->settings, &plan.images) < 0 || add_folders(input, &plan) < 0 ||
-        add_services(input, &plan) < 0)
+        images_needed(input->settings, &plan.images) < 0)
+        return error_oom(err);
+    plan.lists = input->settings->worker && input->settings->lists_url;
+    if (add_folders(input, &plan) < 0 || add_services(input, &plan) < 0)
         return error_oom(err);
     r = plan_files(input, &plan, err);
     if (r < 0)

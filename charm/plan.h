@@ -62,6 +62,7 @@ struct plan {
     bool web, indexer;      // whether these services should run
     const char *public_url; // where people find the web service, when a proxy tells; of the model
     bool influx;            // whether they are pushed to somebody
+    bool lists;             // whether per-package lists are fetched
     bool metrics;           // whether somebody reads the unit's figures
     unsigned port;          // to be open; 0: none
 };

@@ -6,6 +6,7 @@
 #include "charm/apt_sources.h"
 #include "charm/cluster.h"
 #include "charm/images.h"
+#include "charm/lists.h"
 #include "charm/remotes.h"
 #include "charm/result_store.h"
 #include "data/json.h"
@@ -184,10 +185,10 @@ static json_t *worker_data(const struct plan_input *in)
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "unit", in->model->unit,
         "releases", releases, "autopkgtest", in->autopkgtest, "work-dir", work, "spool-dir", spool,
-        "lists-dir", DATA_DIR "/package-configs", "retry-delay", (json_int_t)s->retry_delay_s,
-        "upstream-percentage", (json_int_t)s->upstream_percentage, "setup-command",
-        text_or_false(s->setup_command), "setup-command2", text_or_false(s->setup_command2),
-        "mirror", text_or_false(s->mirror), "instances", instances);
+        "lists-dir", LISTS_DIR, "retry-delay", (json_int_t)s->retry_delay_s, "upstream-percentage",
+        (json_int_t)s->upstream_percentage, "setup-command", text_or_false(s->setup_command),
+        "setup-command2", text_or_false(s->setup_command2), "mirror", text_or_false(s->mirror),
+        "instances", instances);
 }
 
 static char *architectures(const struct plan_input *in)
@@ -539,6 +540,23 @@ static int add_metrics_units(struct making *m)
                           json_object());
 }
 
+// Once made they stay, as those of images do.
+static int add_lists_units(struct making *m)
+{
+    const struct settings *s = m->input->settings;
+    json_t *data;
+    int r;
+
+    if (!m->plan->lists)
+        return 0;
+    data = json_pack("{s:s, s:s, s:s}", "source", s->lists_url, "branch",
+                     s->lists_branch ? s->lists_branch : "", "lists", LISTS_DIR);
+    r = render(m, true, LISTS_SERVICE, UNIT_DIR "/" LISTS_SERVICE, 0644, READ_BY_SYSTEMD, data);
+    return r < 0 ? r
+                 : render(m, true, LISTS_TIMER, UNIT_DIR "/" LISTS_TIMER, 0644, READ_BY_SYSTEMD,
+                          json_object());
+}
+
 static int add_units(struct making *m)
 {
     const struct plan_input *in = m->input;
@@ -559,7 +577,8 @@ static int add_units(struct making *m)
          (r = render(m, true, "autopkgtest-indexer.service", UNIT_DIR "/" INDEXER_SERVICE, 0644,
                      READ_BY_SYSTEMD | READ_BY_INDEXER, unit_data(in, plan_data_dir(in)))) < 0))
         return r;
-    if ((r = add_image_units(m)) < 0 || (r = add_metrics_units(m)) < 0)
+    if ((r = add_image_units(m)) < 0 || (r = add_metrics_units(m)) < 0 ||
+        (r = add_lists_units(m)) < 0)
         return r;
     return plan_each_instance(s, add_null_dropin, m);
 }

@@ -367,7 +367,8 @@ static int tell_status(struct run *run, const struct plan *plan, const struct re
 
     if (status_add_model(status, &run->model, &run->settings, run->api_keys != NULL) < 0 ||
         (store->trouble && status_add(status, store->urgency, "%s", store->trouble) < 0) ||
-        status_add_images(status, plan, run->root, run->model.unit) < 0)
+        status_add_images(status, plan, run->root, run->model.unit) < 0 ||
+        status_add_lists(status, plan, run->root) < 0)
         return -ENOMEM;
     return status_add_services(status, plan, states, run->model.unit);
 }

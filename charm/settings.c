@@ -188,6 +188,8 @@ void settings_release(struct settings *settings)
     }
     free(settings->clouds);
     free(settings->source_url);
+    free(settings->lists_url);
+    free(settings->lists_branch);
     free(settings->source_branch);
     free(settings->worker_args);
     free(settings->setup_command);

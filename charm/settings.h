@@ -69,9 +69,10 @@ struct settings {
     size_t local_len;
     struct cloud_workers *clouds; // sorted by cloud, then architecture; numbers may be 0
     size_t clouds_len;
-    char *source_url;    // NULL: the distribution's package
-    char *source_branch; // NULL: the repository's own choice
-    char *worker_args;   // "" as all texts that are not set
+    char *source_url;               // NULL: the distribution's package
+    char *lists_url, *lists_branch; // git; NULL: lists are the operator's files; the default branch
+    char *source_branch;            // NULL: the repository's own choice
+    char *worker_args;              // "" as all texts that are not set
     char *setup_command, *setup_command2;
     char *mirror;
     char *hostname;

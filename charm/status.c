@@ -2,6 +2,7 @@
 #include "charm/status.h"
 
 #include "charm/images.h"
+#include "charm/lists.h"
 
 int status_add(struct status *status, enum urgency urgency, const char *format, ...)
 {
@@ -191,6 +192,15 @@ int status_add_images(struct status *status, const struct plan *plan, const char
                            name, dash + 1, failure);
     }
     return r;
+}
+
+int status_add_lists(struct status *status, const struct plan *plan, const char *root)
+{
+    _cleanup_free_ char *failure = plan->lists ? lists_failure(root) : NULL;
+
+    return failure ? status_add(status, STATUS_MAINTENANCE,
+                                "package-configs-source: %s; the lists are the last ones", failure)
+                   : 0;
 }
 
 void status_release(struct status *status)

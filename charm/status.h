@@ -30,6 +30,8 @@ void worker_figures_add(struct worker_figures *figures, const char *service,
 // Images that are not there yet, or could not be made.
 int status_add_images(struct status *status, const struct plan *plan, const char *root,
                       const char *unit);
+// Per-package lists that could not be fetched.
+int status_add_lists(struct status *status, const struct plan *plan, const char *root);
 // Juju's word for it.
 const char *status_word(enum urgency urgency);
 void status_release(struct status *status);

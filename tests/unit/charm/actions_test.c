@@ -287,13 +287,46 @@ TEST(the_distributions_package_is_updated_by_apt)
     _cleanup_rig_ struct rig rig = installed();
 
     assert_action_fails(&rig, &action_update_sources, "{}",
-                        "autopkgtest is the distribution's package, which apt updates; for a "
-                        "checkout: juju config autopkgtest-cloud autopkgtest-source=https://…");
+                        "autopkgtest is the distribution's package, which apt updates, and the "
+                        "per-package lists are files of this unit; for checkouts: juju config "
+                        "autopkgtest-cloud autopkgtest-source=https://… "
+                        "package-configs-source=https://…");
     configure(&rig, "{\"roles\": \"web\"}");
     reconcile(&rig, HOOK_CONFIG_CHANGED);
     assert_action_fails(&rig, &action_update_sources, "{}",
                         "autopkgtest-cloud/0 has no workers: run this on units whose option roles "
                         "has `worker`");
+}
+
+TEST(per_package_lists_are_fetched_by_a_timer_and_on_demand)
+{
+    _cleanup_rig_ struct rig rig = installed();
+    _cleanup_free_ char *calls = NULL, *service = NULL, *gone = NULL;
+
+    rig_put(&rig, "/var/lib/dpkg/status",
+            "Package: libcurl4\nStatus: install ok installed\nProvides: autopkgtest, git, "
+            "ca-certificates, dpkg-dev, mmdebstrap, uidmap, zstd, distro-info-data\n\n");
+    configure(&rig, "{\"package-configs-source\": \"https://x/lists#next\"}");
+    calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(calls, "systemctl enable -- autopkgtest-lists.timer");
+    service = rig_get(&rig, "/etc/systemd/system/autopkgtest-lists.service");
+    ck_assert_ptr_nonnull(strstr(service, "AUTOPKGTEST_LISTS_SOURCE=https://x/lists\n"));
+    ck_assert_ptr_nonnull(strstr(service, "AUTOPKGTEST_LISTS_BRANCH=next\n"));
+    free(calls);
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/package-configs/.commit", "cccc\n");
+    calls = run_action(&rig, &action_update_sources, "{}");
+    rig_assert_called(calls, "systemctl start -- autopkgtest-lists.service");
+    rig_assert_called(calls, "action-set -- package-configs=https://x/lists "
+                             "package-configs-commit=cccc");
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/package-configs/.failed", "no route to x\n");
+    free(calls);
+    calls = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(calls, "status-set -- maintenance package-configs-source: no route to x; the "
+                             "lists are the last ones");
+    configure(&rig, "{}");
+    gone = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(gone, "systemctl disable -- autopkgtest-lists.timer");
+    ck_assert_ptr_null(strstr(gone, "no route"));
 }
 
 // ---- build-images

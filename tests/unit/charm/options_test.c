@@ -64,7 +64,8 @@ TEST(values_reach_the_settings)
           "\"worker-args\": \"--release $RELEASE\", \"worker-setup-command\": \"a ; b\","
           "\"worker-setup-command2\": \"c\", \"authorization\": \"open\","
           "\"external-web-requests-api-keys\": \"secret:abc\", \"novarcs\": null,"
-          "\"autopkgtest-source\": \"https://salsa.example/autopkgtest#debian/5.x\"}",
+          "\"autopkgtest-source\": \"https://salsa.example/autopkgtest#debian/5.x\","
+          "\"package-configs-source\": \"https://git.example/lists\"}",
           &s);
     ck_assert(!s.worker && s.web);
     ck_assert_uint_eq(s.releases.len, 2);
@@ -80,6 +81,8 @@ TEST(values_reach_the_settings)
     ck_assert_str_eq(s.api_keys_secret, "secret:abc");
     ck_assert_str_eq(s.source_url, "https://salsa.example/autopkgtest");
     ck_assert_str_eq(s.source_branch, "debian/5.x");
+    ck_assert_str_eq(s.lists_url, "https://git.example/lists");
+    ck_assert_ptr_null(s.lists_branch);
 }
 
 TEST(local_workers_are_sorted_by_architecture)
