@@ -4,6 +4,7 @@
 #include "adt/database_rebuild.h"
 #include "adt/names.h"
 #include "base/file.h"
+#include "cli/results_database.h"
 #include "data/archive.h"
 #include "data/expand.h"
 
@@ -29,7 +30,7 @@ static int copy_database(const char *database, const char *to, struct error *err
 {
     _cleanup_(database_closep) struct database *db = NULL;
     sqlite3_stmt *statement = NULL;
-    int r = database_open_readonly(database, &db, err), rc;
+    int r = results_database_open_readonly(database, &db, err), rc;
 
     if (r < 0)
         return r;

@@ -167,7 +167,7 @@ static int open_database(const struct call *call, const char *path, struct datab
     if (!call->dry_run)
         return results_database_open(path, ret, err);
     *ret = NULL;
-    r = database_open_readonly(path, ret, err);
+    r = results_database_open_readonly(path, ret, err);
     if (r == -ENOENT) { // or it has no tables
         error_clear(err);
         r = 0;

@@ -106,7 +106,7 @@ static int open_store(struct swift **ret, struct error *err)
 static int open_database(const struct web_settings *web, bool dry_run, struct database **ret,
                          struct error *err)
 {
-    return dry_run ? database_open_readonly(web->database, ret, err)
+    return dry_run ? results_database_open_readonly(web->database, ret, err)
                    : results_database_open(web->database, ret, err);
 }
 

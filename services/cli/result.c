@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "cli/cli.h"
+#include "cli/results_database.h"
 
 #include <getopt.h>
 #include <poll.h>
@@ -154,7 +155,7 @@ static int fetch(struct query *query, json_t *results, struct error *err)
         start = clock_format_utc((int64_t)(clock_realtime_us() / USEC_PER_SEC), "%Y%m%d_%H%M%S");
         query->since = start;
     }
-    r = database_open_readonly(settings.database, &db, err);
+    r = results_database_open_readonly(settings.database, &db, err);
     while (r == 0) {
         r = select_results(db, query, results, err);
         if (r < 0 || query->wait_s == 0 || json_array_size(results) > 0)

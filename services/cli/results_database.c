@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 // Its folder is sticky, where the kernel lets not even root open the file of another with O_CREAT,
-// as SQLite does (fs.protected_regular): it would be read-only.
+// as SQLite does (fs.protected_regular): it would be read-only, and a reader too would fail where
+// it is the first and has to make the index of the write-ahead log.
 static int become_owner(const char *path, struct error *err)
 {
     struct stat st;
@@ -35,4 +36,12 @@ int results_database_open(const char *path, struct database **ret, struct error 
                          path);
     r = there ? become_owner(path, err) : 0;
     return r < 0 ? r : database_open(path, ret, err);
+}
+
+int results_database_open_readonly(const char *path, struct database **ret, struct error *err)
+{
+    int r = access(path, F_OK) == 0 ? become_owner(path, err) : 0;
+
+    *ret = NULL;
+    return r < 0 ? r : database_open_readonly(path, ret, err);
 }
