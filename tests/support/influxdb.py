@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import threading
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
+
+import served
 
 PART = r"(?:[^,= \\\n]|\\[,= \\])+"  # of a tag or a name
 LINE = re.compile(rf"({PART})((?:,{PART}={PART})*) value=(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?) (\d+)")
@@ -34,20 +34,17 @@ def parse(line: str) -> Point:
     return Point(unescape(found[1]), dict(tags), float(found[3]), int(found[4]))
 
 
-class InfluxDB:
+class InfluxDB(served.Served):
     def __init__(self, database: str, credentials: str = "") -> None:
         self.points: list[Point] = []
         self.wrong: list[str] = []
         self.status = 204
         self.requests = 0
 
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: object) -> None:
-                pass
-
+        class Handler(served.Handler):
             def do_POST(handler) -> None:  # noqa: N805
                 self.requests += 1
-                text = handler.rfile.read(int(handler.headers["Content-Length"])).decode()
+                text = handler.body().decode()
                 address = urllib.parse.urlsplit(handler.path)
                 status = self.status
                 if credentials and handler.headers.get("Authorization") != f"Basic {credentials}":
@@ -61,14 +58,7 @@ class InfluxDB:
                     except ValueError as error:
                         self.wrong.append(str(error))
                         status = 400
-                handler.send_response(status)
-                handler.send_header("Content-Length", "0")
-                handler.end_headers()
+                handler.reply(status)
 
-        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.httpd.server_port}"
-        threading.Thread(target=self.httpd.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.httpd.shutdown()
-        self.httpd.server_close()
+        super().__init__(Handler)
+        self.start()

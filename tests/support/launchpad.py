@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import served
 
-class Launchpad:
+
+class Launchpad(served.Served):
     """`published`: (archive, series, source, version) and its component, an archive being "primary" or "USER/NAME".
     `uploaders`: (person, series, component, source). `teams`: person and names. `status`: answered to everything instead."""
 
@@ -21,33 +21,14 @@ class Launchpad:
         self.status = 0
         self.asked: list[str] = []
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_: Any) -> None:
-                """Says nothing."""
-
+        class Handler(served.Handler):
             def do_GET(self) -> None:
                 launchpad.asked.append(self.path)
                 status, body = (launchpad.status, "oops") if launchpad.status else launchpad.answer(self.path)
-                data = (body if isinstance(body, str) else json.dumps(body)).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                self.reply(status, (body if isinstance(body, str) else json.dumps(body)).encode())
 
-        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.httpd.server_port}/1.0/"
-        self.thread = threading.Thread(target=self.httpd.serve_forever, daemon=True)
-
-    def __enter__(self) -> Launchpad:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.httpd.shutdown()
-        self.httpd.server_close()
-        self.thread.join()
+        super().__init__(Handler)
+        self.url += "/1.0/"
 
     def link(self, text: str, kind: str) -> str:
         """The name in a link to a thing of that kind, given as JSON."""

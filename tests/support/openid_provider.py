@@ -5,11 +5,10 @@ from __future__ import annotations
 import html
 import http.client
 import logging
-import threading
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import served
 from openid.extensions import sreg
 from openid.server.server import Server
 from openid.store.memstore import MemoryStore
@@ -18,49 +17,29 @@ logging.getLogger("openid").setLevel(logging.CRITICAL)  # it tells of every logi
 NS_TEAMS = "http://ns.launchpad.net/2007/openid-teams"
 
 
-class OpenIdProvider:
+class OpenIdProvider(served.Served):
     """`users` are names and the teams they are in. `broken` makes the endpoint answer with status 500; `refuses` makes it confirm nothing."""
 
     def __init__(self, users: dict[str, list[str]], address: str = "127.0.0.1") -> None:
         provider = self
         self.users, self.broken, self.refuses = users, False, False
 
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: Any) -> None:
-                """Says nothing."""
-
+        class Handler(served.Handler):
             def do_GET(self) -> None:
                 query = dict(urllib.parse.parse_qsl(self.path.partition("?")[2]))
                 self.answer(*provider.show(query))
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                query = dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
+                query = dict(urllib.parse.parse_qsl(self.body().decode(), keep_blank_values=True))
                 self.answer(*(provider.decide(query) if self.path == "/decide" else provider.direct(query)))
 
             def answer(self, status: int, headers: dict[str, str], text: str) -> None:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                data = text.encode()
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                self.reply(status, text.encode(), headers)
 
-        self.httpd = ThreadingHTTPServer((address, 0), Handler)
+        super().__init__(Handler, address)
         self.address = address
-        self.url = f"http://{address}:{self.httpd.server_port}/openid"
+        self.url += "/openid"
         self.server = Server(MemoryStore(), self.url)
-        self.thread = threading.Thread(target=self.httpd.serve_forever, daemon=True)
-
-    def __enter__(self) -> OpenIdProvider:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.httpd.shutdown()
-        self.httpd.server_close()
-        self.thread.join()
 
     def show(self, query: dict[str, str]) -> tuple[int, dict[str, str], str]:
         """The page that asks who one is."""

@@ -15,8 +15,9 @@ import urllib.parse
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import served
 
 USER, PASSWORD, PROJECT = "me", "hidden-password", "tests"
 PAGE = 2  # of listings: small, so that every test sees several
@@ -28,7 +29,7 @@ def fault(status: int, kind: str, message: str) -> Answer:
     return status, {kind: {"code": status, "message": message}}
 
 
-class Cloud:
+class Cloud(served.Served):
     """`servers`, `images`, `groups` … are what is there, by id. `refuse` holds what the next POSTs of a server get: an HTTP answer, or a
     fault that the server then has. `calls` are all requests, as "METHOD PATH"."""
 
@@ -57,40 +58,14 @@ class Cloud:
         self.add_group("default", "Default security group")
         cloud = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_: Any) -> None:
-                """Says nothing."""
-
+        class Handler(served.Handler):
             def handle_any(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, answer, headers = cloud.answer(self.command, self.path, self.headers.get("X-Auth-Token", ""), body)
-                data = b"" if answer is None else json.dumps(answer).encode()
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                if status != 204:
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                status, answer, headers = cloud.answer(self.command, self.path, self.headers.get("X-Auth-Token", ""), self.body())
+                self.reply(status, b"" if answer is None else json.dumps(answer).encode(), headers | ({} if answer is None else {"Content-Type": "application/json"}))
 
             do_GET = do_POST = do_DELETE = do_PUT = handle_any
 
-        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.httpd.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.httpd.server_port}"
-        self.thread = threading.Thread(target=self.httpd.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Cloud:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.httpd.shutdown()
-        self.httpd.server_close()
-        self.thread.join()
+        super().__init__(Handler)
 
     # ---- what is there
 

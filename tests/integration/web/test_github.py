@@ -12,18 +12,17 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 import urllib.parse
 import uuid
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 import counted  # noqa: E402  (the path comes first)
+import served  # noqa: E402
 from broker import Broker  # noqa: E402
 from samples import run_of_day  # noqa: E402
 from waiting import wait_for  # noqa: E402
@@ -40,7 +39,7 @@ def setUpModule() -> None:
     subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
 
 
-class GitHub:
+class GitHub(served.Served):
     """Takes statuses of commits. `answers` are the statuses (and headers) of the next answers; then it is 201."""
 
     def __init__(self) -> None:
@@ -48,30 +47,15 @@ class GitHub:
         self.told: list[tuple[str, str, dict[str, Any]]] = []  # path, Authorization, body
         self.answers: list[tuple[int, dict[str, str]]] = []
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_: Any) -> None:
-                """Says nothing."""
-
+        class Handler(served.Handler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.loads(self.body())
                 github.told.append((self.path, self.headers["Authorization"], body))
                 status, headers = github.answers.pop(0) if github.answers else (201, {})
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
+                self.reply(status, b"{}", headers)
 
-        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.httpd.server_port}"
-        threading.Thread(target=self.httpd.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.httpd.shutdown()
-        self.httpd.server_close()
+        super().__init__(Handler)
+        self.start()
 
 
 class Webhook(unittest.TestCase):
