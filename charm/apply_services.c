@@ -368,7 +368,8 @@ int apply_remove(const struct apply *a, struct error *err)
     static const char *const files[] = {APT_SOURCES_LIST, APT_SOURCES_DEB822, COMMAND_LINK,
                                         OLD_COMMAND_LINK, CHARM_LINK};
     static const char *const folders[] = {
-        ETC_DIR, STATE_DIR, ACCOUNT_HOME, DATA_DIR "/autopkgtest", DATA_DIR "/work", IMAGES_DIR};
+        ETC_DIR,          STATE_DIR,       ACCOUNT_HOME, DATA_DIR "/autopkgtest",
+        DATA_DIR "/work", DATA_DIR "/ssh", IMAGES_DIR};
     _cleanup_free_ char *home = NULL;
     uid_t uid;
     int r;

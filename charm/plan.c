@@ -126,7 +126,8 @@ static int add_worker_folders(const char *scratch, struct plan *plan)
 
     if ((r = add_folder(plan, strdup(DATA_DIR "/drained"), 0755, "root", "root")) < 0 ||
         (r = add_folder(plan, strdup(NOVARCS_DIR), 0750, "root", ACCOUNT)) < 0 ||
-        (r = add_folder(plan, path_join(scratch, "work"), 0755, ACCOUNT, ACCOUNT)) < 0)
+        (r = add_folder(plan, path_join(scratch, "work"), 0755, ACCOUNT, ACCOUNT)) < 0 ||
+        (r = add_folder(plan, path_join(scratch, "ssh"), 0700, ACCOUNT, ACCOUNT)) < 0)
         return r;
     return add_folder(plan, path_join(scratch, "spool"), 0750, ACCOUNT, ACCOUNT);
 }

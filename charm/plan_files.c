@@ -111,7 +111,7 @@ static char *nova_args(const struct plan_input *in, const struct instance *insta
         strv_addf(&words, "--model=%s", in->model->uuid) >= 0 &&
         strv_addf(&words, "--unit=%s", in->model->unit) >= 0 &&
         strv_addf(&words, "--worker=%s", name) >= 0 &&
-        strv_addf(&words, "--key=%s/work/.ssh/testbeds", plan_scratch_dir(in)) >= 0 &&
+        strv_addf(&words, "--key=%s/ssh/testbeds", plan_scratch_dir(in)) >= 0 &&
         strv_addf(&words, "--image=%s", image) >= 0 &&
         strv_addf(&words, "--flavor=%s", nova->flavor) >= 0 &&
         strv_addf(&words, "--big-flavor=%s", nova->big_flavor) >= 0 &&
@@ -486,17 +486,24 @@ static int add_null_dropin(const struct instance *instance, void *userdata)
 }
 
 // Once made they stay, so that systemd knows how to stop what is no longer wanted.
+static int add_unit(struct making *m, const char *name, json_t *data)
+{
+    _cleanup_free_ char *path = str_format(UNIT_DIR "/%s", name);
+
+    if (path)
+        return render(m, true, name, path, 0644, READ_BY_SYSTEMD, data);
+    json_decref(data);
+    return error_oom(m->err);
+}
+
 static int add_image_units(struct making *m)
 {
     int r;
 
     if (m->plan->images.len == 0)
         return 0;
-    r = render(m, true, "autopkgtest-image@.service", UNIT_DIR "/" IMAGE_PREFIX ".service", 0644,
-               READ_BY_SYSTEMD, unit_data(m->input, IMAGES_DIR));
-    return r < 0 ? r
-                 : render(m, true, "autopkgtest-image@.timer", UNIT_DIR "/" IMAGE_PREFIX ".timer",
-                          0644, READ_BY_SYSTEMD, json_object());
+    r = add_unit(m, IMAGE_PREFIX ".service", unit_data(m->input, IMAGES_DIR));
+    return r < 0 ? r : add_unit(m, IMAGE_PREFIX ".timer", json_object());
 }
 
 static json_t *influx_data(const struct influx_options *influx)
@@ -515,46 +522,31 @@ static int add_influx(struct making *m)
 
     if (r < 0 || !wanted)
         return r;
-    r = render(m, true, INFLUX_TIMER, UNIT_DIR "/" INFLUX_TIMER, 0644, READ_BY_SYSTEMD,
-               json_object());
-    return r < 0 ? r
-                 : render(m, true, "autopkgtest-influxdb.service",
-                          UNIT_DIR "/autopkgtest-influxdb.service", 0644, READ_BY_SYSTEMD,
-                          json_object());
+    r = add_unit(m, INFLUX_TIMER, json_object());
+    return r < 0 ? r : add_unit(m, "autopkgtest-influxdb.service", json_object());
 }
 
-// Once made they stay, as those of images do.
 static int add_metrics_units(struct making *m)
 {
     int r = add_influx(m);
 
-    if (r < 0)
+    if (r < 0 || !m->plan->metrics)
         return r;
-    if (!m->plan->metrics)
-        return 0;
-    r = render(m, true, METRICS_SOCKET, UNIT_DIR "/" METRICS_SOCKET, 0644, READ_BY_SYSTEMD,
-               json_object());
-    return r < 0 ? r
-                 : render(m, true, "autopkgtest-metrics@.service",
-                          UNIT_DIR "/autopkgtest-metrics@.service", 0644, READ_BY_SYSTEMD,
-                          json_object());
+    r = add_unit(m, METRICS_SOCKET, json_object());
+    return r < 0 ? r : add_unit(m, "autopkgtest-metrics@.service", json_object());
 }
 
-// Once made they stay, as those of images do.
 static int add_lists_units(struct making *m)
 {
     const struct settings *s = m->input->settings;
-    json_t *data;
     int r;
 
     if (!m->plan->lists)
         return 0;
-    data = json_pack("{s:s, s:s, s:s}", "source", s->lists_url, "branch",
-                     s->lists_branch ? s->lists_branch : "", "lists", LISTS_DIR);
-    r = render(m, true, LISTS_SERVICE, UNIT_DIR "/" LISTS_SERVICE, 0644, READ_BY_SYSTEMD, data);
-    return r < 0 ? r
-                 : render(m, true, LISTS_TIMER, UNIT_DIR "/" LISTS_TIMER, 0644, READ_BY_SYSTEMD,
-                          json_object());
+    r = add_unit(m, LISTS_SERVICE,
+                 json_pack("{s:s, s:s, s:s}", "source", s->lists_url, "branch",
+                           s->lists_branch ? s->lists_branch : "", "lists", LISTS_DIR));
+    return r < 0 ? r : add_unit(m, LISTS_TIMER, json_object());
 }
 
 static int add_units(struct making *m)

@@ -254,7 +254,7 @@ TEST(regions_get_exactly_their_workers)
                            "--size=$PACKAGESIZE --mirror=$MIRROR "
                            "--rc=/etc/autopkgtest-cloud/novarcs/lcy02.rc --model=11f2a3 "
                            "--unit=autopkgtest-cloud/0 --worker=lcy02-i386-1 "
-                           "--key=/var/lib/autopkgtest-cloud/work/.ssh/testbeds "
+                           "--key=/var/lib/autopkgtest-cloud/ssh/testbeds "
                            "--image=(.*/)?ubuntu-$RELEASE-daily-$HOSTARCH-server-.* "
                            "--flavor=cpu2-ram4-disk20 --big-flavor=cpu4-ram8-disk100 "
                            "--network=net_tests --security-group= --keypair=");
