@@ -40,6 +40,9 @@ int cli_usage(const char *command, const char *format, ...) _printf_(2, 3);
 // A connection with the unit's credentials. The message of a failure names the file or the host.
 int cli_connect(const struct amqp_handlers *handlers, struct amqp_link **ret, struct error *err);
 
+// The result store, with the unit's credentials. -ENOENT: it has none.
+int cli_open_store(struct swift **ret, struct error *err);
+
 // Waits for news of the link, at most until `until_us` (CLOCK_MONOTONIC), and dispatches them.
 int cli_wait(struct amqp_link *link, uint64_t until_us, struct error *err);
 

@@ -136,6 +136,16 @@ int cli_print_json(const json_t *value)
     return EX_OK;
 }
 
+int cli_open_store(struct swift **ret, struct error *err)
+{
+    _cleanup_(swift_settings_release) struct swift_settings store = {0};
+    int r = settings_load_store(settings_dir(), &store, err);
+
+    if (r == -ENOENT)
+        return error_prefix(err, r, "this unit has no credentials of a store");
+    return r < 0 ? r : swift_new(&store, ret, err);
+}
+
 int cli_wait(struct amqp_link *link, uint64_t until_us, struct error *err)
 {
     struct pollfd fd = {.fd = amqp_link_fd(link), .events = POLLIN};

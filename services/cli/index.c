@@ -207,16 +207,6 @@ static int run_rebuild(const struct call *call, struct display *display, struct 
 
 // ---------------------------------------------------------------- backups
 
-static int open_backup_store(struct swift **ret, struct error *err)
-{
-    _cleanup_(swift_settings_release) struct swift_settings store = {0};
-    int r = settings_load_store(settings_dir(), &store, err);
-
-    if (r == -ENOENT)
-        return error_prefix(err, r, "backups need the credentials of a store");
-    return r < 0 ? r : swift_new(&store, ret, err);
-}
-
 // What is to be printed: {"object", "bytes"} or {"object", "results", "added"}.
 static int run_backup(const struct call *call, json_t **ret, struct error *err)
 {
@@ -230,7 +220,7 @@ static int run_backup(const struct call *call, json_t **ret, struct error *err)
 
     if (r == -ENOENT)
         return error_prefix(err, r, "this unit has no database of results (roles: web)");
-    if (r < 0 || (r = open_backup_store(&swift, err)) < 0)
+    if (r < 0 || (r = cli_open_store(&swift, err)) < 0)
         return r;
     object = backup_object(call->unit ? call->unit : web.unit, call->name);
     if (!object)

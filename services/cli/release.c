@@ -92,16 +92,6 @@ static void show_removal(const struct removal *x)
 
 // ---------------------------------------------------------------- what they need
 
-static int open_store(struct swift **ret, struct error *err)
-{
-    _cleanup_(swift_settings_release) struct swift_settings store = {0};
-    int r = settings_load_store(settings_dir(), &store, err);
-
-    if (r == -ENOENT)
-        return error_prefix(err, r, "this unit has no credentials of a store");
-    return r < 0 ? r : swift_new(&store, ret, err);
-}
-
 // It must be there, also for a dry run.
 static int open_database(const struct web_settings *web, bool dry_run, struct database **ret,
                          struct error *err)
@@ -120,7 +110,7 @@ static int run_seed(const struct call *call, struct seed *seed, struct error *er
 
     if (r == -ENOENT)
         return error_prefix(err, r, "this unit has no database of results (roles: web)");
-    if (r < 0 || (r = open_store(&swift, err)) < 0 ||
+    if (r < 0 || (r = cli_open_store(&swift, err)) < 0 ||
         (r = open_database(&web, call->dry_run, &db, err)) < 0)
         return r;
     scratch = str_format("%s.seed", web.database);
@@ -157,7 +147,7 @@ static int run_removal(const struct call *call, struct removal *x, struct error 
     _cleanup_strv_ struct strv archs = STRV_INIT;
     int r = refuse_configured(call->release, &archs, err);
 
-    if (r < 0 || (call->store && (r = open_store(&swift, err)) < 0))
+    if (r < 0 || (call->store && (r = cli_open_store(&swift, err)) < 0))
         return r;
     r = settings_load_web(settings_dir(), &web, err);
     if (r == 0 && (r = open_database(&web, call->dry_run, &db, err)) == 0)

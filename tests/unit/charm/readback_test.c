@@ -70,11 +70,17 @@ TEST(the_option_worker_args_replaces_the_usual_ones)
     worker_settings_release(&settings);
 }
 
+static void read_web(const struct rig *rig, struct web_settings *ret)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *dir = settings_of(rig);
+
+    ASSERT_OK(settings_load_web(dir, ret, &err), &err);
+}
+
 TEST(the_web_reads_what_was_configured)
 {
     _cleanup_rig_ struct rig rig = unit_new();
-    _cleanup_error_ struct error err = ERROR_INIT;
-    _cleanup_free_ char *dir = NULL;
     struct web_settings web = {0};
 
     configure(&rig, "{\"http-port\": 8080, \"hostname\": \"tests.example\","
@@ -85,8 +91,7 @@ TEST(the_web_reads_what_was_configured)
                     "\"github-status-credentials\": \"secret:ghi\","
                     "\"external-web-requests-api-keys\": \"secret:abc\"}");
     rig_answer(&rig, "secret-get", "{\"user\": \"key\"}");
-    dir = settings_of(&rig);
-    ASSERT_OK(settings_load_web(dir, &web, &err), &err);
+    read_web(&rig, &web);
     ck_assert_str_eq(web.hostname, "tests.example");
     ck_assert_uint_eq(web.port, 8080);
     ck_assert_uint_eq(web.releases.len, 2);
@@ -111,15 +116,13 @@ TEST(the_web_reads_what_was_configured)
 TEST(the_web_reads_the_key_that_units_share)
 {
     _cleanup_rig_ struct rig rig = unit_new();
-    _cleanup_error_ struct error err = ERROR_INIT;
-    _cleanup_free_ char *dir = NULL, *key = NULL;
+    _cleanup_free_ char *key = NULL;
     struct web_settings web = {0};
 
     rig_answer(&rig, "relation-ids.cluster", "[\"cluster:0\"]");
     rig_answer(&rig, "relation-get.autopkgtest-cloud", "{\"session-secret\": \"secret:abc\"}");
     rig_answer(&rig, "secret-get", "{\"key\": \"0123\"}");
-    dir = settings_of(&rig);
-    ASSERT_OK(settings_load_web(dir, &web, &err), &err);
+    read_web(&rig, &web);
     ck_assert_str_eq(web.session_key_file, "/etc/autopkgtest-cloud/session-key.json");
     key = rig_get(&rig, web.session_key_file);
     ck_assert_str_eq(key, "{\"key\":\"0123\"}\n");
@@ -129,8 +132,6 @@ TEST(the_web_reads_the_key_that_units_share)
 TEST(the_web_reads_where_a_proxy_shows_it)
 {
     _cleanup_rig_ struct rig rig = unit_new();
-    _cleanup_error_ struct error err = ERROR_INIT;
-    _cleanup_free_ char *dir = NULL;
     struct web_settings web = {0};
 
     rig_answer(&rig, "relation-ids.ingress", "[\"ingress:3\"]");
@@ -138,8 +139,7 @@ TEST(the_web_reads_where_a_proxy_shows_it)
     rig_answer(&rig, "relation-get.traefik",
                "{\"ingress\": \"{\\\"url\\\": \\\"https://p.example:8443/\\\"}\"}");
     rig_answer(&rig, "network-get", "\"10.0.0.9\"");
-    dir = settings_of(&rig);
-    ASSERT_OK(settings_load_web(dir, &web, &err), &err);
+    read_web(&rig, &web);
     ck_assert_str_eq(web.public_url, "https://p.example:8443");
     ck_assert_str_eq(web.hostname, "p.example:8443");
     web_settings_release(&web);
