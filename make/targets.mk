@@ -34,7 +34,7 @@ integration: all ## programs against real neighbours, such as a broker (tests/in
 	$(Q)tests/run-layer --jobs 2 $(if $(ONLY),--only $(ONLY)) integration
 
 machine: charm ## the packed charm on real machines of juju-local (tests/machine; root)
-	$(Q)tests/run-layer --timeout 1500 $(if $(ONLY),--only $(ONLY)) machine
+	$(Q)tests/run-layer --jobs 2 --timeout 1500 $(if $(ONLY),--only $(ONLY)) machine
 
 chaos: all ## 200 requests while everything fails at random: nothing lost, nothing doubled; CHAOS_SEED= replays
 	$(Q)tests/integration/worker/chaos-suite
