@@ -10,6 +10,7 @@
 #include "charm/reconcile.h"
 #include "charm/remotes.h"
 #include "charm/unit_command.h"
+#include "charm/user_secret.h"
 #include "charm/worker_counts.h"
 #include "data/json.h"
 #include "data/remote.h"
@@ -45,9 +46,11 @@ static int read_token(const struct action *action, struct buf *ret, struct error
     if (!str_starts_with(given, "secret:"))
         return buf_add_str(ret, given) < 0 ? error_oom(err) : 0;
     r = juju_secret_get(given, &secret, err);
-    if (r == -EACCES)
-        return error_set(err, r, "token: the secret is not granted: juju grant-secret NAME %s",
-                         action->model.app);
+    if (r == -EACCES) {
+        _cleanup_free_ char *message = user_secret_refusal("token", given, action->model.app, r);
+
+        return message ? error_set(err, r, "%s", message) : error_oom(err);
+    }
     if (r < 0)
         return error_prefix(err, r, "token");
     if (!*json_text(secret, "token"))

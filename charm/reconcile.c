@@ -15,6 +15,7 @@
 #include "charm/result_store.h"
 #include "charm/source.h"
 #include "charm/status.h"
+#include "charm/user_secret.h"
 #include "charm/website.h"
 #include "charm/worker_counts.h"
 #include "data/json.h"
@@ -54,24 +55,26 @@ static void run_release(struct run *run)
 
 // ---- settings
 
-// 0, or 1 when the operator has to do something first (the status says what).
+// 1: the operator has to do something first (the status says what).
 static int blocked(struct run *run, const char *message, struct error *err)
 {
     return status_add(&run->status, STATUS_BLOCKED, "%s", message) < 0 ? error_oom(err) : 1;
 }
 
-// What Juju's answer on a secret means for the operator.
-static int secret_refused(struct run *run, const char *option, int r, const struct error *why,
-                          struct error *err)
+// What Juju's answer on a secret means: a grant is a matter of time, and update-status sees it; a
+// secret that is not there is the operator's.
+static int secret_refused(struct run *run, const char *option, const char *uri, int r,
+                          const struct error *why, struct error *err)
 {
     _cleanup_free_ char *message = NULL;
 
     if (r != -EACCES && r != -ENOENT)
         return error_set(err, r, "%s", error_message(why));
-    message = r == -EACCES ? str_format("%s: the secret is not granted: juju grant-secret NAME %s",
-                                        option, run->model.app)
-                           : str_format("%s: there is no such secret", option);
-    return message ? blocked(run, message, err) : error_oom(err);
+    message = user_secret_refusal(option, uri, run->model.app, r);
+    if (!message ||
+        status_add(&run->status, r == -EACCES ? STATUS_WAITING : STATUS_BLOCKED, "%s", message) < 0)
+        return error_oom(err);
+    return 1;
 }
 
 static int read_secret(struct run *run, const char *option, const char *uri, json_t **ret,
@@ -80,7 +83,7 @@ static int read_secret(struct run *run, const char *option, const char *uri, jso
     _cleanup_error_ struct error why = ERROR_INIT;
     int r = juju_secret_get(uri, ret, &why);
 
-    return r < 0 ? secret_refused(run, option, r, &why, err) : 0;
+    return r < 0 ? secret_refused(run, option, uri, r, &why, err) : 0;
 }
 
 static int decode_novarcs(struct run *run, const char *option, const char *base64,
@@ -115,7 +118,7 @@ static int take_novarcs(struct run *run, struct error *err)
     if (r == -ENODATA)
         return blocked(run, "novarcs-secret: the secret has no key tar", err);
     if (r < 0)
-        return secret_refused(run, "novarcs-secret", r, &why, err);
+        return secret_refused(run, "novarcs-secret", nova->secret, r, &why, err);
     return decode_novarcs(run, "novarcs-secret: tar", json_string_value(tar), err);
 }
 
