@@ -60,6 +60,8 @@ const struct option options_table[] = {
     TEXT("storage-url-internal", "", option_url, AT(storage_url), NULL),
     TEXT("hostname", "localhost", option_hostname, AT(hostname), NULL),
     NUMBER("http-port", 80, 1, 65535, AT(http_port)),
+    NUMBER("page-rate-limit", 20, 0, 100000, AT(page_rate_limit)),
+    NUMBER("request-rate-limit", 30, 0, 100000, AT(request_rate_limit)),
     TEXT("authorization", "launchpad", option_authorization, AT(authorization), NULL),
     TEXT("allowed-requestors", "autopkgtest-requestors", option_teams, NOT_STORED, NULL),
     TEXT("login-url", "https://login.ubuntu.com/+openid", option_login_url, AT(login_url), NULL),

@@ -232,12 +232,13 @@ static json_t *web_data(const struct plan_input *in)
     if (!releases || !archs || !teams || !store_url)
         return NULL;
     return json_pack(
-        "{s:s, s:s, s:o, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:s, s:s, s:o, "
-        "s:b, s:o}",
+        "{s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:s, "
+        "s:s, s:o, s:b, s:o}",
         "unit", in->model->unit, "hostname", url ? strstr(url, "//") + 2 : s->hostname,
-        "public-url", text_or_false(url), "port", (json_int_t)s->http_port, "releases", releases,
-        "architectures", archs, "authorization", s->authorization, "login-url",
-        text_or_false(s->login_url), "allowed-requestors", text_or_false(teams),
+        "public-url", text_or_false(url), "port", (json_int_t)s->http_port, "page-rate-limit",
+        (json_int_t)s->page_rate_limit, "request-rate-limit", (json_int_t)s->request_rate_limit,
+        "releases", releases, "architectures", archs, "authorization", s->authorization,
+        "login-url", text_or_false(s->login_url), "allowed-requestors", text_or_false(teams),
         "launchpad-api-url", text_or_false(s->launchpad_api_url), "github-secrets",
         in->github_secrets != NULL, "github-credentials", in->github_credentials != NULL,
         "api-keys", in->api_keys != NULL, "session-key", in->session_key != NULL, "data-dir",

@@ -88,6 +88,8 @@ struct settings {
     char *archive_url; // "": which versions are current is not learnt
     char *storage_url; // where pages lead for results; "": the built-in store
     uint16_t http_port;
+    unsigned page_rate_limit;    // pages a second of one address; 0: any number
+    unsigned request_rate_limit; // requests a minute of somebody who is logged in; 0: any number
     unsigned upstream_percentage;
     unsigned retry_delay_s;
     unsigned drain_timeout_s;

@@ -7,6 +7,7 @@
 
 #define HEARTBEAT_S 30
 #define BROKER_TIMEOUT_US (10 * USEC_PER_SEC)
+#define RATE_MAX 100000 // pages a second, requests a minute
 
 const char *settings_dir(void)
 {
@@ -258,7 +259,21 @@ static int read_web_users(const struct ini *ini, struct web_settings *s, struct 
     return 0;
 }
 
-// Where it listens, and where people find it.
+// How much of it one client or user may have.
+static int read_web_limits(const struct ini *ini, struct web_settings *s, struct error *err)
+{
+    uint64_t pages = 0, requests = 0;
+    int r;
+
+    if ((r = ini_get_uint(ini, "web", "page-rate-limit", 0, RATE_MAX, 20, &pages, err)) < 0 ||
+        (r = ini_get_uint(ini, "web", "request-rate-limit", 0, RATE_MAX, 30, &requests, err)) < 0)
+        return r;
+    s->page_rate_limit = (unsigned)pages;
+    s->request_rate_limit = (unsigned)requests;
+    return 0;
+}
+
+// Where it listens, where people find it, and how often they may come.
 static int read_web_address(const struct ini *ini, struct web_settings *s, struct error *err)
 {
     uint64_t port = 0;
@@ -269,7 +284,7 @@ static int read_web_address(const struct ini *ini, struct web_settings *s, struc
         (r = ini_get_uint(ini, "web", "port", 1, 65535, 80, &port, err)) < 0)
         return r;
     s->port = (uint16_t)port;
-    return 0;
+    return read_web_limits(ini, s, err);
 }
 
 static int read_web(const struct ini *ini, struct web_settings *s, struct error *err)

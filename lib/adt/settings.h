@@ -53,6 +53,8 @@ struct web_settings {
     char *hostname;
     char *public_url; // http[s]://HOST[:PORT] of a proxy in front of it; NULL: none is known
     uint16_t port;
+    unsigned page_rate_limit;    // pages a second of one address; 0: any number
+    unsigned request_rate_limit; // requests a minute of somebody who is logged in; 0: any number
     struct strv releases, architectures;
     char *authorization;            // open, api-key, login, launchpad
     char *login_url;                // OpenID 2.0 provider

@@ -11,14 +11,14 @@
 #define SETS 2048 // of WAYS buckets each
 #define WAYS 4
 
-static const struct {
-    double per_second, burst;
-    const char *what;
-} rules[LIMIT_KINDS] = {
-    [LIMIT_CRAWLER] = {.per_second = 1, .burst = 10, .what = "pages for a crawler"},
-    [LIMIT_CLIENT] = {.per_second = 20, .burst = 200, .what = "pages from one address"},
-    [LIMIT_LOGIN] = {.per_second = 1.0 / 6, .burst = 10, .what = "logins from one address"},
-    [LIMIT_REQUESTS] = {.per_second = 0.5, .burst = 50, .what = "requests of one user"},
+#define CRAWLER_PER_SECOND 1.0
+#define LOGINS_PER_SECOND (1.0 / 6)
+
+static const char *const what[LIMIT_KINDS] = {
+    [LIMIT_CRAWLER] = "pages for a crawler",
+    [LIMIT_CLIENT] = "pages from one address",
+    [LIMIT_LOGIN] = "logins from one address",
+    [LIMIT_REQUESTS] = "requests of one user",
 };
 
 struct bucket {
@@ -27,13 +27,31 @@ struct bucket {
     double tokens;
 };
 
+struct rule {
+    double per_second, burst; // 0: there is no limit
+};
+
 struct limits {
+    struct rule rules[LIMIT_KINDS];
     struct bucket buckets[SETS][WAYS];
 };
 
 struct limits *limits_new(void)
 {
     return calloc(1, sizeof(struct limits));
+}
+
+static struct rule rule(double per_second, double burst_s)
+{
+    return (struct rule){.per_second = per_second, .burst = fmax(1, per_second * burst_s)};
+}
+
+void limits_set(struct limits *limits, unsigned pages, unsigned requests)
+{
+    limits->rules[LIMIT_CRAWLER] = rule(pages > 0 ? CRAWLER_PER_SECOND : 0, 10);
+    limits->rules[LIMIT_CLIENT] = rule(pages, 10);
+    limits->rules[LIMIT_LOGIN] = rule(LOGINS_PER_SECOND, 60);
+    limits->rules[LIMIT_REQUESTS] = rule(requests / 60.0, 100);
 }
 
 void limits_free(struct limits *limits)
@@ -67,10 +85,14 @@ static struct bucket *find(struct limits *limits, uint64_t id, double burst, uin
 bool limits_take(struct limits *limits, enum limit_kind kind, const char *name, uint64_t now_us,
                  unsigned *ret_wait_s)
 {
-    double rate = rules[kind].per_second, burst = rules[kind].burst;
-    struct bucket *bucket = find(limits, id_of(kind, name), burst, now_us);
-    double back = (double)(now_us - bucket->seen_us) / (double)USEC_PER_SEC * rate;
+    double rate = limits->rules[kind].per_second, burst = limits->rules[kind].burst;
+    struct bucket *bucket;
+    double back;
 
+    if (rate <= 0)
+        return true;
+    bucket = find(limits, id_of(kind, name), burst, now_us);
+    back = (double)(now_us - bucket->seen_us) / (double)USEC_PER_SEC * rate;
     bucket->tokens = fmin(burst, bucket->tokens + back);
     bucket->seen_us = now_us;
     if (bucket->tokens < 1) {
@@ -161,7 +183,7 @@ static int check(struct exchange *x, enum limit_kind kind, const char *name, str
     (void)snprintf(seconds, sizeof(seconds), "%u", wait_s);
     if (exchange_add_header(x, "Retry-After", seconds) < 0)
         return error_oom(err);
-    return exchange_fail(x, 429, err, "too many %s: try again in %u s", rules[kind].what, wait_s);
+    return exchange_fail(x, 429, err, "too many %s: try again in %u s", what[kind], wait_s);
 }
 
 int limits_check_client(struct exchange *x, enum limit_kind kind, struct error *err)

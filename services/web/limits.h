@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // How often one client or user may do something: token buckets. A bucket holds `burst` tokens, each
-// act takes one, and `per_second` come back.
+// act takes one, and `per_second` come back. With P of the settings' pages a second and R of their
+// requests a minute (0: no limit):
 //
-//     crawlers (they say so)   pages     10 at once, then 1 a second
-//     a client                 pages    200 at once, then 20 a second
+//     crawlers (they say so)   pages     10 at once, then 1 a second (P 0: any)
+//     a client                 pages    10 P at once, then P a second
 //     a client                 logins    10 at once, then 1 in 6 seconds
-//     somebody logged in       requests  50 at once, then 1 in 2 seconds
+//     somebody logged in       requests  R / 0.6 at once, then R a minute
 //
 // Programs' interfaces (/api, *.json, /request.cgi with a key, webhooks, the store, feeds, metrics)
 // and static files are not limited, nor is the machine itself (a loopback address that no proxy
@@ -18,7 +19,11 @@ struct limits;
 
 enum limit_kind { LIMIT_CRAWLER, LIMIT_CLIENT, LIMIT_LOGIN, LIMIT_REQUESTS, LIMIT_KINDS };
 
+// Without any limit, until limits_set().
 struct limits *limits_new(void);
+// The settings' limits: pages a second of a client, requests a minute of a user; 0: any number.
+// What was taken so far stays taken.
+void limits_set(struct limits *limits, unsigned pages, unsigned requests);
 void limits_free(struct limits *limits);
 DEFINE_CLEANUP(struct limits *, limits_free)
 

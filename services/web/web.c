@@ -185,6 +185,7 @@ int web_load(struct web *web, struct error *err)
     carry_over(web, &fresh);
     web_release(web);
     *web = fresh;
+    limits_set(web->limits, web->settings.page_rate_limit, web->settings.request_rate_limit);
     return 0;
 }
 

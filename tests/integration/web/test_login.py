@@ -35,7 +35,7 @@ ORDER = {"package": "gzip", "release": "noble", "arch": "amd64"}
 
 def setUpModule() -> None:
     subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", str(build_dir() / "bin/autopkgtest-web"),
-                    str(build_dir() / "bin/autopkgtest-cloud")], check=True)
+                    str(build_dir() / "bin/autopkgtest-cloud"), str(build_dir() / "tests/bench/fill_results")], check=True)
 
 
 class Visitor:
@@ -79,7 +79,7 @@ class Login(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.tmp = tempfile.TemporaryDirectory(prefix="web-login-")
-        cls.provider = OpenIdProvider({"alice": ["testers", "others"], "bob": []})
+        cls.provider = OpenIdProvider({"alice": ["testers", "others"], "bob": [], "carol": []})
         cls.provider.__enter__()
         cls.broker = Broker(Path(cls.tmp.name))
         cls.broker.start()
@@ -379,6 +379,23 @@ class Login(unittest.TestCase):
         token = self.token(bob)
         got = [self.request_form(bob, "dash", token=token, release="unknown")[0] for _ in range(52)]
         self.assertEqual((got[49], got[-1]), (404, 429))
+
+    def test_limits_are_the_settings_and_change_while_it_runs(self) -> None:
+        def set_limits(pages: int, requests: int) -> None:
+            self.server.settings |= {"page-rate-limit": str(pages), "request-rate-limit": str(requests)}
+            self.server.configure()
+            self.server.process.send_signal(signal.SIGHUP)
+        crawler = {"User_Agent": "SomeBot/1.0", "X_Forwarded_For": "192.0.2.31"}
+        self.addCleanup(set_limits, 20, 30)
+        set_limits(0, 0)
+        wait_for("no limits", lambda: set(self.statuses("/queues", 50, **crawler)) == {200})
+        self.assertEqual(set(self.statuses("/queues", 250, X_Forwarded_For="192.0.2.32")), {200})
+        set_limits(1, 1)
+        wait_for("limits", lambda: 429 in self.statuses("/queues", 15, X_Forwarded_For="192.0.2.33"))
+        carol = Visitor(self.server)
+        carol.log_in(self.provider, "carol")
+        token = self.token(carol)
+        self.assertEqual([self.request_form(carol, "dash", token=token, release="unknown")[0] for _ in range(2)], [404, 429])
 
     # ---- private results
 

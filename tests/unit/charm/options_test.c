@@ -46,6 +46,8 @@ TEST(nothing_set_is_the_defaults)
     ck_assert_uint_eq(s.local_len, 0);
     ck_assert_ptr_null(s.source_url);
     ck_assert_uint_eq(s.http_port, 80);
+    ck_assert_uint_eq(s.page_rate_limit, 20);
+    ck_assert_uint_eq(s.request_rate_limit, 30);
     ck_assert_uint_eq(s.upstream_percentage, 20);
     ck_assert_uint_eq(s.retry_delay_s, 300);
     ck_assert_uint_eq(s.drain_timeout_s, 0);
@@ -139,6 +141,10 @@ TEST(wrong_words_are_named)
 
 TEST(numbers_have_ranges)
 {
+    assert_complaint("{\"page-rate-limit\": -1}", -EINVAL,
+                     "page-rate-limit: expected a whole number from 0 to 100000, got -1");
+    assert_complaint("{\"request-rate-limit\": 0.5}", -EINVAL,
+                     "request-rate-limit: expected a whole number");
     assert_complaint("{\"http-port\": 0}", -EINVAL,
                      "http-port: expected a whole number from 1 to 65535, got 0");
     assert_complaint("{\"http-port\": \"80\"}", -EINVAL,

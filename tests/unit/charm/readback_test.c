@@ -84,6 +84,7 @@ TEST(the_web_reads_what_was_configured)
     struct web_settings web = {0};
 
     configure(&rig, "{\"http-port\": 8080, \"hostname\": \"tests.example\","
+                    "\"page-rate-limit\": 7, \"request-rate-limit\": 0,"
                     "\"authorization\": \"api-key\","
                     "\"login-url\": \"https://login.example/+openid\","
                     "\"allowed-requestors\": \"testers, admins\","
@@ -94,6 +95,8 @@ TEST(the_web_reads_what_was_configured)
     read_web(&rig, &web);
     ck_assert_str_eq(web.hostname, "tests.example");
     ck_assert_uint_eq(web.port, 8080);
+    ck_assert_uint_eq(web.page_rate_limit, 7);
+    ck_assert_uint_eq(web.request_rate_limit, 0);
     ck_assert_uint_eq(web.releases.len, 2);
     ck_assert_uint_eq(web.architectures.len, 1);
     ck_assert_str_eq(web.architectures.items[0], "amd64");
