@@ -61,16 +61,35 @@ int apply_packages(const struct apply *a, const struct strv *extra, bool refresh
     return now ? state_set(a->state, "packages", now, err) : error_oom(err);
 }
 
-static int lookup(const char *root, const char *user, const char *group,
+// The numbers of the last user and group that were looked up: of a plan's files nearly all have the
+// same.
+struct owner {
+    const char *user, *group;
+    struct file_attributes attributes;
+};
+
+static int lookup(const char *root, const char *user, const char *group, struct owner *last,
                   struct file_attributes *attributes, struct error *err)
 {
-    int r = account_user(root, user, &attributes->uid, NULL, err);
+    int r;
 
-    return r < 0 ? r : account_group(root, group, &attributes->gid, err);
+    if (!str_equal(last->user, user) || !str_equal(last->group, group)) {
+        last->user = NULL;
+        if ((r = account_user(root, user, &last->attributes.uid, NULL, err)) < 0 ||
+            (r = account_group(root, group, &last->attributes.gid, err)) < 0)
+            return r;
+        last->user = user;
+        last->group = group;
+    }
+    attributes->uid = last->attributes.uid;
+    attributes->gid = last->attributes.gid;
+    return 0;
 }
 
 static int apply_folders(const struct apply *a, const struct plan *plan, struct error *err)
 {
+    struct owner owner = {0};
+
     for (size_t i = 0; i < plan->folders_len; i++) {
         const struct plan_folder *f = &plan->folders[i];
         _cleanup_free_ char *path = str_format("%s%s", a->root, f->path);
@@ -79,7 +98,7 @@ static int apply_folders(const struct apply *a, const struct plan *plan, struct 
 
         if (!path)
             return error_oom(err);
-        r = lookup(a->root, f->user, f->group, &attributes, err);
+        r = lookup(a->root, f->user, f->group, &owner, &attributes, err);
         if (r >= 0)
             r = dir_ensure(path, &attributes, NULL, err);
         if (r < 0)
@@ -103,9 +122,9 @@ static int differs(const char *path, const struct plan_file *file,
         *ret = !file->absent;
         return 0;
     }
-    if (file->absent || !S_ISREG(st.st_mode) || (st.st_mode & 07777) != attributes->mode ||
-        st.st_uid != attributes->uid || st.st_gid != attributes->gid ||
-        (size_t)st.st_size != file->content.len)
+    if (file->absent || file->link || !S_ISREG(st.st_mode) ||
+        (st.st_mode & 07777) != attributes->mode || st.st_uid != attributes->uid ||
+        st.st_gid != attributes->gid || (size_t)st.st_size != file->content.len)
         return 0;
     r = file_read(path, &old, err);
     if (r < 0)
@@ -128,9 +147,18 @@ static int remember_readers(const struct apply *a, const struct plan_file *file,
     for (size_t i = 0; i < ARRAY_SIZE(words) && r >= 0; i++)
         if (file->readers & words[i].reader)
             r = apply_remember(a, words[i].word, err);
-    if (file->restart && r >= 0)
-        r = apply_remember(a, file->restart, err);
-    return r;
+    return r < 0 || file->restart.len == 0
+               ? r
+               : state_add_words(a->state, APPLY_PENDING, &file->restart, err);
+}
+
+// In place of a folder as well, which the same file was in before it was shared.
+static int write_link(const char *path, const char *target, struct error *err)
+{
+    struct stat st;
+    int r = lstat(path, &st) == 0 && S_ISDIR(st.st_mode) ? dir_remove(path, err) : 0;
+
+    return r < 0 ? r : file_replace_link(path, target, NULL, err);
 }
 
 static int write_file(const char *path, const struct plan_file *file,
@@ -140,6 +168,8 @@ static int write_file(const char *path, const struct plan_file *file,
 
     if (file->absent)
         return file_remove(path, NULL, err);
+    if (file->link)
+        return write_link(path, file->link, err);
     r = dir_make_parent(path, 0755, err);
     return r < 0 ? r
                  : file_replace_alone(path, buf_str(&file->content), file->content.len, attributes,
@@ -151,6 +181,7 @@ static int write_file(const char *path, const struct plan_file *file,
 static int pass(const struct apply *a, const struct plan *plan, bool apt, bool dry,
                 bool *ret_different, struct error *err)
 {
+    struct owner owner = {0};
     bool any = false;
 
     for (size_t i = 0; i < plan->files_len; i++) {
@@ -164,7 +195,7 @@ static int pass(const struct apply *a, const struct plan *plan, bool apt, bool d
             return error_oom(err);
         if ((file->readers == READ_BY_APT) != apt)
             continue;
-        if ((r = lookup(a->root, file->user, file->group, &attributes, err)) < 0 ||
+        if ((r = lookup(a->root, file->user, file->group, &owner, &attributes, err)) < 0 ||
             (r = differs(path, file, &attributes, &different, err)) < 0)
             return r;
         if (!different)

@@ -9,6 +9,8 @@
 #include "charm/juju.h"
 #include "charm/lists.h"
 
+#include <sys/stat.h>
+
 // How long a hook waits for services to come up; they go on without it.
 #define START_WAIT_S 30
 #define START_AT_ONCE 10
@@ -18,6 +20,7 @@
 struct work {
     const struct apply *a;
     struct strv wanted, unwanted; // units that should (not) run
+    struct strv enabled;          // of all of ours, sorted
     struct strv pending;
     struct unit_states states;
     struct strv images; // services that should make one that is not there
@@ -26,9 +29,9 @@ struct work {
 
 static void work_release(struct work *w)
 {
-    struct strv *lists[] = {&w->images, &w->wanted,  &w->unwanted, &w->pending,
-                            &w->enable, &w->disable, &w->start,    &w->queue,
-                            &w->stop,   &w->reload,  &w->restart,  &w->restart_later};
+    struct strv *lists[] = {&w->images, &w->wanted,  &w->unwanted,     &w->pending, &w->enabled,
+                            &w->enable, &w->disable, &w->start,        &w->queue,   &w->stop,
+                            &w->reload, &w->restart, &w->restart_later};
 
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         strv_release(lists[i]);
@@ -38,19 +41,6 @@ static void work_release(struct work *w)
 static bool is_worker(const char *unit)
 {
     return str_starts_with(unit, WORKER_PREFIX);
-}
-
-static const char *wanted_by(const char *unit)
-{
-    if (str_starts_with(unit, IMAGE_PREFIX))
-        return IMAGE_TARGET;
-    if (strcmp(unit, INFLUX_TIMER) == 0)
-        return IMAGE_TARGET;
-    if (strcmp(unit, METRICS_SOCKET) == 0)
-        return METRICS_TARGET;
-    if (strcmp(unit, LISTS_TIMER) == 0)
-        return LISTS_TARGET;
-    return is_worker(unit) ? WORKER_TARGET : "multi-user.target";
 }
 
 static int add_wanted(struct work *w, const struct plan *plan)
@@ -86,16 +76,16 @@ static const struct {
 // Of ours, what is enabled and not wanted.
 static int add_unwanted(struct work *w, struct error *err)
 {
-    _cleanup_strv_ struct strv enabled = STRV_INIT;
-    int r = 0;
+    _cleanup_strv_ struct strv wanted = STRV_INIT;
+    int r = strv_add_list(&wanted, &w->wanted) < 0 ? error_oom(err) : 0;
 
     for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(ours); i++)
-        r = systemd_list_enabled(w->a->root, ours[i].target, ours[i].prefix, &enabled, err);
+        r = systemd_list_enabled(w->a->root, ours[i].target, ours[i].prefix, &w->enabled, err);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < enabled.len; i++)
-        if (!strv_contains(&w->wanted, enabled.items[i]) &&
-            strv_add(&w->unwanted, enabled.items[i]) < 0)
+    strv_sort(&wanted);
+    STRV_FOREACH (unit, &w->enabled)
+        if (!strv_contains_sorted(&wanted, unit) && strv_add(&w->unwanted, unit) < 0)
             return error_oom(err);
     return 0;
 }
@@ -166,7 +156,7 @@ static int decide(struct work *w)
         const char *unit = w->wanted.items[i];
         const struct unit_state *state = unit_states_find(&w->states, unit);
 
-        if (!systemd_is_enabled(w->a->root, wanted_by(unit), unit))
+        if (!strv_contains_sorted(&w->enabled, unit))
             r = strv_add(&w->enable, unit);
         if (r < 0)
             break;
@@ -353,12 +343,12 @@ static int remove_units(const struct apply *a, struct error *err)
     r = systemd_list_folder(path, "autopkgtest-", &names, err);
     for (size_t i = 0; r >= 0 && i < names.len; i++) {
         _cleanup_free_ char *entry = path_join(path, names.items[i]);
+        struct stat st;
 
         if (!entry)
             return error_oom(err);
-        r = str_ends_with(entry, ".d") || str_ends_with(entry, ".wants")
-                ? dir_remove(entry, err)
-                : file_remove(entry, NULL, err);
+        r = lstat(entry, &st) == 0 && S_ISDIR(st.st_mode) ? dir_remove(entry, err)
+                                                          : file_remove(entry, NULL, err);
     }
     return r < 0 ? r : systemd_run("daemon-reload", false, &none, err);
 }

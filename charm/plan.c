@@ -220,7 +220,7 @@ void plan_release(struct plan *plan)
 {
     for (size_t i = 0; i < plan->files_len; i++) {
         free(plan->files[i].path);
-        free(plan->files[i].restart);
+        strv_release(&plan->files[i].restart);
         buf_release(&plan->files[i].content);
     }
     free(plan->files);

@@ -35,11 +35,12 @@ enum {
 struct plan_file {
     char *path; // without the root
     struct buf content;
-    bool absent; // should not be there
+    bool absent;      // should not be there
+    const char *link; // a symbolic link to it, in the place of content; static
     mode_t mode;
     const char *user, *group;
     unsigned readers;
-    char *restart; // one more service that reads it; NULL: none
+    struct strv restart; // more services that see it only when they start
 };
 
 struct plan_folder {

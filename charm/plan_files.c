@@ -16,6 +16,10 @@
 // Where a worker finds the root file system of a test: with the variables of its arguments.
 #define IMAGE_OF_TEST IMAGES_DIR "/$RELEASE-$HOSTARCH" IMAGE_SUFFIX
 
+// Beside the units; a name that systemd takes for none. Links to it have its whole path: systemd
+// 252 looks for a relative one from its own folder.
+#define NULL_FOLDER "autopkgtest-worker-null.d"
+
 #define ALL_SERVICES (READ_BY_WORKERS | READ_BY_WEB | READ_BY_INDEXER)
 
 // Everything the helpers below need.
@@ -469,20 +473,89 @@ static json_t *unit_data(const struct plan_input *in, const char *dir)
                      in->settings->http_port < 1024, "mirror", text_or_false(in->settings->mirror));
 }
 
-static int add_null_dropin(const struct instance *instance, void *userdata)
-{
-    struct making *m = userdata;
-    _cleanup_free_ char *name = plan_instance_name(instance);
-    _cleanup_free_ char *unit = str_format(WORKER_PREFIX "%s.service", name ? name : "");
-    _cleanup_free_ char *path = str_format(UNIT_DIR "/%s.d/null.conf", unit ? unit : "");
-    int r;
+// ---- what systemd is told of workers of the null backend: the same of all, so each has a link to
+// one folder, and one read of the folder of units tells which are missing
 
-    if (!name || !unit || !path)
-        return error_oom(m->err);
-    r = render(m, instance->backend == BACKEND_NULL && m->input->settings->worker, "null.conf",
-               path, 0644, READ_BY_SYSTEMD, json_object());
+struct null_dropins {
+    struct making *m;
+    struct strv links, folders; // that are in the folder of units
+    struct strv workers;        // of the null backend
+};
+
+static void null_dropins_release(struct null_dropins *d)
+{
+    strv_release(&d->links);
+    strv_release(&d->folders);
+    strv_release(&d->workers);
+}
+
+// The place of an instance's link; a unit from before there were links has a folder with the file.
+struct null_place {
+    char *unit;
+    char *link, *old; // path of the link, of the file in a folder
+};
+
+static void null_place_release(struct null_place *place)
+{
+    free(place->unit);
+    free(place->link);
+    free(place->old);
+}
+
+static int null_place_of(const struct instance *instance, struct null_place *ret)
+{
+    _cleanup_free_ char *name = plan_instance_name(instance);
+
+    if (!name || !(ret->unit = str_format(WORKER_PREFIX "%s.service", name)) ||
+        !(ret->link = str_format(UNIT_DIR "/%s.d", ret->unit)) ||
+        !(ret->old = str_format("%s/null.conf", ret->link)))
+        return -ENOMEM;
+    return 0;
+}
+
+// The link of an instance of the backend, or that another one has none.
+static int add_null_link(const struct instance *instance, void *userdata)
+{
+    struct null_dropins *d = userdata;
+    _cleanup_(null_place_release) struct null_place place = {0};
+    bool wanted = instance->backend == BACKEND_NULL && d->m->input->settings->worker;
+    bool linked, is_folder;
+    struct plan_file *file;
+
+    if (null_place_of(instance, &place) < 0 || (wanted && strv_add(&d->workers, place.unit) < 0))
+        return error_oom(d->m->err);
+    linked = strv_contains_sorted(&d->links, strrchr(place.link, '/') + 1);
+    is_folder = strv_contains_sorted(&d->folders, strrchr(place.link, '/') + 1);
+    if (wanted ? linked : !linked && !is_folder)
+        return 0;
+    file =
+        plan_file_add(d->m->plan, wanted || linked ? place.link : place.old, 0644, READ_BY_SYSTEMD);
+    if (!file || strv_add(&file->restart, place.unit) < 0)
+        return error_oom(d->m->err);
+    file->absent = !wanted;
+    file->link = wanted ? UNIT_DIR "/" NULL_FOLDER : NULL;
+    return 0;
+}
+
+// What links lead to stays when nobody wants it: a worker that finishes its last test still has it.
+static int add_null_dropins(struct making *m)
+{
+    _cleanup_(null_dropins_release) struct null_dropins d = {.m = m};
+    _cleanup_free_ char *dir = str_format("%s" UNIT_DIR, m->input->root);
+    int r = dir ? dir_list_links(dir, &d.links, &d.folders, m->err) : error_oom(m->err);
+
+    if (r == -ENOENT) {
+        error_clear(m->err);
+        r = 0;
+    }
     if (r >= 0)
-        m->plan->files[m->plan->files_len - 1].restart = TAKE_PTR(unit);
+        r = plan_each_instance(m->input->settings, add_null_link, &d);
+    if (r < 0 || d.workers.len == 0)
+        return r;
+    r = render(m, true, "null.conf", UNIT_DIR "/" NULL_FOLDER "/null.conf", 0644, READ_BY_SYSTEMD,
+               json_object());
+    if (r >= 0)
+        m->plan->files[m->plan->files_len - 1].restart = strv_move(&d.workers);
     return r;
 }
 
@@ -573,7 +646,7 @@ static int add_units(struct making *m)
     if ((r = add_image_units(m)) < 0 || (r = add_metrics_units(m)) < 0 ||
         (r = add_lists_units(m)) < 0)
         return r;
-    return plan_each_instance(s, add_null_dropin, m);
+    return add_null_dropins(m);
 }
 
 static int add_apt_sources(struct making *m)

@@ -23,21 +23,32 @@ static int state_add(struct unit_states *states, const char *name)
                : -ENOMEM;
 }
 
+static int compare_states(const void *a, const void *b)
+{
+    const struct unit_state *one = a, *other = b;
+
+    return strcmp(one->name, other->name);
+}
+
+static int compare_name(const void *name, const void *state)
+{
+    return strcmp(name, ((const struct unit_state *)state)->name);
+}
+
 static int state_take(struct unit_states *states, const char *id, const char *active,
                       const char *text)
 {
-    for (size_t i = 0; id && i < states->len; i++) {
-        struct unit_state *s = &states->items[i];
+    struct unit_state *s = id && states->len > 0 ? bsearch(id, states->items, states->len,
+                                                           sizeof(*states->items), compare_name)
+                                                 : NULL;
 
-        if (strcmp(s->name, id) != 0)
-            continue;
-        free(s->active);
-        free(s->text);
-        s->active = strdup(active ? active : "inactive");
-        s->text = strdup(text ? text : "");
-        return s->active && s->text ? 0 : -ENOMEM;
-    }
-    return 0;
+    if (!s)
+        return 0;
+    free(s->active);
+    free(s->text);
+    s->active = strdup(active ? active : "inactive");
+    s->text = strdup(text ? text : "");
+    return s->active && s->text ? 0 : -ENOMEM;
 }
 
 // Paragraphs of KEY=VALUE lines, one a unit, parted by empty lines.
@@ -96,6 +107,8 @@ int systemd_show(const char *root, const struct strv *names, struct unit_states 
     for (size_t i = 0; i < names->len; i++)
         if (state_add(&states, names->items[i]) < 0)
             return error_oom(err);
+    if (states.len > 1)
+        qsort(states.items, states.len, sizeof(*states.items), compare_states);
     if (names->len > 0 && bus_show(socket, &states) < 0)
         r = ask_systemctl(names, &states, err);
     if (r < 0)
@@ -107,10 +120,9 @@ int systemd_show(const char *root, const struct strv *names, struct unit_states 
 
 const struct unit_state *unit_states_find(const struct unit_states *states, const char *name)
 {
-    for (size_t i = 0; i < states->len; i++)
-        if (strcmp(states->items[i].name, name) == 0)
-            return &states->items[i];
-    return NULL;
+    return states->len > 0
+               ? bsearch(name, states->items, states->len, sizeof(*states->items), compare_name)
+               : NULL;
 }
 
 void unit_states_release(struct unit_states *states)

@@ -13,12 +13,12 @@ struct unit_state {
 };
 
 struct unit_states {
-    struct unit_state *items;
+    struct unit_state *items; // by name, in ascending byte order
     size_t len;
     bool unsettled; // services were just told something: what they say is about to change
 };
 
-// One entry for each name, in that order; systemd answers "inactive" for units it does not know.
+// One entry for each name; systemd answers "inactive" for units it does not know.
 // Asks over ROOT/run/systemd/private, or where that fails by systemctl.
 int systemd_show(const char *root, const struct strv *names, struct unit_states *ret,
                  struct error *err);

@@ -375,10 +375,13 @@ static int make_one(const char *path, mode_t mode)
 // Makes what is missing; the last folder with another mode than its parents. 1: the last was made.
 static int make_all(const char *path, mode_t parents, mode_t last, struct error *err)
 {
-    _cleanup_free_ char *part = strdup(path);
+    _cleanup_free_ char *part = NULL;
     char *at;
-    int r;
+    int r = make_one(path, last); // mostly it is there, or its parents are
 
+    if (r != -ENOENT && r != -ENOTDIR)
+        return r < 0 ? error_errno(err, r, "cannot make the folder %s", path) : r;
+    part = strdup(path);
     if (!part)
         return error_oom(err);
     for (at = part + strspn(part, "/"); (at = strchr(at, '/')); at++) {
@@ -434,10 +437,21 @@ int dir_ensure(const char *path, const struct file_attributes *attributes, bool 
 
 DEFINE_CLEANUP(DIR *, closedir)
 
-int dir_list(const char *path, struct strv *ret, struct error *err)
+// What readdir() says, or where the file system does not tell it that way, lstat(). One that is
+// gone is no link.
+static bool is_link(DIR *dir, const struct dirent *entry)
+{
+    struct stat st;
+
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == DT_LNK;
+    return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
+// `links` NULL: they are with all others.
+static int read_folder(const char *path, struct strv *links, struct strv *others, struct error *err)
 {
     _cleanup_(closedirp) DIR *dir = opendir(path);
-    _cleanup_strv_ struct strv names = STRV_INIT;
 
     if (!dir)
         return error_errno(err, -errno, "cannot read the folder %s", path);
@@ -451,11 +465,36 @@ int dir_list(const char *path, struct strv *ret, struct error *err)
         if (!entry)
             break;
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            strv_add(&names, entry->d_name) < 0)
+            strv_add(links && is_link(dir, entry) ? links : others, entry->d_name) < 0)
             return error_oom(err);
     }
-    strv_sort(&names);
+    if (links)
+        strv_sort(links);
+    strv_sort(others);
+    return 0;
+}
+
+int dir_list(const char *path, struct strv *ret, struct error *err)
+{
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    int r = read_folder(path, NULL, &names, err);
+
+    if (r < 0)
+        return r;
     return strv_add_list(ret, &names) < 0 ? error_oom(err) : 0;
+}
+
+int dir_list_links(const char *path, struct strv *ret_links, struct strv *ret_others,
+                   struct error *err)
+{
+    _cleanup_strv_ struct strv links = STRV_INIT, others = STRV_INIT;
+    int r = read_folder(path, &links, &others, err);
+
+    if (r < 0)
+        return r;
+    return strv_add_list(ret_links, &links) < 0 || strv_add_list(ret_others, &others) < 0
+               ? error_oom(err)
+               : 0;
 }
 
 int file_remove(const char *path, bool *ret_changed, struct error *err)

@@ -65,6 +65,9 @@ int dir_make(const char *path, mode_t mode, struct error *err);
 int dir_make_parent(const char *path, mode_t mode, struct error *err);
 // Appends the names of all in the folder but "." and "..", in ascending byte order. -ENOENT ….
 int dir_list(const char *path, struct strv *ret, struct error *err);
+// The same of those that are symbolic links (also such that lead nowhere), and of all others.
+int dir_list_links(const char *path, struct strv *ret_links, struct strv *ret_others,
+                   struct error *err);
 // Removes the tree, without following links or crossing into another file system. Absent: 0.
 int dir_remove(const char *path, struct error *err);
 

@@ -108,6 +108,11 @@ void strv_sort(struct strv *v)
         qsort(v->items, v->len, sizeof(*v->items), compare);
 }
 
+bool strv_contains_sorted(const struct strv *v, const char *s)
+{
+    return v->len > 0 && bsearch(&s, v->items, v->len, sizeof(*v->items), compare);
+}
+
 void strv_release(struct strv *v)
 {
     size_t i;

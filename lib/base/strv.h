@@ -39,6 +39,8 @@ char *strv_join(const struct strv *v, const char *separator);
 bool strv_contains(const struct strv *v, const char *s);
 // Ascending byte order.
 void strv_sort(struct strv *v);
+// Of a list that is in that order.
+bool strv_contains_sorted(const struct strv *v, const char *s);
 
 void strv_release(struct strv *v);
 

@@ -39,8 +39,8 @@ TEST(install_makes_everything)
     ck_assert(rig_has(&rig, "/usr/local/bin/run-autopkgtest"));
     ck_assert(rig_has(&rig, "/var/lib/autopkgtest-cloud/store"));
     ck_assert(rig_has(&rig, "/var/lib/autopkgtest-cloud/spool"));
-    ck_assert(rig_has(&rig, "/etc/systemd/system/" WORKER_1 ".d/null.conf"));
-    ck_assert(!rig_has(&rig, "/etc/systemd/system/" WORKER_2 ".d/null.conf"));
+    ck_assert(rig_has(&rig, "/etc/systemd/system/" WORKER_1 ".d"));
+    ck_assert(!rig_has(&rig, "/etc/systemd/system/" WORKER_2 ".d"));
     rig_assert_called(calls, "systemctl daemon-reload");
     rig_assert_called(calls, "open-port 80/tcp");
     rig_assert_called(calls, "systemctl enable -- autopkgtest-web.service "
@@ -221,7 +221,7 @@ TEST(more_and_fewer_workers)
     configure(&rig, "{\"local-workers\": \"amd64: {unshare: 1}\"}");
     changed = calls_of(&rig, HOOK_CONFIG_CHANGED);
     rig_assert_called(changed, "systemctl restart --no-block -- " WORKER_1);
-    ck_assert(!rig_has(&rig, "/etc/systemd/system/" WORKER_1 ".d/null.conf"));
+    ck_assert(!rig_has(&rig, "/etc/systemd/system/" WORKER_1 ".d"));
 }
 
 TEST(an_image_that_is_not_there_is_made_and_nobody_waits_for_it)
@@ -688,6 +688,7 @@ TEST(remove_takes_away_what_was_made_and_keeps_results)
     ck_assert(!rig_has(&rig, "/usr/local/bin/autopkgtest-cloud"));
     ck_assert(!rig_has(&rig, "/etc/systemd/system/autopkgtest-worker@.service"));
     ck_assert(!rig_has(&rig, "/etc/systemd/system/" WORKER_1 ".d"));
+    ck_assert(!rig_has(&rig, "/etc/systemd/system/autopkgtest-worker-null.d"));
     ck_assert(!rig_has(&rig, "/etc/apt/sources.list.d/autopkgtest-cloud.list"));
     ck_assert(!rig_has(&rig, "/var/lib/autopkgtest-cloud/charm"));
     ck_assert(rig_has(&rig, "/var/lib/autopkgtest-cloud/results.db"));

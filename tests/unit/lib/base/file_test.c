@@ -481,3 +481,23 @@ TEST(names_in_a_folder_are_listed_sorted)
     joined = strv_join(&names, " ");
     ck_assert_str_eq(joined, ".a b sub");
 }
+
+TEST(links_in_a_folder_are_told_from_all_else)
+{
+    const char *dir = test_path(test_dir(), "listed");
+    const struct file_attributes attributes = FILE_ATTRIBUTES(0600);
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_strv_ struct strv links = STRV_INIT, others = STRV_INIT;
+    _cleanup_free_ char *linked = NULL, *rest = NULL;
+
+    ck_assert_int_eq(dir_list_links(dir, &links, &others, &err), -ENOENT);
+    ASSERT_OK(dir_make_parent(test_path(dir, "sub/file"), 0755, &err), &err);
+    ASSERT_OK(file_replace(test_path(dir, "b"), "", 0, &attributes, NULL, &err), &err);
+    ck_assert_int_eq(symlink("nowhere", test_path(dir, "z")), 0);
+    ck_assert_int_eq(symlink("sub", test_path(dir, "a")), 0);
+    ASSERT_OK(dir_list_links(dir, &links, &others, &err), &err);
+    linked = strv_join(&links, " ");
+    rest = strv_join(&others, " ");
+    ck_assert_str_eq(linked, "a z");
+    ck_assert_str_eq(rest, "b sub");
+}

@@ -34,6 +34,9 @@ TEST(several_are_added_at_once)
     ck_assert_int_eq(strv_add_list(&v, &empty), 0);
     strv_sort(&v);
     assert_joined(&v, "a|b|c");
+    ck_assert(strv_contains_sorted(&v, "a"));
+    ck_assert(strv_contains_sorted(&v, "c"));
+    ck_assert(!strv_contains_sorted(&v, "bb"));
     ck_assert_int_eq(strv_add_list(&twice, &v), 0);
     ck_assert_int_eq(strv_add_list(&twice, &v), 0);
     assert_joined(&twice, "a|b|c|a|b|c");
@@ -60,6 +63,7 @@ TEST(an_empty_list_is_nothing)
     assert_joined(&v, "");
     strv_sort(&v);
     ck_assert(!strv_contains(&v, ""));
+    ck_assert(!strv_contains_sorted(&v, ""));
     STRV_FOREACH (s, &v) {
         seen += *s == '\0';
     }
