@@ -44,6 +44,14 @@ int database_add_event(struct database *db, const struct request_event *event, s
 // at a time.
 int database_expire_events(struct database *db, int64_t before_us, struct error *err);
 
+// Table result_change names the results of table `result` that were added or changed, by when they
+// were announced (done->announced_s; when that is not known, when the test has ended; in no case
+// the future) and a digest of the run and its outcome: units that got the same messages have the
+// same rows, in whatever order they got them. They are kept for so long.
+#define CHANGES_KEPT_S (INT64_C(30) * 86400)
+// Forgets older ones, at most a thousand at a time.
+int database_expire_changes(struct database *db, struct error *err);
+
 // A prepared statement, kept for the life of the handle and reset; bind with database_bind. The
 // text must be a constant.
 int database_statement(struct database *db, const char *sql, sqlite3_stmt **ret, struct error *err);

@@ -5,12 +5,13 @@
 //     database_schema.c  the tables, and how older ones become them
 //     database_result.c  results and what is derived from them
 //     database_request.c what has become of requests
+//     database_change.c  which results are new, in an order that all units share
 //     database_status.c  what is still to be told to GitHub
 #pragma once
 
 #include "adt/database.h"
 
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 
 int database_execute(struct database *db, const char *sql, const char *doing, struct error *err);
 
@@ -21,3 +22,11 @@ int schema_migrate(struct database *db, struct error *err);
 // ---- database_result.c
 // Makes test_summary anew for all tests.
 int database_summarize_all(struct database *db, struct error *err);
+
+// ---- database_change.c
+// Notes that a result is new, or has an outcome that it did not have.
+int database_note_change(struct database *db, int64_t test_id, const struct test_complete *done,
+                         struct error *err);
+// Forgets what was noted of an earlier outcome of the same run.
+int database_forget_change(struct database *db, const struct test_complete *done, int exitcode,
+                           int64_t duration_s, struct error *err);

@@ -285,9 +285,12 @@ static int add_public(struct database *db, const struct test_complete *done, str
         return known < 0 ? known : r;
     if (known && exitcode == done->exitcode && duration_s == (int64_t)done->duration_s)
         return 0;
-    if (known && (r = count(db, done, exitcode, duration_s, -1, err)) < 0)
+    if (known && ((r = count(db, done, exitcode, duration_s, -1, err)) < 0 ||
+                  (r = database_forget_change(db, done, exitcode, duration_s, err)) < 0))
         return r;
-    r = count(db, done, done->exitcode, (int64_t)done->duration_s, 1, err);
+    r = database_note_change(db, test_id, done, err);
+    if (r == 0)
+        r = count(db, done, done->exitcode, (int64_t)done->duration_s, 1, err);
     return r < 0 ? r : derive_summary(db, test_id, done, known, err);
 }
 

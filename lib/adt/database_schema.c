@@ -71,6 +71,12 @@ static const char statuses[] =
     " made_us INTEGER NOT NULL, next_us INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT;"
     "CREATE INDEX github_status_next ON github_status(next_us);";
 
+// Which results are new (database.h). Those of before an upgrade are not: nobody follows them.
+static const char changes[] =
+    "CREATE TABLE result_change (time_s INTEGER NOT NULL, digest INTEGER NOT NULL,"
+    " test_id INTEGER NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY(time_s, digest)) STRICT,"
+    " WITHOUT ROWID;";
+
 static int make_results(struct database *db, struct error *err)
 {
     return database_execute(db, results, "cannot make the tables", err);
@@ -98,9 +104,14 @@ static int make_statuses(struct database *db, struct error *err)
     return database_execute(db, statuses, "cannot make the table of statuses", err);
 }
 
+static int make_changes(struct database *db, struct error *err)
+{
+    return database_execute(db, changes, "cannot make the table of changes", err);
+}
+
 // steps[N] makes version N + 1 of version N.
 static int (*const steps[SCHEMA_VERSION])(struct database *, struct error *) = {
-    make_results, make_derived, make_requests, make_sources, make_statuses};
+    make_results, make_derived, make_requests, make_sources, make_statuses, make_changes};
 
 int schema_read_version(struct database *db, int *ret, struct error *err)
 {

@@ -35,6 +35,7 @@ struct test_complete {
     char *swift_dir;                   // run_path()
     char *triggers;                    // blank-separated
     char *env; // "all-proposed=1,testname=x": what else made this run special; "" when nothing
+    int64_t announced_s; // when it was (since 1970); not part of the body; 0: not known
 };
 
 int test_complete_format(const struct test_complete *done, struct buf *body, struct error *err);

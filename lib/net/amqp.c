@@ -240,7 +240,8 @@ int amqp_link_publish(struct amqp_link *link, const struct amqp_publication *p, 
     amqp_bytes_t exchange = amqp_bytes_of(p->exchange), key = amqp_bytes_of(p->routing_key);
     amqp_bytes_t body = {.len = p->body_len, .bytes = (void *)(uintptr_t)p->body};
     amqp_basic_properties_t properties = {
-        ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
+        ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_TIMESTAMP_FLAG,
+        .timestamp = clock_realtime_us() / USEC_PER_SEC,
         .delivery_mode = p->persistent ? AMQP_DELIVERY_PERSISTENT : AMQP_DELIVERY_NONPERSISTENT,
         .message_id = amqp_bytes_of(p->message_id),
         .correlation_id = amqp_bytes_of(p->correlation_id),

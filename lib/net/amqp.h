@@ -52,6 +52,7 @@ struct amqp_delivery {
     char *message_id; // NULL when absent, as the following
     char *correlation_id;
     char *reply_to;         // queue where an answer is awaited
+    uint64_t timestamp_s;   // when it was published, says who did (since 1970); 0 when absent
     uint32_t message_count; // from amqp_link_get(): how many are left in the queue
 };
 
@@ -117,7 +118,7 @@ const char *amqp_link_host(const struct amqp_link *link);
 unsigned amqp_link_version(const struct amqp_link *link);
 int amqp_link_dispatch(struct amqp_link *link, struct error *err);
 
-// Publishes; *ret_tag is the number its outcome will carry. Does not wait.
+// Publishes, with the time of now; *ret_tag is the number its outcome will carry. Does not wait.
 int amqp_link_publish(struct amqp_link *link, const struct amqp_publication *publication,
                       uint64_t *ret_tag, struct error *err);
 // Publishes and waits for the outcome. Refused: -EIO; returned as unroutable: -ENOENT.

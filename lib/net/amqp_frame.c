@@ -207,6 +207,7 @@ static int copy_properties(struct amqp_delivery *message, const amqp_basic_prope
                   &message->correlation_id) < 0 ||
         copy_text(flags & AMQP_BASIC_REPLY_TO_FLAG, p->reply_to, &message->reply_to) < 0)
         return -ENOMEM;
+    message->timestamp_s = flags & AMQP_BASIC_TIMESTAMP_FLAG ? p->timestamp : 0;
     return amqp_table_to_json(flags & AMQP_BASIC_HEADERS_FLAG ? &p->headers : &no_headers,
                               &message->headers);
 }

@@ -6,6 +6,7 @@ struct batch {
     struct {
         uint64_t tag;
         bool event; // else a result
+        uint64_t announced_s;
         struct buf body;
     } * message;
     size_t len, alloc;
@@ -48,6 +49,7 @@ int batch_add(struct batch *batch, struct amqp_delivery *delivery)
     }
     batch->message[batch->len].tag = delivery->tag;
     batch->message[batch->len].event = str_equal(delivery->exchange, EXCHANGE_EVENT);
+    batch->message[batch->len].announced_s = delivery->timestamp_s;
     batch->message[batch->len].body = delivery->body;
     delivery->body = (struct buf)BUF_INIT(0);
     batch->len++;
@@ -65,9 +67,12 @@ size_t batch_size(const struct batch *batch)
 }
 
 // One message into its table, or aside. A database error is the only failure.
-static int write_message(const struct batch *batch, struct database *db, const struct buf *body,
-                         bool is_event, size_t *rejected, struct error *err)
+static int write_message(const struct batch *batch, size_t i, struct database *db, size_t *rejected,
+                         struct error *err)
 {
+    const struct buf *body = &batch->message[i].body;
+    uint64_t announced_s = batch->message[i].announced_s;
+    bool is_event = batch->message[i].event;
     _cleanup_(test_complete_release) struct test_complete done = {0};
     _cleanup_(event_release) struct request_event event = {0};
     _cleanup_error_ struct error reason = ERROR_INIT;
@@ -79,6 +84,7 @@ static int write_message(const struct batch *batch, struct database *db, const s
         return r == 0 && batch->github ? github_note_event(db, batch->github, &event, err) : r;
     }
     if (r == 0) {
+        done.announced_s = announced_s >> 40 == 0 ? (int64_t)announced_s : 0;
         r = database_add_result(db, &done, err);
         return r == 0 && batch->github ? github_note_result(db, batch->github, &done, err) : r;
     }
@@ -97,8 +103,7 @@ int batch_write(struct batch *batch, struct database *db, uint64_t *ret_last_tag
     if (r < 0)
         return r;
     for (i = 0; i < batch->len && r == 0; i++)
-        r = write_message(batch, db, &batch->message[i].body, batch->message[i].event, &rejected,
-                          err);
+        r = write_message(batch, i, db, &rejected, err);
     if (r == 0)
         r = database_commit(db, err);
     if (r < 0) {

@@ -124,7 +124,8 @@ static void expire_events(struct indexer *x)
     if (now < x->expire_at_us)
         return;
     x->expire_at_us = now + EXPIRE_US;
-    if (database_expire_events(x->db, (int64_t)(clock_realtime_us() - EVENTS_KEPT_US), &err) < 0)
+    if (database_expire_events(x->db, (int64_t)(clock_realtime_us() - EVENTS_KEPT_US), &err) < 0 ||
+        database_expire_changes(x->db, &err) < 0)
         log_warning("%s", error_message(&err));
 }
 

@@ -3,6 +3,7 @@
 #include "adt/names.h"
 #include "base/parse.h"
 #include "web/cancel.h"
+#include "web/changes.h"
 #include "web/login.h"
 #include "web/pages.h"
 #include "web/permission.h"
@@ -356,29 +357,43 @@ int page_api_results(struct exchange *x, struct error *err)
     return answer_with_etag(x, answer, err);
 }
 
-int page_api_changes(struct exchange *x, struct error *err)
+// Behind the cursor of the address; without one none, and the cursor of now.
+static int find_changes(struct exchange *x, struct database *db, uint64_t limit,
+                        struct change_cursor *cursor, json_t **ret, struct error *err)
 {
-    const char *cursor = params_get_filled(&x->query, "cursor");
-    _cleanup_json_ json_t *answer = json_object();
-    struct database *db = NULL;
-    json_t *rows = NULL;
-    uint64_t limit, after = 0;
-    int64_t last = 0;
+    const char *text = params_get_filled(&x->query, "cursor");
     int r;
 
-    if (cursor && parse_uint(cursor, 0, INT64_MAX, &after, err) < 0)
-        return error_prefix(err, -EINVAL, "cursor");
-    if ((r = read_limit(x, &limit, err)) < 0 || (r = open_database(x, &db, err)) < 0 ||
-        (r = results_after(db, cursor ? (int64_t)after : -1, limit, &rows, &last, err)) < 0)
-        return r;
-    if (json_put(answer, "results", rows) < 0)
-        return error_oom(err);
-    {
-        _cleanup_free_ char *next = str_format("%lld", (long long)last);
-
-        if (!next || json_put_string(answer, "cursor", next) < 0)
-            return error_oom(err);
+    if (!text) {
+        *ret = json_array();
+        return *ret ? changes_now(db, cursor, err) : error_oom(err);
     }
+    r = change_cursor_read(text, cursor, err);
+    if (r < 0)
+        return error_prefix(err, r, "cursor");
+    r = changes_after(db, cursor, limit, ret, err);
+    if (r == -ESTALE)
+        x->status = 410;
+    return r;
+}
+
+int page_api_changes(struct exchange *x, struct error *err)
+{
+    _cleanup_(change_cursor_release) struct change_cursor cursor = {0};
+    _cleanup_json_ json_t *answer = json_object();
+    _cleanup_free_ char *next = NULL;
+    struct database *db = NULL;
+    json_t *rows = NULL;
+    uint64_t limit;
+    int r;
+
+    if ((r = read_limit(x, &limit, err)) < 0 || (r = open_database(x, &db, err)) < 0 ||
+        (r = find_changes(x, db, limit, &cursor, &rows, err)) < 0)
+        return r;
+    next = change_cursor_write(&cursor);
+    if (json_put(answer, "results", rows) < 0 || !next ||
+        json_put_string(answer, "cursor", next) < 0)
+        return error_oom(err);
     return answer_with_etag(x, answer, err);
 }
 

@@ -257,52 +257,6 @@ int results_run(struct database *db, const char *package, const char *release, c
     return 0;
 }
 
-static int add_number(sqlite3_stmt *s, json_t *row)
-{
-    return json_put_int(row, "number", sqlite3_column_int64(s, RESULT_COLUMNS_LEN));
-}
-
-static int last_number(struct database *db, int64_t *ret, struct error *err)
-{
-    sqlite3_stmt *s = NULL;
-    int r = database_statement(db, "SELECT max(rowid) FROM result", &s, err), rc;
-
-    if (r < 0)
-        return r;
-    rc = sqlite3_step(s);
-    if (rc == SQLITE_ROW)
-        *ret = sqlite3_column_int64(s, 0);
-    (void)sqlite3_reset(s);
-    return rc == SQLITE_ROW ? 0 : database_error(db, rc, "cannot read the results", err);
-}
-
-int results_after(struct database *db, int64_t after, uint64_t limit, json_t **ret,
-                  int64_t *ret_last, struct error *err)
-{
-    static const char sql[] =
-        "SELECT " RESULT_COLUMNS ", r.rowid FROM result r CROSS JOIN test t ON t.id = r.test_id"
-        " WHERE r.rowid > ?1 ORDER BY r.rowid LIMIT ?2";
-    sqlite3_stmt *s = NULL;
-    int r, rc;
-
-    if (after < 0 && (r = last_number(db, &after, err)) < 0)
-        return r;
-    r = database_statement(db, sql, &s, err);
-    if (r < 0)
-        return r;
-    rc = sqlite3_bind_int64(s, 1, after);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(s, 2, (sqlite3_int64)limit);
-    r = results_gather(db, s, rc, add_number, ret, err);
-    if (r < 0)
-        return r;
-    *ret_last = after;
-    if (json_array_size(*ret) > 0)
-        *ret_last = json_integer_value(
-            json_object_get(json_array_get(*ret, json_array_size(*ret) - 1), "number"));
-    return 0;
-}
-
 int results_pass_before(struct database *db, const char *package, const char *release,
                         const char *arch, const char *run_id, char **ret, struct error *err)
 {

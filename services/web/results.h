@@ -23,11 +23,6 @@ int results_recent(struct database *db, const struct results_filter *filter, jso
                    struct error *err);
 // The newest result of each release and architecture of a package, with a member `flaky`.
 int results_latest(struct database *db, const char *package, json_t **ret, struct error *err);
-// Those that were written after the one with this number, in the order in which they were written
-// (a result that is replaced is written anew); *ret_last is the number of the last one, or `after`
-// without any. `after` -1: nothing, and the number of the last there is.
-int results_after(struct database *db, int64_t after, uint64_t limit, json_t **ret,
-                  int64_t *ret_last, struct error *err);
 // Runs of one test, newest first, those before `before` (a run id; NULL: from the newest).
 int results_history(struct database *db, const char *package, const char *release, const char *arch,
                     const char *before, size_t limit, json_t **ret, struct error *err);

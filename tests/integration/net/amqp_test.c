@@ -183,6 +183,7 @@ TEST(a_message_comes_back_as_it_was_published)
                                  .mandatory = true};
     _cleanup_error_ struct error err = ERROR_INIT;
     struct amqp_delivery d = {0};
+    uint64_t before_s = clock_realtime_us() / USEC_PER_SEC;
     uint32_t messages, consumers;
     bool empty;
 
@@ -200,6 +201,8 @@ TEST(a_message_comes_back_as_it_was_published)
     ck_assert_str_eq(d.message_id, "m-1");
     ck_assert_str_eq(d.correlation_id, "c-1");
     ck_assert_str_eq(d.reply_to, "r-1");
+    ck_assert_uint_le(before_s, d.timestamp_s);
+    ck_assert_uint_le(d.timestamp_s, clock_realtime_us() / USEC_PER_SEC);
     ck_assert_str_eq(d.exchange, "");
     ck_assert_str_eq(d.routing_key, queue);
     ck_assert_ptr_null(d.consumer);

@@ -3,6 +3,7 @@
 """/api/v1 against its OpenAPI document, with a real broker and the real indexer: every answer that is given here fits the document."""
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -19,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 import counted  # noqa: E402  (the path comes first)
 from broker import Broker  # noqa: E402
-from samples import message, run_of_day  # noqa: E402
+from samples import fill_database, message, run_of_day  # noqa: E402
 from waiting import wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
 
@@ -30,7 +31,7 @@ DOCUMENT = json.loads((ROOT / "static/openapi.json").read_text())
 
 
 def setUpModule() -> None:
-    targets = [str(build_dir() / name) for name in ("bin/autopkgtest-web", "bin/autopkgtest-indexer", "bin/autopkgtest-cloud")]
+    targets = [str(build_dir() / name) for name in ("bin/autopkgtest-web", "bin/autopkgtest-indexer", "bin/autopkgtest-cloud", "tests/bench/fill_results")]
     subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
 
 
@@ -232,6 +233,7 @@ class Api(unittest.TestCase):
         self.assertEqual([r["run_id"] for r in changes["results"]], [run_of_day(3), run_of_day(2)])
         rest = self.call("GET", f"/api/v1/changes?cursor={changes['cursor']}")
         self.assertEqual([r["run_id"] for r in rest["results"]], [run_of_day(1)])
+        self.assertNotIn("time_s", rest["results"][0])
         end = self.call("GET", f"/api/v1/changes?cursor={rest['cursor']}")
         self.assertEqual((end["results"], end["cursor"]), ([], rest["cursor"]))
         etag = self.headers["etag"]
@@ -256,6 +258,46 @@ class Api(unittest.TestCase):
         wait_for("the server to know", lambda: json.loads(self.server.request("GET", "/healthz")[2])["checks"]["broker"] != "ok")
         error = self.call("POST", "/api/v1/requests", ONE, 503)["error"]
         self.assertTrue(error.startswith("the broker is away, try again soon"), error)
+
+
+class Units(unittest.TestCase):
+    """Two units with the same results, which came in another order, and a client that a proxy sends to either."""
+
+    def test_a_cursor_is_good_at_each_and_gives_each_change_once(self) -> None:
+        now = int(time.time())
+        rows = [message("followed", "noble", "amd64", time.strftime(f"%Y%m%d_%H%M%S_{n:05x}@", time.gmtime(now - 1200 + 10 * n)), 0) for n in range(60)]
+        runs = [str(row["swift_dir"]).rsplit("/", 1)[1] for row in rows]
+        given: list[str] = []
+        with WebServer() as one, WebServer() as other:
+            for server in (one, other):
+                fill_database(server, rows[:10])
+            cursor = json.loads(one.request("GET", "/api/v1/changes")[2])["cursor"]
+
+            def ask(server: WebServer) -> int:
+                nonlocal cursor
+                answer = json.loads(server.request("GET", f"/api/v1/changes?limit=4&cursor={cursor}")[2])
+                check(DOCUMENT["components"]["schemas"]["Results"], answer)
+                self.assertLessEqual(len(answer["cursor"]), 2600)
+                cursor = answer["cursor"]
+                given.extend(result["run_id"] for result in answer["results"])
+                return len(answer["results"])
+            for start in range(10, 60, 10):
+                fill_database(one, rows[start + 5:start + 10] + rows[start:start + 5])
+                ask(one)
+                ask(other)  # has nothing of these yet
+                fill_database(other, rows[start:start + 10][::-1])
+                for server in (other, one, other):
+                    ask(server)
+            self.assertEqual(ask(one) + ask(other), 0)
+        self.assertEqual(sorted(given), runs[10:])
+        self.assertEqual(len(set(given)), len(given))
+
+    def test_a_cursor_that_is_too_old_is_gone(self) -> None:
+        with WebServer() as server:
+            fill_database(server, [])
+            old = base64.urlsafe_b64encode(b"\1" + (int(time.time()) - 31 * 86400).to_bytes(5, "big") + bytes(6)).decode()
+            status, _, text = server.request("GET", f"/api/v1/changes?cursor={old}")
+            self.assertEqual((status, json.loads(text)["error"]), (410, "cursor: changes are kept for 30 days: begin without one"))
 
 
 if __name__ == "__main__":
