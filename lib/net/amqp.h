@@ -146,15 +146,24 @@ int amqp_link_get_many(struct amqp_link *link, unsigned channel, const char *que
                        int (*taken)(struct amqp_delivery *delivery, void *userdata,
                                     struct error *err),
                        void *userdata, unsigned *ret_got, struct error *err);
-// The same with a consumer that is cancelled at the end: what it took goes back in one piece, where
-// RabbitMQ puts back singly what gets took, each in a time that grows with the queue. As many
-// messages come as there are, up to `count`; whether there are fewer is asked for only when none
-// comes for AMQP_TAKE_QUIET_US. What `taken` gives back comes again at once: do that afterwards.
+// The same with a consumer: what it took goes back in one piece, where RabbitMQ puts back singly
+// what gets took, each in a time that grows with the queue. As many messages come as there are, up
+// to `count`; whether there are fewer is asked for only when none comes for AMQP_TAKE_QUIET_US.
+// `taken` may say, once, AMQP_TAKE_BACK: this message and those before it in its channel go back,
+// and do not come again. That is when all but AMQP_TAKE_AHEAD are there: a queue of RabbitMQ is up
+// to 200 messages ahead of its channel, so that the rest is on its way by then. If fewer than
+// `count` come after that, there may be more in the queue.
 #define AMQP_TAKE_QUIET_US UINT64_C(20000)
+#define AMQP_TAKE_AHEAD 100U
+enum { AMQP_TAKE_BACK = 1 };
+struct amqp_took {
+    unsigned got;
+    uint64_t held_us; // until they were sent back, or else to the end: the queue misses its first
+};
 int amqp_link_take_many(struct amqp_link *link, unsigned channel, const char *queue, uint16_t count,
                         int (*taken)(struct amqp_delivery *delivery, void *userdata,
                                      struct error *err),
-                        void *userdata, unsigned *ret_got, struct error *err);
+                        void *userdata, struct amqp_took *ret, struct error *err);
 int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err);
 // All deliveries of its channel up to this one at once.
 int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err);

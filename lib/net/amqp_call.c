@@ -2,6 +2,7 @@
 #include "net/amqp_internal.h"
 
 #define NO_METHOD 0
+#define TAKER "take" // consumer tag of amqp_link_take_many()
 
 // Whether the call's wait is over: the answer is there or the broker closed its channel.
 static bool call_ended(const struct amqp_link *link, amqp_channel_t channel)
@@ -331,50 +332,96 @@ int amqp_link_get_many(struct amqp_link *link, unsigned channel, const char *que
     return r < 0 ? r : failed;
 }
 
-// Until `count` are there, or the queue has no more.
-static int await_taken(struct amqp_link *link, const char *queue, unsigned count, struct error *err)
+// Of one amqp_link_take_many().
+struct take {
+    amqp_channel_t channel;
+    const char *queue;
+    unsigned count;
+    uint64_t deadline_us;
+    bool ended; // the consumer: its cancellation was sent
+    uint64_t back_us;
+};
+
+// What is still to come has left the queue already.
+static bool may_end(const struct amqp_link *link, const struct take *take)
 {
-    uint64_t deadline = clock_monotonic_us() + link->timeout_us;
+    return link->taking.got >= take->count ||
+           (link->taking.back > 0 && link->taking.got + AMQP_TAKE_AHEAD >= take->count);
+}
+
+// The consumer first, or it would get again what goes back.
+static int end_consumer(struct amqp_link *link, struct take *take, struct error *err)
+{
+    amqp_basic_cancel_t end = {.consumer_tag = amqp_bytes_of(TAKER)};
+    int r;
+
+    link->exception = 0;
+    link->waiting = (struct amqp_waiting){.channel = take->channel,
+                                          .expected = {AMQP_BASIC_CANCEL_OK_METHOD, NO_METHOD}};
+    r = amqp_send(link, take->channel, AMQP_BASIC_CANCEL_METHOD, &end, err);
+    if (r == 0 && link->taking.back > 0)
+        r = amqp_link_nack_up_to(link, link->taking.back, err);
+    take->ended = true;
+    take->back_us = clock_monotonic_us();
+    return r;
+}
+
+// Until as many are there as are wanted, or no more come.
+static int await_taken(struct amqp_link *link, struct take *take, struct error *err)
+{
     uint32_t waiting = 1;
     int r = 1;
 
-    while (r >= 0 && link->taking.got < count && waiting > 0) {
+    while (r >= 0 && link->taking.got < take->count && waiting > 0) {
         r = amqp_frame_read(link, clock_monotonic_us() + AMQP_TAKE_QUIET_US, err);
+        if (r == 0 && take->ended)
+            break;
         if (r == 0)
-            r = amqp_link_inspect_queue(link, queue, &waiting, NULL, err);
-        if (r >= 0 && clock_monotonic_us() >= deadline)
+            r = amqp_link_inspect_queue(link, take->queue, &waiting, NULL, err);
+        if (r >= 0 && !take->ended && may_end(link, take))
+            r = end_consumer(link, take, err);
+        if (r >= 0 && clock_monotonic_us() >= take->deadline_us)
             r = call_timed_out(link, err);
     }
+    if (r >= 0 && !take->ended)
+        r = end_consumer(link, take, err);
+    while (r >= 0 && !link->waiting.arrived) {
+        r = amqp_frame_read(link, take->deadline_us, err);
+        if (r == 0)
+            r = call_timed_out(link, err);
+    }
+    amqp_reply_done(link);
     return r < 0 ? r : 0;
 }
 
 int amqp_link_take_many(struct amqp_link *link, unsigned channel, const char *queue, uint16_t count,
                         int (*taken)(struct amqp_delivery *delivery, void *userdata,
                                      struct error *err),
-                        void *userdata, unsigned *ret_got, struct error *err)
+                        void *userdata, struct amqp_took *ret, struct error *err)
 {
-    amqp_channel_t number = (amqp_channel_t)channel;
+    struct take take = {.channel = (amqp_channel_t)channel, .queue = queue, .count = count};
     amqp_basic_qos_t limit = {.prefetch_count = count}; // of each consumer of the channel
     amqp_basic_consume_t begin = {.queue = amqp_bytes_of(queue),
-                                  .consumer_tag = amqp_bytes_of("take")};
-    amqp_basic_cancel_t end = {.consumer_tag = begin.consumer_tag};
+                                  .consumer_tag = amqp_bytes_of(TAKER)};
+    uint64_t start_us;
     int r = need_queue(link, queue, err);
 
-    *ret_got = 0;
+    *ret = (struct amqp_took){0};
     if (r == 0)
-        r = call_plain(link, number, AMQP_BASIC_QOS_METHOD, &limit, AMQP_BASIC_QOS_OK_METHOD, err);
+        r = call_plain(link, take.channel, AMQP_BASIC_QOS_METHOD, &limit, AMQP_BASIC_QOS_OK_METHOD,
+                       err);
     if (r < 0)
         return r;
-    link->taking =
-        (struct amqp_taking){.channel = number, .taken = taken, .userdata = userdata, .err = err};
-    r = call_plain(link, number, AMQP_BASIC_CONSUME_METHOD, &begin, AMQP_BASIC_CONSUME_OK_METHOD,
-                   err);
+    link->taking = (struct amqp_taking){
+        .channel = take.channel, .taken = taken, .userdata = userdata, .err = err};
+    start_us = clock_monotonic_us();
+    take.deadline_us = start_us + link->timeout_us;
+    r = call_plain(link, take.channel, AMQP_BASIC_CONSUME_METHOD, &begin,
+                   AMQP_BASIC_CONSUME_OK_METHOD, err);
     if (r == 0)
-        r = await_taken(link, queue, count, err);
-    if (r == 0)
-        r = call_plain(link, number, AMQP_BASIC_CANCEL_METHOD, &end, AMQP_BASIC_CANCEL_OK_METHOD,
-                       err);
-    *ret_got = link->taking.got;
+        r = await_taken(link, &take, err);
+    ret->got = link->taking.got;
+    ret->held_us = take.back_us - start_us;
     if (r == 0)
         r = link->taking.failed;
     link->taking = (struct amqp_taking){0};

@@ -150,9 +150,16 @@ static int on_get_ok(struct amqp_link *link, amqp_channel_t channel, const amqp_
 // For amqp_link_take_many().
 static void take(struct amqp_taking *taking, struct amqp_delivery *message)
 {
+    uint64_t tag = message->tag;
+    int r = 0;
+
     taking->got++;
     if (taking->failed == 0)
-        taking->failed = taking->taken(message, taking->userdata, taking->err);
+        r = taking->taken(message, taking->userdata, taking->err);
+    if (r < 0)
+        taking->failed = r;
+    else if (r == AMQP_TAKE_BACK)
+        taking->back = tag;
     amqp_delivery_release(message);
 }
 

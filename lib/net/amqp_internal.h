@@ -96,7 +96,8 @@ struct amqp_taking {
     int (*taken)(struct amqp_delivery *delivery, void *userdata, struct error *err);
     void *userdata;
     unsigned got;
-    int failed; // what `taken` has returned
+    int failed;    // what `taken` has returned
+    uint64_t back; // up to this tag they go back; 0: none do
     struct error *err;
 };
 

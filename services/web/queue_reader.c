@@ -3,10 +3,10 @@
 
 #include "base/clock.h"
 
-#define HEAD 64U // requests that workers find between slices
-#define HEAD_MIN 16U
-#define SLICES_MOST 200U
-#define PAUSE_PART 4U // of a slice's time
+#define HEAD 32U // requests that workers find between slices
+#define HEAD_MIN 8U
+#define SLICES_MOST 200U // a channel each
+#define PAUSE_PART 4U    // of a slice's time
 #define PAUSE_MIN_US (10 * USEC_PER_MSEC)
 #define SAME_US                                                                                    \
     (10 * USEC_PER_SEC) // a queue of the same length is taken to be the same for so long
@@ -26,6 +26,7 @@ struct reading {
     struct queue_copy copy;
     uint64_t head[HEAD]; // numbers of the requests that went back last
     size_t head_first, head_len;
+    bool head_ends; // its last number is there once: who sees it has seen the whole head
     size_t slices;
     uint64_t left; // how many are behind, as far as is known
     uint64_t cost_us, slice_us, resume_us;
@@ -42,9 +43,11 @@ struct queue_reader {
 
 // Requests as they were taken.
 struct taken {
+    struct reading *reading;
     struct buf *bodies;
     uint64_t *tags;
     size_t len, alloc;
+    bool settled; // the head is known, and on its way back
 };
 
 static void taken_release(struct taken *taken)
@@ -61,18 +64,6 @@ static int taken_alloc(struct taken *taken, unsigned most, struct error *err)
     taken->tags = calloc(most, sizeof *taken->tags);
     taken->alloc = most;
     return taken->bodies && taken->tags ? 0 : error_oom(err);
-}
-
-static int take_body(struct amqp_delivery *delivery, void *userdata, struct error *err _unused_)
-{
-    struct taken *taken = userdata;
-
-    if (taken->len == taken->alloc)
-        return 0;
-    taken->tags[taken->len] = delivery->tag;
-    taken->bodies[taken->len++] = delivery->body;
-    delivery->body = (struct buf)BUF_INIT(0);
-    return 0;
 }
 
 int queue_reader_new(size_t queues, struct queue_reader **ret)
@@ -140,24 +131,12 @@ static int need_channel(struct queue_reader *reader, struct amqp_link *link, siz
     return r;
 }
 
-static uint64_t note_cost(struct queue_reader *reader, uint64_t start_us)
+static uint64_t note_cost(struct queue_reader *reader, uint64_t cost)
 {
-    uint64_t cost = clock_monotonic_us() - start_us;
-
     reader->held_us += cost;
     if (cost > reader->longest_us)
         reader->longest_us = cost;
     return cost;
-}
-
-// Takes up to `taken->alloc`, which stay with the channel of this number.
-static int take(struct queue_reader *reader, struct amqp_link *link, const char *queue,
-                size_t channel, struct taken *taken, struct error *err)
-{
-    unsigned got;
-
-    return amqp_link_take_many(link, reader->channels[channel], queue, (uint16_t)taken->alloc,
-                               take_body, taken, &got, err);
 }
 
 static int add_all(struct queue_copy *copy, const struct taken *taken, size_t from,
@@ -180,36 +159,16 @@ static void replace(struct known *known, struct queue_copy *copy, uint64_t cost_
     known->doubted_us = 0;
 }
 
-static int read_at_once(struct queue_reader *reader, struct amqp_link *link, struct known *known,
-                        const char *queue, unsigned messages, struct error *err)
-{
-    _cleanup_(taken_release) struct taken taken = {0};
-    _cleanup_(queue_copy_release) struct queue_copy copy = QUEUE_COPY_INIT;
-    uint64_t start, cost_us;
-    int r = need_channel(reader, link, 0, err);
-
-    if (r == 0)
-        r = taken_alloc(&taken, messages, err);
-    if (r < 0)
-        return r;
-    start = clock_monotonic_us();
-    r = take(reader, link, queue, 0, &taken, err);
-    if (r == 0)
-        r = amqp_link_nack_channel(link, reader->channels[0], err);
-    cost_us = note_cost(reader, start);
-    if (r == 0)
-        r = add_all(&copy, &taken, 0, err);
-    if (r == 0)
-        replace(known, &copy, cost_us);
-    return r;
-}
-
 // ---- in slices
 
 static size_t keep_head(struct reading *reading, const struct taken *taken, size_t len)
 {
+    reading->head_ends = len > 0;
     for (size_t i = 0; i < len; i++)
         reading->head[i] = queue_copy_number(&taken->bodies[i]);
+    for (size_t i = 0; i + 1 < len; i++)
+        if (reading->head[i] == reading->head[len - 1])
+            reading->head_ends = false;
     reading->head_len = len;
     return len;
 }
@@ -230,6 +189,39 @@ static size_t settle_next(struct reading *reading, const struct taken *taken)
         len--;
     reading->head_first += reading->head_len - len;
     return keep_head(reading, taken, len);
+}
+
+static size_t settle(struct reading *reading, const struct taken *taken)
+{
+    return reading->slices == 0 ? settle_first(reading, taken) : settle_next(reading, taken);
+}
+
+// Whether the whole head has come with the last one that was taken.
+static bool head_is_there(const struct taken *taken)
+{
+    const struct reading *reading = taken->reading;
+
+    if (reading->slices == 0)
+        return taken->len == HEAD || taken->len == taken->alloc;
+    return reading->head_ends && taken->len <= reading->head_len &&
+           queue_copy_number(&taken->bodies[taken->len - 1]) ==
+               reading->head[reading->head_len - 1];
+}
+
+static int take_body(struct amqp_delivery *delivery, void *userdata, struct error *err _unused_)
+{
+    struct taken *taken = userdata;
+
+    if (taken->len == taken->alloc)
+        return 0;
+    taken->tags[taken->len] = delivery->tag;
+    taken->bodies[taken->len++] = delivery->body;
+    delivery->body = (struct buf)BUF_INIT(0);
+    if (taken->settled || !head_is_there(taken))
+        return 0;
+    taken->settled = true;
+    (void)settle(taken->reading, taken);
+    return AMQP_TAKE_BACK;
 }
 
 static int give_back(struct queue_reader *reader, struct amqp_link *link, struct error *err)
@@ -265,16 +257,21 @@ static int take_and_settle(struct queue_reader *reader, struct amqp_link *link, 
 {
     struct reading *reading = &reader->reading;
     uint64_t start = clock_monotonic_us();
+    struct amqp_took took;
     size_t back;
-    int r = take(reader, link, queue, reading->slices, taken, err);
+    int r = amqp_link_take_many(link, reader->channels[reading->slices], queue,
+                                (uint16_t)taken->alloc, take_body, taken, &took, err);
 
     if (r < 0)
         return r;
-    back = reading->slices == 0 ? settle_first(reading, taken) : settle_next(reading, taken);
+    if (!taken->settled) {
+        back = settle(reading, taken);
+        if (back > 0)
+            r = amqp_link_nack_up_to(link, taken->tags[back - 1], err);
+        took.held_us = clock_monotonic_us() - start;
+    }
     reading->slices++;
-    if (back > 0)
-        r = amqp_link_nack_up_to(link, taken->tags[back - 1], err);
-    reading->slice_us = note_cost(reader, start);
+    reading->slice_us = note_cost(reader, took.held_us);
     reading->cost_us += reading->slice_us;
     return r;
 }
@@ -289,23 +286,31 @@ static int give_up(struct queue_reader *reader, struct amqp_link *link, struct k
     return give_back(reader, link, err);
 }
 
-static int end_reading(struct queue_reader *reader, struct amqp_link *link, struct known *known,
-                       struct error *err)
+static int end_reading(struct queue_reader *reader, struct known *known, const struct taken *taken,
+                       size_t from, struct error *err)
 {
     struct reading *reading = &reader->reading;
-    int r = give_back(reader, link, err);
+    int r = add_all(&reading->copy, taken, from, err);
 
     reading->copy.first = reading->head_first;
     reading->active = false;
-    replace(known, &reading->copy, reading->cost_us);
+    if (r == 0)
+        replace(known, &reading->copy, reading->cost_us);
     return r;
+}
+
+// Whether nothing is behind what was taken. With fewer than were wanted, a head that went back
+// early leaves that open.
+static bool is_last(const struct reading *reading, const struct taken *taken, size_t more)
+{
+    return reading->left <= more || more == 0 || (taken->len < taken->alloc && !taken->settled);
 }
 
 static int read_slice(struct queue_reader *reader, struct amqp_link *link, struct known *known,
                       const char *queue, struct error *err)
 {
     struct reading *reading = &reader->reading;
-    _cleanup_(taken_release) struct taken taken = {0};
+    _cleanup_(taken_release) struct taken taken = {.reading = reading};
     size_t head = reading->head_len, more;
     uint64_t pause_us;
     int r = need_channel(reader, link, reading->slices, err);
@@ -314,19 +319,21 @@ static int read_slice(struct queue_reader *reader, struct amqp_link *link, struc
         r = taken_alloc(&taken, slice_size(reading) + (unsigned)head, err);
     if (r == 0)
         r = take_and_settle(reader, link, queue, &taken, err);
-    if (r == 0)
-        r = add_all(&reading->copy, &taken, head > 0 ? reading->head_len : 0, err);
     if (r < 0)
         return r;
-    more = taken.len - (head > 0 ? reading->head_len : 0);
-    reading->left -= more < reading->left ? more : reading->left;
-    if (reading->left == 0 || taken.len < taken.alloc)
-        return end_reading(reader, link, known, err);
+    head = head > 0 ? reading->head_len : 0;
+    more = taken.len - head;
+    if (is_last(reading, &taken, more)) {
+        r = give_back(reader, link, err);
+        return r < 0 ? r : end_reading(reader, known, &taken, head, err);
+    }
+    reading->left -= more;
     if (reading->head_len < HEAD_MIN)
         return give_up(reader, link, known, err);
+    r = add_all(&reading->copy, &taken, head, err);
     pause_us = reading->slice_us * PAUSE_PART;
     reading->resume_us = clock_monotonic_us() + (pause_us > PAUSE_MIN_US ? pause_us : PAUSE_MIN_US);
-    return QUEUE_READER_PAUSE;
+    return r < 0 ? r : QUEUE_READER_PAUSE;
 }
 
 // ---- what is known
@@ -371,7 +378,7 @@ static int compare(struct queue_reader *reader, struct amqp_link *link, struct k
     r = amqp_link_get_many(link, reader->channels[0], queue, 1, note_first, &first, &got, err);
     if (r == 0)
         r = amqp_link_nack_channel(link, reader->channels[0], err);
-    (void)note_cost(reader, start);
+    (void)note_cost(reader, clock_monotonic_us() - start);
     if (r < 0)
         return r;
     known->compared_us = clock_monotonic_us();
@@ -408,9 +415,7 @@ static int step(struct queue_reader *reader, struct amqp_link *link, struct know
         return r < 0 ? r : 0;
     if (len > 0 && now - known->read_us < QUEUE_READER_PACE * known->cost_us)
         return 0;
-    if (messages <= QUEUE_READER_SLICE)
-        return read_at_once(reader, link, known, queue, messages > 0 ? messages : 1, err);
-    begin_reading(reader, messages);
+    begin_reading(reader, messages > 0 ? messages : 1);
     return QUEUE_READER_MORE;
 }
 

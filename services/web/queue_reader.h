@@ -8,8 +8,9 @@
 // has to be read again and again is read at most in one part of QUEUE_READER_PACE of the time; what
 // is known of it is older then.
 //
-// A long queue is read in slices. Its first requests go back after each, before a pause, so that
-// workers have them; the ones behind are held until the end, as nobody's turn has come to them:
+// A queue is read in slices. Its first requests go back as soon as the broker has let go of the
+// whole slice, before all of it is received, so that workers have them; the ones behind are held
+// until the end, as nobody's turn has come to them:
 //
 //     queue:  [ head ][ slice 1 ]…                    take head and slice 1, give back head, pause
 //             [ head ] ·········· [ slice 2 ]…        take head and slice 2, give back head, pause

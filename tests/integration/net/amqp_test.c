@@ -424,59 +424,77 @@ TEST(a_consumer_takes_many_and_all_go_back_to_their_places)
     struct seen seen = {0};
     struct amqp_link *link = open_link(&seen);
     _cleanup_error_ struct error err = ERROR_INIT;
-    unsigned one, two, got;
+    struct amqp_took took;
+    unsigned one, two;
 
     declare(link, queue);
     for (char text[] = "1"; *text <= '6'; ++*text)
         put(link, queue, text);
     ASSERT_OK(amqp_link_add_channel(link, &one, &err), &err);
     ASSERT_OK(amqp_link_add_channel(link, &two, &err), &err);
-    ASSERT_OK(amqp_link_take_many(link, one, queue, 4, note_text, &texts, &got, &err), &err);
-    ck_assert_uint_eq(got, 4);
-    ASSERT_OK(amqp_link_take_many(link, two, queue, 100, note_text, &texts, &got, &err), &err);
-    ck_assert_uint_eq(got, 2); // there are no more
+    ASSERT_OK(amqp_link_take_many(link, one, queue, 4, note_text, &texts, &took, &err), &err);
+    ck_assert_uint_eq(took.got, 4);
+    ASSERT_OK(amqp_link_take_many(link, two, queue, 100, note_text, &texts, &took, &err), &err);
+    ck_assert_uint_eq(took.got, 2); // there are no more
     ck_assert_str_eq(texts.items[5], "6");
     ASSERT_OK(amqp_link_nack_channel(link, two, &err), &err);
     ASSERT_OK(amqp_link_nack_channel(link, one, &err), &err);
-    ASSERT_OK(amqp_link_take_many(link, one, queue, 6, note_text, &texts, &got, &err), &err);
+    ASSERT_OK(amqp_link_take_many(link, one, queue, 6, note_text, &texts, &took, &err), &err);
     for (size_t i = 0; i < 6; i++)
         ck_assert_str_eq(texts.items[i], texts.items[i + 6]);
     drop_queue(link, queue);
-    ck_assert_int_eq(amqp_link_take_many(link, one, queue, 6, note_text, &texts, &got, &err),
+    ck_assert_int_eq(amqp_link_take_many(link, one, queue, 6, note_text, &texts, &took, &err),
                      -ENOENT);
     ASSERT_OK(amqp_link_dispatch(link, &err), &err);
     ck_assert_uint_eq(seen.n_deliveries, 0);
     amqp_link_free(link);
 }
 
-static int note_tag_of_2(struct amqp_delivery *delivery, void *userdata, struct error *err)
+static int first_two_back(struct amqp_delivery *delivery, void *userdata, struct error *err)
 {
-    (void)err;
-    if (delivery->body.data[0] == '2')
-        *(uint64_t *)userdata = delivery->tag;
-    return 0;
+    (void)userdata, (void)err;
+    return delivery->body.data[0] == '2' ? AMQP_TAKE_BACK : 0;
 }
 
-TEST(the_first_of_many_go_back_and_the_rest_stays)
+static void check_first_go_back(uint16_t count)
 {
     static const char *const rest[] = {"1", "2", "5"};
     _cleanup_free_ char *queue = queue_name("first");
     struct amqp_link *link = open_link(NULL);
     _cleanup_error_ struct error err = ERROR_INIT;
-    unsigned channel, got;
-    uint64_t tag = 0;
+    struct amqp_took took;
+    unsigned channel;
 
     declare(link, queue);
-    for (char text[] = "1"; *text <= '5'; ++*text)
+    for (char text[] = "1"; *text <= (count == 4 ? '5' : '4'); ++*text)
         put(link, queue, text);
     ASSERT_OK(amqp_link_add_channel(link, &channel, &err), &err);
-    ASSERT_OK(amqp_link_take_many(link, channel, queue, 4, note_tag_of_2, &tag, &got, &err), &err);
-    ASSERT_OK(amqp_link_nack_up_to(link, tag, &err), &err);
+    ASSERT_OK(amqp_link_take_many(link, channel, queue, count, first_two_back, NULL, &took, &err),
+              &err);
+    ck_assert_uint_eq(took.got, 4);
+    ck_assert_uint_gt(took.held_us, 0);
+    if (count != 4)
+        put(link, queue, "5");
     for (size_t i = 0; i < ARRAY_SIZE(rest); i++)
         take(link, queue, rest[i], NULL);
     take(link, queue, NULL, NULL);
     drop_queue(link, queue);
     amqp_link_free(link);
+}
+
+TEST(the_first_of_many_go_back_and_the_rest_stays)
+{
+    check_first_go_back(4);
+}
+
+TEST(the_first_go_back_when_there_are_fewer_than_wanted)
+{
+    check_first_go_back(5);
+}
+
+TEST(the_first_go_back_when_far_fewer_come_than_wanted)
+{
+    check_first_go_back(AMQP_TAKE_AHEAD + 5);
 }
 
 static int note_tag(struct amqp_delivery *delivery, void *userdata, struct error *err)
