@@ -383,8 +383,14 @@ static int await_taken(struct amqp_link *link, struct take *take, struct error *
         if (r >= 0 && clock_monotonic_us() >= take->deadline_us)
             r = call_timed_out(link, err);
     }
-    if (r >= 0 && !take->ended)
-        r = end_consumer(link, take, err);
+    return r < 0 ? r : 0;
+}
+
+// After the cancellation was sent.
+static int await_end(struct amqp_link *link, const struct take *take, struct error *err)
+{
+    int r = 0;
+
     while (r >= 0 && !link->waiting.arrived) {
         r = amqp_frame_read(link, take->deadline_us, err);
         if (r == 0)
@@ -420,6 +426,10 @@ int amqp_link_take_many(struct amqp_link *link, unsigned channel, const char *qu
                    AMQP_BASIC_CONSUME_OK_METHOD, err);
     if (r == 0)
         r = await_taken(link, &take, err);
+    if (r == 0 && !take.ended)
+        r = end_consumer(link, &take, err);
+    if (r == 0)
+        r = await_end(link, &take, err);
     ret->got = link->taking.got;
     ret->held_us = take.back_us - start_us;
     if (r == 0)

@@ -472,7 +472,6 @@ static void check_first_go_back(uint16_t count)
     ASSERT_OK(amqp_link_take_many(link, channel, queue, count, first_two_back, NULL, &took, &err),
               &err);
     ck_assert_uint_eq(took.got, 4);
-    ck_assert_uint_gt(took.held_us, 0);
     if (count != 4)
         put(link, queue, "5");
     for (size_t i = 0; i < ARRAY_SIZE(rest); i++)
