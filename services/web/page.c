@@ -117,6 +117,16 @@ int page_answer(struct exchange *x, unsigned status, const char *template, struc
     return 0;
 }
 
+int page_answer_data(struct exchange *x, struct buf *text)
+{
+    size_t size = text->len;
+    int r = exchange_answer_buf(x, MHD_HTTP_OK, "application/json", text);
+
+    if (r == 0)
+        page_cache_keep(x->web->page_cache, x, size);
+    return r;
+}
+
 static const char *status_title(unsigned status)
 {
     switch (status) {

@@ -107,16 +107,16 @@ int page_queues_json(struct exchange *x, struct error *err)
         (void)broker_is_up(x->web->broker, &reason);
         return exchange_fail(x, 503, err, "the broker is away: %s", reason ? reason : "unknown");
     }
-    if (write_queues(x, &text) < 0 || exchange_answer_buf(x, 200, "application/json", &text) < 0)
-        return error_oom(err);
-    return 0;
+    return write_queues(x, &text) < 0 || page_answer_data(x, &text) < 0 ? error_oom(err) : 0;
 }
 
 int page_running_json(struct exchange *x, struct error *err)
 {
     _cleanup_json_ json_t *running = running_json(broker_running(x->web->broker));
+    _cleanup_buf_ struct buf text = BUF_INIT(SIZE_MAX / 2);
 
-    if (!running || exchange_answer_json(x, 200, running) < 0)
+    if (!running || json_write(running, &text) < 0 || buf_add_char(&text, '\n') < 0 ||
+        page_answer_data(x, &text) < 0)
         return error_oom(err);
     return 0;
 }

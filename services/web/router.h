@@ -43,7 +43,7 @@ struct route {
     int (*begin)(struct exchange *x, struct error *err);
     int (*receive)(struct exchange *x, const void *bytes, size_t len, struct error *err);
     enum stored stored;
-    bool keep; // ROUTE_PAGE that changes nothing: may be a second old (page_cache.h)
+    bool keep; // changes nothing, and may be a second old (page_cache.h)
 };
 
 enum method method_parse(const char *name);

@@ -29,6 +29,11 @@
     {                                                                                              \
         .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_DATA, .handle = (handler)        \
     }
+#define KEPT_DATA(path, handler)                                                                   \
+    {                                                                                              \
+        .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_DATA, .handle = (handler),       \
+        .keep = true                                                                               \
+    }
 #define RAW(set, path, handler)                                                                    \
     {                                                                                              \
         .methods = (set), .pattern = (path), .kind = ROUTE_RAW, .handle = (handler)                \
@@ -95,8 +100,8 @@ const struct route web_routes[] = {
      .handle = page_request,
      .body_max = API_BODY_MAX},
     DATA("/request/check", page_request_check),
-    DATA("/queues.json", page_queues_json),
-    DATA("/running.json", page_running_json),
+    KEPT_DATA("/queues.json", page_queues_json),
+    KEPT_DATA("/running.json", page_running_json),
     DATA("/api/experimental/recent.json", page_recent_json),
     {.methods = METHOD_POST,
      .pattern = "/api/v1/requests",

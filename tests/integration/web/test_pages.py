@@ -8,8 +8,8 @@ import json
 import socket
 import subprocess
 import sys
-import tempfile
 import time
+import tempfile
 import unittest
 from pathlib import Path
 from typing import Any, Callable
@@ -384,6 +384,28 @@ class RequestTest(unittest.TestCase):
         self.assertEqual(self.server.request("GET", "/running?from=x")[0], 400)
         self.announce(status | {"running": False})
         wait_for(lambda: json.loads(self.server.request("GET", "/running.json")[2]) == {})
+
+    def test_running_is_kept_for_a_second_for_those_nobody_knows(self) -> None:
+        status = {"release": "noble", "architecture": "amd64", "package": "kept", "running": True, "params": {},
+                  "duration": 5, "logtail": ""}
+
+        def is_running(headers: dict[str, str] | None = None) -> bool:
+            return "kept" in json.loads(self.server.request("GET", "/running.json", None, headers)[2])
+
+        def kept(_: int) -> bool:
+            time.sleep(1.1)  # whatever was kept before is forgotten
+            asked = time.monotonic()
+            self.assertFalse(is_running())
+            self.announce(status)
+            wait_for(lambda: is_running({"Cookie": "somebody=1"}))
+            old = not is_running()
+            in_time = time.monotonic() - asked < 1
+            wait_for(is_running)
+            self.announce(status | {"running": False})
+            wait_for(lambda: not is_running())
+            return old and in_time
+
+        self.assertTrue(any(map(kept, range(10))), "no answer was kept")
 
     def announce(self, status: dict[str, Any]) -> None:
         self.broker.api("POST", "/exchanges/%2F/teststatus.fanout/publish",
