@@ -97,14 +97,11 @@ int settings_load_broker(const char *dir, struct amqp_settings *ret, struct erro
     return 0;
 }
 
-int settings_load_store(const char *dir, struct swift_settings *ret, struct error *err)
+static int read_store(const struct ini *ini, struct swift_settings *ret, struct error *err)
 {
-    _cleanup_(ini_freep) struct ini *ini = NULL;
     struct swift_settings s = {0};
-    int r = load(dir, "swift.cred", &ini, err);
+    int r;
 
-    if (r < 0)
-        return r;
     if ((r = copy_required(ini, "", "SWIFT_AUTH_URL", &s.auth_url, err)) < 0 ||
         (r = copy_required(ini, "", "SWIFT_USERNAME", &s.username, err)) < 0 ||
         (r = copy_required(ini, "", "SWIFT_PASSWORD", &s.password, err)) < 0 ||
@@ -117,6 +114,22 @@ int settings_load_store(const char *dir, struct swift_settings *ret, struct erro
     }
     *ret = s;
     return 0;
+}
+
+int settings_load_store(const char *dir, struct swift_settings *ret, struct error *err)
+{
+    _cleanup_(ini_freep) struct ini *ini = NULL;
+    int r = load(dir, "swift.cred", &ini, err);
+
+    return r < 0 ? r : read_store(ini, ret, err);
+}
+
+int settings_read_store(const char *path, struct swift_settings *ret, struct error *err)
+{
+    _cleanup_(ini_freep) struct ini *ini = NULL;
+    int r = ini_load(path, &ini, err);
+
+    return r < 0 ? r : read_store(ini, ret, err);
 }
 
 static int read_setup_commands(const struct ini *ini, struct strv *ret, struct error *err)
@@ -287,6 +300,20 @@ static int read_web_address(const struct ini *ini, struct web_settings *s, struc
     return read_web_limits(ini, s, err);
 }
 
+// Where results are.
+static int read_web_store(const struct ini *ini, struct web_settings *s, struct error *err)
+{
+    int r;
+
+    if ((r = copy(ini, "web", "store-dir", NULL, &s->store_dir, err)) < 0 ||
+        (r = copy(ini, "web", "store-credentials", NULL, &s->store_credentials, err)) < 0 ||
+        (r = copy(ini, "web", "store-url", NULL, &s->store_url, err)) < 0 ||
+        (r = copy(ini, "web", "store-reader", NULL, &s->store_reader, err)) < 0 ||
+        (r = copy(ini, "web", "store-peer", NULL, &s->store_peer, err)) < 0)
+        return r;
+    return 0;
+}
+
 static int read_web(const struct ini *ini, struct web_settings *s, struct error *err)
 {
     int r;
@@ -298,10 +325,7 @@ static int read_web(const struct ini *ini, struct web_settings *s, struct error 
         (r = read_web_users(ini, s, err)) < 0 || (r = read_web_github(ini, s, err)) < 0 ||
         (r = copy_required(ini, "web", "database", &s->database, err)) < 0 ||
         (r = copy(ini, "web", "public-database", NULL, &s->public_database, err)) < 0 ||
-        (r = copy(ini, "web", "store-dir", NULL, &s->store_dir, err)) < 0 ||
-        (r = copy(ini, "web", "store-credentials", NULL, &s->store_credentials, err)) < 0 ||
-        (r = copy(ini, "web", "store-url", NULL, &s->store_url, err)) < 0 ||
-        (r = copy(ini, "web", "store-peer", NULL, &s->store_peer, err)) < 0 ||
+        (r = read_web_store(ini, s, err)) < 0 ||
         (r = copy_required(ini, "web", "templates-dir", &s->templates_dir, err)) < 0 ||
         (r = copy_required(ini, "web", "static-dir", &s->static_dir, err)) < 0)
         return r;
@@ -354,6 +378,7 @@ void web_settings_release(struct web_settings *s)
     free(s->store_credentials);
     free(s->store_url);
     free(s->store_peer);
+    free(s->store_reader);
     free(s->templates_dir);
     free(s->static_dir);
     *s = (struct web_settings){0};

@@ -20,6 +20,8 @@ int settings_load_broker(const char *dir, struct amqp_settings *ret, struct erro
 // swift.cred: SWIFT_AUTH_URL, SWIFT_USERNAME, SWIFT_PASSWORD, SWIFT_PROJECT_NAME,
 // SWIFT_PROJECT_DOMAIN_NAME, SWIFT_USER_DOMAIN_NAME, SWIFT_REGION.
 int settings_load_store(const char *dir, struct swift_settings *ret, struct error *err);
+// The same from a file of another name.
+int settings_read_store(const char *path, struct swift_settings *ret, struct error *err);
 
 // worker.conf: section [worker] for all, and one section per worker instance, `[local-amd64-1]`.
 struct worker_settings {
@@ -72,7 +74,8 @@ struct web_settings {
                              // accepts
     char *store_url;         // where results are read from: the built-in store's own address or the
                              // internal Swift address
-    char *store_peer;        // the web unit that keeps them, `http://HOST:PORT`; NULL: none other
+    char *store_reader; // file like swift.cred: who may read private results there; NULL: nobody
+    char *store_peer;   // the web unit that keeps them, `http://HOST:PORT`; NULL: none other
     char *templates_dir, *static_dir;
 };
 int settings_load_web(const char *dir, struct web_settings *ret, struct error *err);

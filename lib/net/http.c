@@ -137,15 +137,35 @@ static int save_body(struct transfer *t, const char *bytes, size_t len)
     return fd_write_all(*t->request->answer_fd, bytes, len);
 }
 
+// What the sink does not take now libcurl gives once more when it is told to go on.
+static size_t give_sink(struct transfer *t, const char *bytes, size_t len)
+{
+    int r = 0;
+
+    if (!t->sink_begun) {
+        (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->response->status);
+        r = t->sink->begin(t->response, t->sink_userdata);
+    }
+    t->sink_begun = true;
+    if (r == 0)
+        r = t->sink->take(bytes, len, t->sink_userdata);
+    if (r == -EAGAIN)
+        return CURL_WRITEFUNC_PAUSE;
+    t->r = r;
+    return r < 0 ? 0 : len;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t n, void *userdata)
 {
     struct transfer *t = userdata;
     long status = 0;
 
-    if (t->request->answer_fd)
+    if (t->request->answer_fd || t->sink)
         (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    t->r = status == 200 ? save_body(t, bytes, size * n)
-                         : buf_add(&t->response->body, bytes, size * n);
+    if (t->sink && (status == 200 || status == 206))
+        return give_sink(t, bytes, size * n);
+    t->r = status == 200 && !t->sink ? save_body(t, bytes, size * n)
+                                     : buf_add(&t->response->body, bytes, size * n);
     return t->r < 0 ? 0 : size * n;
 }
 

@@ -4,8 +4,9 @@
 #include "base/clock.h"
 #include "net/http_internal.h"
 
-struct call {
-    struct call *next;
+struct http_call {
+    struct http_call *next;
+    struct http_async *async;
     struct transfer transfer;
     struct http_request request;
     struct http_response response;
@@ -21,10 +22,10 @@ struct http_async {
     sd_event_source *timer;
     CURLM *multi;
     char *user_agent;
-    struct call *calls;
+    struct http_call *calls;
 };
 
-static void call_free(struct call *call)
+static void call_free(struct http_call *call)
 {
     if (call->transfer.easy)
         curl_easy_cleanup(call->transfer.easy);
@@ -38,10 +39,10 @@ static void call_free(struct call *call)
     free(call);
 }
 
-static struct call *call_new(const struct http_request *request, size_t body_max,
-                             http_async_done *done, void *userdata)
+static struct http_call *call_new(const struct http_request *request, size_t body_max,
+                                  http_async_done *done, void *userdata)
 {
-    struct call *call = calloc(1, sizeof(*call));
+    struct http_call *call = calloc(1, sizeof(*call));
 
     if (!call)
         return NULL;
@@ -67,9 +68,9 @@ static struct call *call_new(const struct http_request *request, size_t body_max
     return call;
 }
 
-static void unlink_call(struct http_async *async, const struct call *call)
+static void unlink_call(struct http_async *async, const struct http_call *call)
 {
-    struct call **at = &async->calls;
+    struct http_call **at = &async->calls;
 
     while (*at && *at != call)
         at = &(*at)->next;
@@ -77,7 +78,7 @@ static void unlink_call(struct http_async *async, const struct call *call)
         *at = call->next;
 }
 
-static void end_call(struct http_async *async, struct call *call, int r)
+static void end_call(struct http_async *async, struct http_call *call, int r)
 {
     _cleanup_error_ struct error why = ERROR_INIT;
 
@@ -90,9 +91,9 @@ static void end_call(struct http_async *async, struct call *call, int r)
     call_free(call);
 }
 
-static struct call *find_call(const struct http_async *async, const CURL *easy)
+static struct http_call *find_call(const struct http_async *async, const CURL *easy)
 {
-    struct call *call = async->calls;
+    struct http_call *call = async->calls;
 
     while (call && call->transfer.easy != easy)
         call = call->next;
@@ -105,7 +106,7 @@ static void end_those_done(struct http_async *async)
     int left;
 
     while ((message = curl_multi_info_read(async->multi, &left))) {
-        struct call *call =
+        struct http_call *call =
             message->msg == CURLMSG_DONE ? find_call(async, message->easy_handle) : NULL;
 
         if (call)
@@ -214,17 +215,21 @@ void http_async_free(struct http_async *async)
     curl_global_cleanup();
 }
 
-int http_async_start(struct http_async *async, const struct http_request *request, size_t body_max,
-                     http_async_done *done, void *userdata, struct error *err)
+int http_async_stream(struct http_async *async, const struct http_request *request, size_t body_max,
+                      const struct http_sink *sink, http_async_done *done, void *userdata,
+                      struct http_call **ret_call, struct error *err)
 {
-    struct call *call = call_new(request, body_max, done, userdata);
+    struct http_call *call = call_new(request, body_max, done, userdata);
     CURLMcode code = CURLM_OUT_OF_MEMORY;
     CURL *easy;
     int r;
 
     if (!call)
         return error_oom(err);
+    call->async = async;
     r = transfer_init(&call->transfer, &call->request, &call->response, err);
+    call->transfer.sink = sink;
+    call->transfer.sink_userdata = userdata;
     easy = r == 0 ? curl_easy_init() : NULL;
     if (easy) {
         transfer_begin(&call->transfer, easy, async->user_agent);
@@ -238,5 +243,26 @@ int http_async_start(struct http_async *async, const struct http_request *reques
     }
     call->next = async->calls;
     async->calls = call;
+    if (ret_call)
+        *ret_call = call;
     return 0;
+}
+
+int http_async_start(struct http_async *async, const struct http_request *request, size_t body_max,
+                     http_async_done *done, void *userdata, struct error *err)
+{
+    return http_async_stream(async, request, body_max, NULL, done, userdata, NULL, err);
+}
+
+// libcurl gives what it has kept at once, and looks at the socket when its timer ends.
+void http_call_continue(struct http_call *call)
+{
+    (void)curl_easy_pause(call->transfer.easy, CURLPAUSE_CONT);
+}
+
+void http_call_cancel(struct http_call *call)
+{
+    unlink_call(call->async, call);
+    (void)curl_multi_remove_handle(call->async->multi, call->transfer.easy);
+    call_free(call);
 }

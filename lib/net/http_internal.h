@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// What http.c (one request at a time) and http_pool.c (several) share; nobody else includes this.
+// What http.c (one request at a time), http_pool.c (several) and http_async.c (in an event loop)
+// share; nobody else includes this.
 #pragma once
 
-#include "net/http.h"
+#include "net/http_async.h"
 
 #include <curl/curl.h>
 
@@ -16,7 +17,10 @@ struct transfer {
     int body_fd;                              // -1: the body is in memory
     curl_off_t body_start, body_len, body_at; // body_at counts from body_start
     size_t saved;                             // bytes written to request->answer_fd
-    int r;                                    // why a callback ended the transfer
+    const struct http_sink *sink;             // who takes the body; NULL: nobody piece by piece
+    void *sink_userdata;
+    bool sink_begun; // it has seen the headers
+    int r;           // why a callback ended the transfer
     char message[CURL_ERROR_SIZE];
 };
 

@@ -3,8 +3,6 @@
 
 #include "data/json.h"
 
-#define CATALOG_MAX ((size_t)4 * 1024 * 1024)
-
 int keystone_transfer_error(int r)
 {
     switch (r) {
@@ -97,13 +95,56 @@ int keystone_parse_catalog(const char *text, size_t len, json_t **ret, struct er
     return 0;
 }
 
-static int take_answer(const struct http_response *answer, char **ret_token, json_t **ret_catalog,
-                       struct error *err)
+int keystone_ask(const struct keystone_account *account, struct keystone_question *ret,
+                 struct error *err)
 {
+    struct keystone_question q = {.body = BUF_INIT(BUF_OWN_MAX)};
+    int r = 0;
+
+    q.url = str_format("%s%sauth/tokens", account->auth_url,
+                       str_ends_with(account->auth_url, "/") ? "" : "/");
+    if (!q.url || strv_add(&q.headers, "Content-Type: application/json") < 0)
+        r = error_oom(err);
+    if (r == 0)
+        r = write_request(account, &q.body, err);
+    if (r < 0) {
+        keystone_question_release(&q);
+        return r;
+    }
+    *ret = q;
+    return 0;
+}
+
+struct http_request keystone_request(const struct keystone_question *q)
+{
+    return (struct http_request){.method = "POST",
+                                 .url = q->url,
+                                 .headers = &q->headers,
+                                 .body = buf_str(&q->body),
+                                 .body_len = q->body.len,
+                                 .repeatable = true};
+}
+
+void keystone_question_release(struct keystone_question *q)
+{
+    if (q->body.data)
+        explicit_bzero(q->body.data, q->body.len);
+    buf_release(&q->body);
+    strv_release(&q->headers);
+    free(q->url);
+    *q = (struct keystone_question){0};
+}
+
+int keystone_take(const struct keystone_account *account, const struct http_response *answer,
+                  char **ret_token, json_t **ret_catalog, struct error *err)
+{
+    const char *user = account->username ? account->username : account->user_id;
     const char *token = http_response_header(answer, "x-subject-token");
     _cleanup_json_ json_t *catalog = NULL;
-    int r = keystone_parse_catalog(buf_str(&answer->body), answer->body.len, &catalog, err);
+    int r = keystone_status(user ? user : account->application_id, answer->status, err);
 
+    if (r == 0)
+        r = keystone_parse_catalog(buf_str(&answer->body), answer->body.len, &catalog, err);
     if (r < 0)
         return r;
     if (str_empty(token) || str_has_control(token))
@@ -118,33 +159,20 @@ static int take_answer(const struct http_response *answer, char **ret_token, jso
 int keystone_authenticate(struct http_client *http, const struct keystone_account *account,
                           char **ret_token, json_t **ret_catalog, struct error *err)
 {
-    _cleanup_(http_response_release) struct http_response answer = HTTP_RESPONSE_INIT(CATALOG_MAX);
-    _cleanup_strv_ struct strv headers = STRV_INIT;
-    _cleanup_buf_ struct buf body = BUF_INIT(BUF_OWN_MAX);
-    _cleanup_free_ char *url = str_format("%s%sauth/tokens", account->auth_url,
-                                          str_ends_with(account->auth_url, "/") ? "" : "/");
-    struct http_request request = {.method = "POST",
-                                   .url = url,
-                                   .headers = &headers,
-                                   .ca_file = account->ca_file,
-                                   .retries = account->retries,
-                                   .repeatable = true};
-    const char *user = account->username ? account->username : account->user_id;
-    int r;
+    _cleanup_(http_response_release) struct http_response answer =
+        HTTP_RESPONSE_INIT(KEYSTONE_ANSWER_MAX);
+    _cleanup_(keystone_question_release) struct keystone_question question = {0};
+    struct http_request request;
+    int r = keystone_ask(account, &question, err);
 
-    if (!url || strv_add(&headers, "Content-Type: application/json") < 0)
-        return error_oom(err);
-    r = write_request(account, &body, err);
     if (r < 0)
         return r;
-    request.body = buf_str(&body);
-    request.body_len = body.len;
+    request = keystone_request(&question);
+    request.ca_file = account->ca_file;
+    request.retries = account->retries;
     r = http_perform(http, &request, &answer, err);
-    explicit_bzero(body.data, body.len);
-    if (r < 0)
-        return keystone_transfer_error(r);
-    r = keystone_status(user ? user : account->application_id, answer.status, err);
-    return r < 0 ? r : take_answer(&answer, ret_token, ret_catalog, err);
+    return r < 0 ? keystone_transfer_error(r)
+                 : keystone_take(account, &answer, ret_token, ret_catalog, err);
 }
 
 // ---------------------------------------------------------------- the catalog

@@ -25,6 +25,21 @@ struct keystone_account {
 int keystone_authenticate(struct http_client *http, const struct keystone_account *account,
                           char **ret_token, json_t **ret_catalog, struct error *err);
 
+// The same in two halves, for who does the request in a way of its own: what to ask (it holds the
+// password until it is released), and what the answer says.
+#define KEYSTONE_ANSWER_MAX ((size_t)4 * 1024 * 1024)
+struct keystone_question {
+    char *url;
+    struct strv headers;
+    struct buf body;
+};
+int keystone_ask(const struct keystone_account *account, struct keystone_question *ret,
+                 struct error *err);
+struct http_request keystone_request(const struct keystone_question *question); // borrows from it
+void keystone_question_release(struct keystone_question *question);
+int keystone_take(const struct keystone_account *account, const struct http_response *answer,
+                  char **ret_token, json_t **ret_catalog, struct error *err);
+
 // The catalog in the body of such an answer; -EIO. The caller owns it.
 int keystone_parse_catalog(const char *text, size_t len, json_t **ret, struct error *err);
 

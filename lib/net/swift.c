@@ -13,7 +13,7 @@ static int copy_string(const char *from, char **to)
     return *to ? 0 : -ENOMEM;
 }
 
-static int copy_settings(const struct swift_settings *from, struct swift_settings *to)
+int swift_settings_copy(const struct swift_settings *from, struct swift_settings *to)
 {
     if (copy_string(from->auth_url, &to->auth_url) < 0 ||
         copy_string(from->username, &to->username) < 0 ||
@@ -35,7 +35,7 @@ int swift_new(const struct swift_settings *settings, struct swift **ret, struct 
         return error_set(err, -EINVAL,
                          "the store needs an authentication URL, a user and a password");
     swift = calloc(1, sizeof(*swift));
-    if (!swift || copy_settings(settings, &swift->settings) < 0)
+    if (!swift || swift_settings_copy(settings, &swift->settings) < 0)
         return error_oom(err);
     swift->retries = SWIFT_RETRIES;
     r = http_client_new("autopkgtest-cloud/" VERSION, &swift->http, err);
@@ -74,14 +74,14 @@ void swift_free(struct swift *swift)
 
 // ---------------------------------------------------------------- one request
 
-int swift_call_url(const struct swift *swift, const struct swift_call *call, char **ret)
+int swift_call_url(const char *storage_url, const struct swift_call *call, char **ret)
 {
     _cleanup_free_ char *container = http_escape(call->container, false);
     _cleanup_free_ char *object = call->object ? http_escape(call->object, true) : NULL;
 
     if (!container || (call->object && !object))
         return -ENOMEM;
-    *ret = str_format("%s%s%s%s%s%s", swift->storage_url, *container ? "/" : "", container,
+    *ret = str_format("%s%s%s%s%s%s", storage_url, *container ? "/" : "", container,
                       object ? "/" : "", object ? object : "", call->query ? call->query : "");
     return *ret ? 0 : -ENOMEM;
 }
@@ -101,7 +101,7 @@ static int call_once(struct swift *swift, const struct swift_call *call,
                                    .body_size = call->body_size,
                                    .retries = swift->retries};
 
-    if (swift_call_url(swift, call, &url) < 0 ||
+    if (swift_call_url(swift->storage_url, call, &url) < 0 ||
         (swift->token && strv_addf(&headers, "X-Auth-Token: %s", swift->token) < 0))
         return error_oom(err);
     if (call->headers && strv_add_list(&headers, call->headers) < 0)
@@ -110,7 +110,7 @@ static int call_once(struct swift *swift, const struct swift_call *call,
     return swift_transfer_error(http_perform(swift->http, &request, answer, err));
 }
 
-static int status_error(const struct swift_call *call, long status, struct error *err)
+int swift_status(const struct swift_call *call, long status, struct error *err)
 {
     const char *slash = call->object ? "/" : "", *object = call->object ? call->object : "";
     int r = -EIO;
@@ -151,7 +151,7 @@ int swift_call(struct swift *swift, const struct swift_call *call, struct http_r
         if (r < 0)
             return r;
         if (answer->status != 401 || fresh)
-            return status_error(call, answer->status, err);
+            return swift_status(call, answer->status, err);
         swift_forget_token(swift);
     }
 }

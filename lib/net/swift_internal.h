@@ -7,9 +7,11 @@
 //     swift_large.c  what is larger than the store takes at once
 //     swift_many.c   many downloads at once
 //     swift_delete.c many deletions at once
+//     swift_async.c  reading in an event loop (net/swift_async.h)
 #pragma once
 
 #include "net/http_pool.h"
+#include "net/keystone.h"
 #include "net/swift.h"
 
 #include <sys/types.h>
@@ -43,6 +45,22 @@ struct swift {
 int swift_authenticate(struct swift *swift, struct error *err);
 void swift_forget_token(struct swift *swift);
 
+// The same in two halves, for who does the request in a way of its own. The question holds the
+// password until it is released; the caller owns token and address.
+struct swift_question {
+    char *tempauth_url; // NULL: it is Keystone's
+    struct strv headers;
+    struct keystone_question keystone;
+};
+int swift_auth_ask(const struct swift_settings *settings, struct swift_question *ret,
+                   struct error *err);
+struct http_request swift_auth_request(const struct swift_question *question); // borrows from it
+void swift_question_release(struct swift_question *question);
+int swift_auth_take(const struct swift_settings *settings, const struct http_response *answer,
+                    char **ret_token, char **ret_storage_url, struct error *err);
+// Says where it was that something failed.
+int swift_auth_failed(const struct swift_settings *settings, int r, struct error *err);
+
 // The storage URL of `region` (NULL: the only or first one) in a Keystone catalog; -ENOENT when it
 // has none, with the regions that have one in the message; -EIO when the answer is not what the
 // Identity API v3 says.
@@ -68,8 +86,11 @@ struct swift_call {
 int swift_call(struct swift *swift, const struct swift_call *call, struct http_response *answer,
                struct error *err);
 
-// The address of what the call is about. The caller frees.
-int swift_call_url(const struct swift *swift, const struct swift_call *call, char **ret);
+// The address of what the call is about, below that of the storage. The caller frees.
+int swift_call_url(const char *storage_url, const struct swift_call *call, char **ret);
+// What the status of its answer means: 0, or an error of swift.h.
+int swift_status(const struct swift_call *call, long status, struct error *err);
+int swift_settings_copy(const struct swift_settings *from, struct swift_settings *to);
 
 // Adds the names of a listing in JSON, as `format=json` gives it; empty text is an empty listing.
 // -EIO when it is something else.

@@ -76,7 +76,7 @@ static int start_next(struct downloads *all, struct error *err)
         return error_oom(err);
     d->place = all->next++;
     call.object = all->objects->items[d->place];
-    if (swift_call_url(swift, &call, &d->url) < 0 ||
+    if (swift_call_url(swift->storage_url, &call, &d->url) < 0 ||
         (swift->token && strv_addf(&d->headers, "X-Auth-Token: %s", swift->token) < 0))
         return error_oom(err);
     d->request = (struct http_request){.url = d->url, .headers = &d->headers};

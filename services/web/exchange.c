@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/session.h"
+#include "web/stored.h"
 #include "web/web.h"
 
 #include "base/parse.h"
@@ -34,6 +35,7 @@ void exchange_free(struct exchange *x)
         return;
     if (x->free_userdata)
         x->free_userdata(x->userdata);
+    stored_forget(x);
     exchange_drop_response(x);
     free(x->path);
     free(x->query_text);

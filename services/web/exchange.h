@@ -30,6 +30,7 @@ enum exchange_state {
 };
 
 struct session;
+struct stored_want;
 struct web;
 
 struct exchange {
@@ -55,6 +56,8 @@ struct exchange {
 
     struct session *session; // of login.c: who is logged in
     bool session_looked;     // for it
+
+    struct stored_want *wanted; // of stored.c: what was asked of a store elsewhere
 
     void *userdata; // of the route's handlers, freed by free_userdata
     void (*free_userdata)(void *userdata);

@@ -9,7 +9,6 @@
 #include "web/web.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 
 // A request with this header has been forwarded once: two units that take each other for the one
@@ -58,18 +57,6 @@ static int add_headers(struct forward *f)
     if (r == 0)
         r = add_header(f, "X-Forwarded-For", client);
     return r < 0 ? r : add_header(f, FORWARDED, "1");
-}
-
-static int open_file(const struct web *web, struct error *err)
-{
-    const char *database = web->settings.database, *slash = strrchr(database, '/');
-    _cleanup_free_ char *dir = strndup(database, slash ? (size_t)(slash - database) : 0);
-    int fd;
-
-    if (!dir)
-        return error_oom(err);
-    fd = open(*dir ? dir : ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    return fd < 0 ? error_errno(err, -errno, "%s: cannot make a file", dir) : fd;
 }
 
 // ---- the answer
@@ -169,7 +156,7 @@ int forward_request(struct exchange *x, struct error *err)
                              "which unit keeps the results is changing, try again later");
     }
     *f = (struct forward){.x = x, .fd = -1};
-    r = f->fd = open_file(x->web, err);
+    r = f->fd = web_unnamed_file(x->web, err);
     if (r >= 0 && (r = add_headers(f)) < 0)
         r = error_oom(err);
     if (r >= 0) {

@@ -4,8 +4,6 @@
 #include "base/file.h"
 #include "net/http.h"
 #include "web/pages.h"
-#include "web/store_access.h"
-#include "web/store_http.h"
 #include "web/web.h"
 
 #include <fcntl.h>
@@ -21,18 +19,17 @@ struct folder {
     const char *last; // borrowed from `entries`
 };
 
-static int add_entry(const struct store_entry *entry, void *userdata)
+static int add_entry(const struct stored_entry *entry, void *userdata)
 {
     struct folder *f = userdata;
     const char *name = entry->name + f->prefix_len;
     _cleanup_free_ char *url = http_escape(name, true), *modified = NULL;
-    _cleanup_(store_object_release) struct store_object object = {0};
     json_t *item =
         json_pack("{s:s, s:s*, s:b}", "name", name, "url", url, "folder", entry->is_prefix);
 
-    if (item && !entry->is_prefix && store_object_stat(entry->path, &object, NULL) == 0) {
-        modified = clock_format_utc(object.modified_us / (int64_t)USEC_PER_SEC, "%Y-%m-%d %H:%M");
-        (void)json_put_int(item, "bytes", (int64_t)object.size);
+    if (item && !entry->is_prefix) {
+        modified = clock_format_utc(entry->modified_s, "%Y-%m-%d %H:%M");
+        (void)json_put_int(item, "bytes", (int64_t)entry->size);
         (void)json_put_string(item, "modified", modified);
     }
     return json_array_append_new(f->entries, item) < 0 ? -ENOMEM : 0;
@@ -53,8 +50,8 @@ static int put_more(struct exchange *x, const char *prefix)
     return escaped ? json_put_string(x->data, "marker", escaped) : -ENOMEM;
 }
 
-static int list_folder(struct exchange *x, const char *container, const char *prefix,
-                       struct error *err)
+static int list_folder(struct exchange *x, enum stored_reader reader, const char *container,
+                       const char *prefix, struct error *err)
 {
     struct folder folder = {.entries = json_array(), .prefix_len = strlen(prefix)};
     const struct store_query query = {.prefix = prefix,
@@ -69,67 +66,59 @@ static int list_folder(struct exchange *x, const char *container, const char *pr
         json_put_string(x->data, "title", title) < 0 ||
         json_put_bool(x->data, "has_parent", *prefix != '\0') < 0)
         return error_oom(err);
-    r = store_list(x->web->store, container, &query, add_entry, &folder, err);
-    if (r < 0)
+    r = stored_list(x, reader, container, &query, add_entry, &folder, err);
+    if (r != 0)
         return r;
     if (json_array_size(folder.entries) == 0 && *prefix && !query.marker)
         return exchange_fail(x, 404, err, "there is nothing stored under %s", title);
     return put_more(x, prefix);
 }
 
-static int send_or_redirect(struct exchange *x, const char *container, const char *object,
-                            struct error *err)
+// 0: something is stored below this name; -ENOENT: nothing; EXCHANGE_WAIT.
+static int is_folder(struct exchange *x, enum stored_reader reader, const char *container,
+                     const char *object)
 {
-    _cleanup_free_ char *folder = NULL;
-    const struct store_query query = {.limit = 1, .delimiter = "/"};
-    struct store_query inside = query;
+    _cleanup_free_ char *prefix = str_format("%s/", object);
+    const struct store_query query = {.prefix = prefix, .limit = 1, .delimiter = "/"};
     struct folder found = {.entries = json_array()};
-    int r = store_send_object(x, container, object, err);
+    int r = prefix ? stored_list(x, reader, container, &query, add_entry, &found, NULL) : -ENOMEM;
 
-    if (r != -ENOENT) {
-        json_decref(found.entries);
-        return r;
-    }
-    folder = str_format("%s/", object);
-    inside.prefix = folder;
-    if (folder && store_list(x->web->store, container, &inside, add_entry, &found, NULL) == 0 &&
-        json_array_size(found.entries) > 0) {
-        _cleanup_free_ char *url = str_format("%s/", x->path);
-
-        error_clear(err);
-        r = url ? exchange_redirect(x, MHD_HTTP_MOVED_PERMANENTLY, url) : error_oom(err);
-    }
+    if (r == 0 && json_array_size(found.entries) == 0)
+        r = -ENOENT;
     json_decref(found.entries);
     return r;
 }
 
-int page_stored(struct exchange *x, const char *container, const char *object, struct error *err)
+static int send_or_redirect(struct exchange *x, enum stored_reader reader, const char *container,
+                            const char *object, struct error *err)
 {
-    return !*object || str_ends_with(object, "/") ? list_folder(x, container, object, err)
-                                                  : send_or_redirect(x, container, object, err);
+    _cleanup_free_ char *url = NULL;
+    int r = stored_send(x, reader, container, object, err), folder;
+
+    if (r != -ENOENT)
+        return r;
+    folder = is_folder(x, reader, container, object);
+    if (folder < 0)
+        return r;
+    error_clear(err);
+    if (folder == EXCHANGE_WAIT)
+        return folder;
+    url = str_format("%s/", x->path);
+    return url ? exchange_redirect(x, MHD_HTTP_MOVED_PERMANENTLY, url) : error_oom(err);
+}
+
+int page_stored(struct exchange *x, enum stored_reader reader, const char *container,
+                const char *object, struct error *err)
+{
+    return !*object || str_ends_with(object, "/")
+               ? list_folder(x, reader, container, object, err)
+               : send_or_redirect(x, reader, container, object, err);
 }
 
 int page_results(struct exchange *x, struct error *err)
 {
-    const char *container = exchange_value(x, "container"), *object = exchange_value(x, "object");
-    _cleanup_(store_container_release) struct store_container info = {0};
-    bool folder = !*object || str_ends_with(object, "/");
-    int r;
-
-    if (!x->web->store) {
-        _cleanup_free_ char *name = http_escape(object, true);
-        _cleanup_free_ char *url =
-            str_format("%s/%s/%s", x->web->settings.store_url, container, name ? name : "");
-
-        return url ? exchange_redirect(x, MHD_HTTP_FOUND, url) : error_oom(err);
-    }
-    r = store_container_get(x->web->store, container, &info, err);
-    if (r == 0 &&
-        !(folder ? store_acl_opens_listing(info.read_acl) : store_acl_opens_objects(info.read_acl)))
-        r = -ENOENT;
-    if (r < 0)
-        return exchange_fail(x, 404, err, "there is no public container %s", container);
-    return page_stored(x, container, object, err);
+    return page_stored(x, READER_ANYBODY, exchange_value(x, "container"),
+                       exchange_value(x, "object"), err);
 }
 
 // ---- /static

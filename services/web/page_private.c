@@ -27,10 +27,9 @@ static char *run_folder(const char *object)
 }
 
 // Whom the run's file names. -ENOENT: it has none.
-static int read_names(const struct web *web, const char *container, const char *folder,
+static int read_names(struct exchange *x, const char *container, const char *folder,
                       struct strv *ret, struct error *err)
 {
-    _cleanup_(store_object_release) struct store_object info = {0};
     _cleanup_free_ char *object = str_format("%s" READABLE_BY, folder);
     _cleanup_buf_ struct buf text = BUF_INIT(READABLE_MAX);
     _cleanup_close_ int fd = -1;
@@ -38,7 +37,7 @@ static int read_names(const struct web *web, const char *container, const char *
 
     if (!object)
         return error_oom(err);
-    r = store_object_open(web->store, container, object, &fd, &info, err);
+    r = stored_open(x, READER_ACCOUNT, container, object, READABLE_MAX, &fd, err);
     if (r == 0)
         r = file_read_fd(fd, object, &text, err);
     if (r == 0 && strv_split(ret, buf_str(&text), "\n") < 0)
@@ -92,33 +91,45 @@ int page_private_list(struct exchange *x, struct error *err)
     return r < 0 ? r : page_put_rows(x->data, "results", rows) < 0 ? error_oom(err) : 0;
 }
 
-int page_private_results(struct exchange *x, struct error *err)
+// Whether the user may see what is stored of the run in this folder.
+static int check_reader(struct exchange *x, const char *container, const char *folder,
+                        struct error *err)
 {
-    const char *container = exchange_value(x, "container"), *object = exchange_value(x, "object");
     _cleanup_strv_ struct strv names = STRV_INIT;
-    _cleanup_free_ char *folder = run_folder(object);
-    bool sent, allowed = false;
-    int r = check_login(x, &sent, err);
+    bool allowed = false;
+    int r;
 
-    if (r < 0 || sent)
+    if (!str_starts_with(container, "private-"))
+        return refuse(x, err);
+    r = read_names(x, container, folder, &names, err);
+    if (r == EXCHANGE_WAIT || r == -EAGAIN)
         return r;
-    if (!x->web->store)
-        return exchange_fail(x, 404, err,
-                             "private results are kept in the object store of this "
-                             "service, where their readers have accounts");
-    if (!str_starts_with(container, "private-") || !folder ||
-        read_names(x->web, container, folder, &names, NULL) < 0)
+    if (r < 0)
         return refuse(x, err);
     r = permission_is_one_of(x, &names, &allowed, err);
     if (r == -ENOTCONN)
         x->status = 503;
-    if (r != 0)
+    return r == 0 && !allowed ? refuse(x, err) : r;
+}
+
+int page_private_results(struct exchange *x, struct error *err)
+{
+    const char *container = exchange_value(x, "container"), *object = exchange_value(x, "object");
+    _cleanup_free_ char *folder = run_folder(object);
+    bool sent;
+    int r = check_login(x, &sent, err);
+
+    if (r < 0 || sent)
         return r;
-    if (!allowed)
-        return refuse(x, err);
-    r = page_stored(x, container, object, err);
+    if (!stored_is_readable(x->web, READER_ACCOUNT))
+        return exchange_fail(x, 404, err,
+                             "private results are kept in the object store of this "
+                             "service, where their readers have accounts");
+    r = folder ? check_reader(x, container, folder, err) : refuse(x, err);
+    if (r == 0)
+        r = page_stored(x, READER_ACCOUNT, container, object, err);
     // Above the run there is nothing to see.
-    if (r == 0 && x->data && strcmp(object, folder) == 0)
+    if (r == 0 && x->data && str_equal(object, folder))
         r = json_put_bool(x->data, "has_parent", false) < 0 ? error_oom(err) : 0;
     return r;
 }

@@ -11,6 +11,8 @@
 
 #include <fcntl.h>
 
+#define RESULT_MAX ((uint64_t)64 * 1024 * 1024)
+#define LOG_MAX ((uint64_t)4 * 1024 * 1024 * 1024) // compressed
 #define SUMMARY_MAX ((size_t)256 * 1024)
 #define PACKAGES_MAX ((size_t)1024 * 1024)
 #define FEW_CHANGES 40 // are shown unfolded
@@ -49,15 +51,6 @@ static char *object_name(const struct run_names *n, const char *file)
 
 // ---- what the store has of a run
 
-// The container's ACL decides, as for everybody.
-static bool is_open(const struct web *web, const char *container)
-{
-    _cleanup_(store_container_release) struct store_container found = {0};
-
-    return web->store && store_container_get(web->store, container, &found, NULL) == 0 &&
-           store_acl_opens_objects(found.read_acl);
-}
-
 static char *human_size(uint64_t bytes)
 {
     if (bytes < 1024)
@@ -67,39 +60,44 @@ static char *human_size(uint64_t bytes)
     return str_format("%.1f MiB", (double)bytes / (1024 * 1024));
 }
 
-static int add_file(const struct store_entry *entry, void *userdata)
+static int add_file(const struct stored_entry *entry, void *userdata)
 {
-    _cleanup_(store_object_release) struct store_object object = {0};
-    _cleanup_free_ char *size = NULL;
+    _cleanup_free_ char *size = human_size(entry->size);
     const char *name = strrchr(entry->name, '/');
 
-    if (store_object_stat(entry->path, &object, NULL) < 0)
-        return 0;
-    size = human_size(object.size);
     name = name ? name + 1 : entry->name;
     return size && json_array_append_new(userdata,
                                          json_pack("{s:s, s:I, s:s}", "name", name, "bytes",
-                                                   (json_int_t)object.size, "size", size)) == 0
+                                                   (json_int_t)entry->size, "size", size)) == 0
                ? 0
                : -ENOMEM;
 }
 
+// What is stored of the run, in the order of names; none when the store has none.
+static int list_files(struct exchange *x, const struct run_names *n, json_t *files,
+                      struct error *err)
+{
+    _cleanup_free_ char *prefix = str_format("%s/", n->folder);
+    const struct store_query query = {.prefix = prefix, .limit = 50};
+    int r = prefix ? stored_list(x, READER_ANYBODY, n->container, &query, add_file, files, err)
+                   : error_oom(err);
+
+    if (r == -ENOENT)
+        error_clear(err);
+    return r == -ENOENT ? 0 : r;
+}
+
 static int put_files(struct exchange *x, const struct run_names *n, struct error *err)
 {
-    _cleanup_free_ char *prefix = str_format("%s/", n->folder), *path = NULL, *url = NULL;
-    const struct store_query query = {.prefix = prefix, .limit = 50};
+    _cleanup_free_ char *path = http_escape(n->folder, true);
+    _cleanup_free_ char *url = str_format("/results/%s/%s", n->container, path ? path : "");
     json_t *files = json_array();
-    int r = 0;
+    int r = list_files(x, n, files, err);
 
-    path = http_escape(n->folder, true);
-    url = str_format("/results/%s/%s", n->container, path ? path : "");
-    if (!prefix || !path || !url || json_put_string(x->data, "files_url", url) < 0)
+    if (r == 0 && (!path || !url || json_put_string(x->data, "files_url", url) < 0 ||
+                   json_put_bool(x->data, "has_files", json_array_size(files) > 0) < 0))
         r = error_oom(err);
-    if (r == 0 && is_open(x->web, n->container))
-        r = store_list(x->web->store, n->container, &query, add_file, files, err);
-    if (r == 0)
-        r = json_put_bool(x->data, "has_files", json_array_size(files) > 0);
-    if (r < 0) {
+    if (r != 0) {
         json_decref(files);
         return r;
     }
@@ -130,27 +128,44 @@ static int add_test(json_t *tests, char *line)
                : 0;
 }
 
+// Of two things that were asked for: what is left to do, an error before a wait.
+static int both(int a, int b)
+{
+    return a < 0 ? a : b < 0 ? b : a ? a : b;
+}
+
 // A file of result.tar; empty when there is none, or it may not be shown.
-static void read_result_file(struct exchange *x, const struct run_names *n, const char *name,
-                             struct buf *ret)
+static int read_result_file(struct exchange *x, const struct run_names *n, const char *name,
+                            struct buf *ret, struct error *err)
 {
     _cleanup_free_ char *object = object_name(n, "result.tar"), *path = NULL;
+    _cleanup_error_ struct error why = ERROR_INIT;
+    _cleanup_close_ int fd = -1;
+    int r = object ? stored_open(x, READER_ANYBODY, n->container, object, RESULT_MAX, &fd, &why)
+                   : -ENOMEM;
 
-    if (!object || !is_open(x->web, n->container) ||
-        store_object_path(x->web->store, n->container, object, &path, NULL) < 0 ||
-        tar_read_member(path, name, ret, NULL) < 0)
-        ret->len = 0;
+    if (r == -ENOENT || r == -EFBIG)
+        return 0;
+    if (r != 0)
+        return r < 0 ? error_set(err, r, "%s", error_message(&why)) : r;
+    path = str_format("/proc/self/fd/%d", fd);
+    if (!path || tar_read_member(path, name, ret, NULL) < 0)
+        buf_truncate(ret, 0);
+    return 0;
 }
 
 // The verdicts of the single tests, from `summary` in result.tar; nothing when there is none.
-static int put_tests(struct exchange *x, const struct run_names *n)
+static int put_tests(struct exchange *x, const struct run_names *n, struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(SUMMARY_MAX);
     _cleanup_strv_ struct strv lines = STRV_INIT;
-    json_t *tests = json_array();
+    int r = read_result_file(x, n, "summary", &text, err);
+    json_t *tests;
     bool any;
 
-    read_result_file(x, n, "summary", &text);
+    if (r != 0)
+        return r;
+    tests = json_array();
     (void)strv_split(&lines, buf_str(&text), "\n");
     for (size_t i = 0; i < lines.len; i++)
         (void)add_test(tests, lines.items[i]); // what is no summary line is left out
@@ -174,8 +189,10 @@ static int put_diff(struct exchange *x, const struct run_names *n, const char *p
 
     if (!url || !last.container || !last.folder)
         return error_oom(err);
-    read_result_file(x, &last, "testbed-packages", &before);
-    read_result_file(x, n, "testbed-packages", &after);
+    r = both(read_result_file(x, &last, "testbed-packages", &before, err),
+             read_result_file(x, n, "testbed-packages", &after, err));
+    if (r != 0)
+        return r;
     if (before.len == 0 || after.len == 0)
         return 0; // one of both is no longer stored, or had no testbed
     r = package_diff(buf_str(&before), buf_str(&after), &changes, err);
@@ -254,6 +271,26 @@ static bool is_older_address(const struct exchange *x)
            strcmp(prefix, exchange_value(x, "package")) == 0;
 }
 
+// All that the store tells, asked for at once.
+static int put_stored(struct exchange *x, const struct run_names *n, struct error *err)
+{
+    int r = put_tests(x, n, err);
+
+    if (r >= 0)
+        r = both(r, put_changes(x, n, err));
+    return r < 0 ? r : both(r, put_files(x, n, err));
+}
+
+// Why there is nothing of the store on the page.
+static int put_nothing(struct exchange *x, const struct error *why)
+{
+    return json_put_string(x->data, "store_trouble", error_message(why)) < 0 ||
+                   page_put_rows(x->data, "tests", json_array()) < 0 ||
+                   page_put_rows(x->data, "files", json_array()) < 0
+               ? -ENOMEM
+               : 0;
+}
+
 int page_run(struct exchange *x, struct error *err)
 {
     _cleanup_(run_names_release) struct run_names n = {0};
@@ -271,10 +308,13 @@ int page_run(struct exchange *x, struct error *err)
     if (r == 0)
         r = put_result(x, &n, true, err);
     if (r == 0)
-        r = put_tests(x, &n);
-    if (r == 0)
-        r = put_changes(x, &n, err);
-    return r < 0 ? r : put_files(x, &n, err);
+        r = put_stored(x, &n, err);
+    if (r != -EAGAIN)
+        return r;
+    if (put_nothing(x, err) < 0)
+        return error_oom(err);
+    error_clear(err);
+    return 0;
 }
 
 // ---- the log's page
@@ -385,33 +425,33 @@ static int answer_log(struct exchange *x, int *fd, struct error *err)
     return exchange_answer(x, MHD_HTTP_OK, response);
 }
 
+static int open_log(struct exchange *x, const struct run_names *n, int *ret_fd, struct error *err)
+{
+    _cleanup_free_ char *object = object_name(n, "log.gz");
+    int r = object ? stored_open(x, READER_ANYBODY, n->container, object, LOG_MAX, ret_fd, err)
+                   : error_oom(err);
+
+    return r == -ENOENT ? exchange_fail(x, 404, err, "there is no log of the run %s", n->run_id)
+                        : r;
+}
+
 int page_log(struct exchange *x, struct error *err)
 {
     _cleanup_(run_names_release) struct run_names n = {0};
-    _cleanup_(store_object_release) struct store_object info = {0};
-    _cleanup_free_ char *object = NULL, *raw = NULL;
     _cleanup_close_ int fd = -1;
     int r = read_names(x, &n, err);
 
-    if (r < 0)
-        return r;
-    object = object_name(&n, "log.gz");
-    raw = object ? str_format("%s/%s/%s", x->web->settings.store_url, n.container, object) : NULL;
-    if (!raw)
-        return error_oom(err);
-    if (!x->web->store)
-        return exchange_redirect(x, MHD_HTTP_FOUND, raw);
-    if (!is_open(x->web, n.container) ||
-        store_object_open(x->web->store, n.container, object, &fd, &info, NULL) < 0)
-        return exchange_fail(x, 404, err, "there is no log of the run %s", n.run_id);
-    r = start_run(x, &n, err);
+    if (r == 0)
+        r = start_run(x, &n, err);
     if (r == 0)
         r = put_result(x, &n, false, err);
     if (r == 0)
-        r = put_tests(x, &n);
-    if (r == 0)
-        r = put_files(x, &n, err);
-    if (r < 0 || x->wants_json)
+        r = open_log(x, &n, &fd, err);
+    if (r >= 0)
+        r = both(r, put_tests(x, &n, err));
+    if (r >= 0)
+        r = both(r, put_files(x, &n, err));
+    if (r != 0 || x->wants_json)
         return r;
     return answer_log(x, &fd, err);
 }

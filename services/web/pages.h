@@ -4,6 +4,7 @@
 
 #include "web/exchange.h"
 #include "web/running.h"
+#include "web/stored.h"
 
 int page_home(struct exchange *x, struct error *err);
 int page_running(struct exchange *x, struct error *err);
@@ -50,7 +51,8 @@ int page_moved_to_package(struct exchange *x, struct error *err);
 
 // Shows a folder of the store (its name ends in a slash, or is empty) or sends an object, to whom
 // may see it (page_files.c).
-int page_stored(struct exchange *x, const char *container, const char *object, struct error *err);
+int page_stored(struct exchange *x, enum stored_reader reader, const char *container,
+                const char *object, struct error *err);
 // Answers with a file of static/ (page_files.c).
 int page_static_file(struct exchange *x, const char *name, struct error *err);
 

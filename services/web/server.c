@@ -7,6 +7,7 @@
 #include "web/forward.h"
 #include "web/limits.h"
 #include "web/page_cache.h"
+#include "web/stored.h"
 #include "web/streams.h"
 #include "web/web.h"
 
@@ -206,6 +207,10 @@ static enum MHD_Result handle_exchange(struct exchange *x)
 
     x->state = EXCHANGE_HANDLING;
     again = x->again;
+    if (again) { // from the beginning
+        json_decref(TAKE_PTR(x->data));
+        params_release(&x->headers);
+    }
     x->again = false;
     if (page_cache_answer(x->web->page_cache, x))
         return send_answer(x);
@@ -263,9 +268,15 @@ void exchange_resume(struct exchange *x)
         return;
     x->state = EXCHANGE_HANDLING;
     MHD_resume_connection(x->connection);
-    // Some versions do not make their epoll descriptor readable by this.
-    (void)sd_event_source_set_time(x->web->http_timer, 0);
-    (void)sd_event_source_set_enabled(x->web->http_timer, SD_EVENT_ONESHOT);
+    web_run_http(x->web);
+}
+
+void web_run_http(const struct web *web)
+{
+    if (!web->http_timer) // not yet, or no more
+        return;
+    (void)sd_event_source_set_time(web->http_timer, 0);
+    (void)sd_event_source_set_enabled(web->http_timer, SD_EVENT_ONESHOT);
 }
 
 void exchange_again(struct exchange *x)
@@ -344,6 +355,8 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
         log_error("keeping the settings as they were: %s", error_message(&err));
     else {
         broker_reload(s->web->broker);
+        if (stored_configure(s->web, &err) < 0)
+            log_error("the object store: %s", error_message(&err));
         log_info("settings read again");
     }
     (void)sd_notify(false, "READY=1");
@@ -413,6 +426,7 @@ static void stop_server(struct server *s)
     commands_end(s->web);
     streams_end(s->web->streams);
     (void)sd_event_source_unref(s->io);
+    s->web->http_timer = NULL;
     (void)sd_event_source_unref(s->timer);
     (void)sd_event_source_unref(s->drain_timer);
     if (s->daemon) {
@@ -420,6 +434,7 @@ static void stop_server(struct server *s)
         MHD_stop_daemon(s->daemon);
     }
     streams_free(TAKE_PTR(s->web->streams));
+    stored_free(s->web);
     s->web->event = sd_event_unref(s->web->event);
 }
 
@@ -437,6 +452,8 @@ int server_run(struct web *web, struct error *err)
         return error_errno(err, r, "cannot make the event loop");
     }
     r = http_async_new(web->event, "autopkgtest-cloud/" VERSION, &web->http, err);
+    if (r == 0)
+        r = stored_configure(web, err);
     if (r == 0)
         r = streams_new(web, &web->streams, err);
     if (r == 0)

@@ -27,6 +27,8 @@ int store_put_begin(struct exchange *x, struct error *err);
 int store_put_receive(struct exchange *x, const void *bytes, size_t len, struct error *err);
 int store_put_end(struct exchange *x, struct error *err);
 
+// Stored bytes are strangers' bytes: headers by which a browser does not run them in our name.
+int store_add_guards(struct exchange *x);
 // Sends an object with the headers Swift gives; for the store and for /results.
 int store_send_object(struct exchange *x, const char *container, const char *object,
                       struct error *err);

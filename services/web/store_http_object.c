@@ -23,6 +23,14 @@ static int add_meta_headers(struct exchange *x, const struct store_object *objec
     return 0;
 }
 
+int store_add_guards(struct exchange *x)
+{
+    return exchange_add_header(x, "Content-Security-Policy", "sandbox; default-src 'none'") < 0 ||
+                   exchange_add_header(x, "X-Content-Type-Options", "nosniff") < 0
+               ? -ENOMEM
+               : 0;
+}
+
 static int add_object_headers(struct exchange *x, const struct store_object *object)
 {
     _cleanup_free_ char *timestamp =
@@ -40,11 +48,7 @@ static int add_object_headers(struct exchange *x, const struct store_object *obj
     if (object->content_disposition &&
         exchange_add_header(x, "Content-Disposition", object->content_disposition) < 0)
         return -ENOMEM;
-    // Stored bytes are strangers' bytes: a browser must not run them in our name.
-    if (exchange_add_header(x, "Content-Security-Policy", "sandbox; default-src 'none'") < 0 ||
-        exchange_add_header(x, "X-Content-Type-Options", "nosniff") < 0)
-        return -ENOMEM;
-    return add_meta_headers(x, object);
+    return store_add_guards(x) < 0 ? -ENOMEM : add_meta_headers(x, object);
 }
 
 int store_send_object(struct exchange *x, const char *container, const char *object,

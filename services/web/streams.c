@@ -75,13 +75,8 @@ static ssize_t read_stream(void *userdata, uint64_t position _unused_, char *byt
 
 static void run_http(const struct streams *streams)
 {
-    sd_event_source *timer = streams->web->http_timer;
-
-    // Some versions of libmicrohttpd do not make their epoll descriptor readable by a resume.
-    if (!timer || !streams->first)
-        return;
-    (void)sd_event_source_set_time(timer, 0);
-    (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+    if (streams->first)
+        web_run_http(streams->web);
 }
 
 static void tell_all(struct streams *streams, const char *text)

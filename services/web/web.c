@@ -9,6 +9,7 @@
 #include "data/json.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #define SESSION_FILE_MAX ((size_t)4096)
@@ -126,6 +127,8 @@ static int load(const struct web *web, struct web *fresh, struct error *err)
     if (r == 0)
         r = load_store_credentials(&fresh->settings, &fresh->store_user, &fresh->store_password,
                                    err);
+    if (r == 0 && fresh->settings.store_reader)
+        r = settings_read_store(fresh->settings.store_reader, &fresh->store_reader, err);
     if (r == 0)
         r = load_templates(fresh->settings.templates_dir, &fresh->templates, err);
     if (r == 0)
@@ -160,6 +163,7 @@ static void carry_over(struct web *web, struct web *fresh)
     fresh->broker = TAKE_PTR(web->broker);
     fresh->streams = TAKE_PTR(web->streams);
     fresh->http = TAKE_PTR(web->http);
+    fresh->swift = TAKE_PTR(web->swift);
     fresh->commands = TAKE_PTR(web->commands);
     fresh->event = TAKE_PTR(web->event);
     fresh->http_timer = TAKE_PTR(web->http_timer);
@@ -198,6 +202,7 @@ void web_release(struct web *web)
     store_free(web->store);
     free(web->store_user);
     free(web->store_password);
+    swift_settings_release(&web->store_reader);
     free(web->static_version);
     if (web->db)
         database_close(web->db);
@@ -211,6 +216,18 @@ void web_release(struct web *web)
     limits_free(web->limits);
     statistics_forget(web);
     *web = (struct web){0};
+}
+
+int web_unnamed_file(const struct web *web, struct error *err)
+{
+    const char *database = web->settings.database, *slash = strrchr(database, '/');
+    _cleanup_free_ char *dir = strndup(database, slash ? (size_t)(slash - database) : 0);
+    int fd;
+
+    if (!dir)
+        return error_oom(err);
+    fd = open(*dir ? dir : ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return fd < 0 ? error_errno(err, -errno, "%s: cannot make a file", dir) : fd;
 }
 
 int web_database(struct web *web, struct database **ret, struct error *err)

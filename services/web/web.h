@@ -23,15 +23,18 @@ struct http_async;
 struct launchpad;
 struct limits;
 struct page_cache;
+struct stored_swift;
 struct streams;
 
 struct web {
     char *config_dir;
     struct web_settings settings;
     struct template_set *templates;
-    struct store *store;               // NULL: results are kept elsewhere
-    char *store_user, *store_password; // whom the built-in store lets write; NULL: nobody
-    char *static_version;              // changes when a static file does: part of their addresses
+    struct store *store;                // NULL: results are kept elsewhere
+    char *store_user, *store_password;  // whom the built-in store lets write; NULL: nobody
+    struct swift_settings store_reader; // whom a Swift lets read private results; empty: nobody
+    struct stored_swift *swift;         // where results are kept else; NULL: no Swift is named
+    char *static_version;               // changes when a static file does: part of their addresses
     struct broker *broker;
     struct streams *streams;
     struct launchpad *launchpad;
@@ -82,6 +85,13 @@ int page_render(struct exchange *x, const char *template, json_t *data, struct b
 int page_add_headers(struct exchange *x);
 // An error as HTML page; false when even that failed.
 bool page_answer_error(struct exchange *x, unsigned status, const char *message);
+
+// A file without a name beside the database, for what is too large for memory. -1 and less: an
+// errno; else the caller closes it.
+int web_unnamed_file(const struct web *web, struct error *err);
+// Of server.c: makes libmicrohttpd run soon, after a connection was resumed (some versions do not
+// make their epoll descriptor readable by that).
+void web_run_http(const struct web *web);
 
 // Sends a file that is open with ranges and conditions; takes over *fd. etag "": none.
 int file_answer(struct exchange *x, int *fd, uint64_t size, int64_t mtime_s, const char *etag);

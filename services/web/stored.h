@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Objects of the store for the pages, wherever the store is: the built-in one of this unit
+// (store.h), or a Swift that is read over HTTP (web.conf: store-url, store-reader).
+//
+// What is in a Swift is not there at once. Then a call starts to get it and returns EXCHANGE_WAIT,
+// which the handler passes on; when all that was started is there the handler is called again from
+// its beginning (exchange_again()), and the same call finds it. A handler that needs
+// several things asks for all before it waits: they come at the same time.
+//
+// Errors: -ENOENT: there is none, or it is not for this reader; -EAGAIN: the store does not answer,
+// with words for people; -EFBIG. Nobody waits longer than a quarter of a minute for a store that is
+// silent, and for a few seconds after that everybody is told at once.
+#pragma once
+
+#include "web/exchange.h"
+#include "web/store.h"
+
+// Anybody reads what the container's ACL opens to all; the account reads everything, and whoever
+// reads for it has to know whom he shows it.
+enum stored_reader { READER_ANYBODY, READER_ACCOUNT };
+
+// Whether it can be read by this reader at all, as this unit is configured.
+bool stored_is_readable(const struct web *web, enum stored_reader reader);
+
+// Opens an object as a file of its own, which the caller closes. `max`: bytes that it may have.
+int stored_open(struct exchange *x, enum stored_reader reader, const char *container,
+                const char *object, uint64_t max, int *ret_fd, struct error *err);
+struct stored_entry {
+    const char *name; // object, or prefix up to and with the delimiter
+    bool is_prefix;
+    uint64_t size;      // of an object
+    int64_t modified_s; // the same
+};
+typedef int stored_visit(const struct stored_entry *entry, void *userdata);
+
+// Calls `visit` for each name in order; a negative return ends the listing with it.
+int stored_list(struct exchange *x, enum stored_reader reader, const char *container,
+                const struct store_query *query, stored_visit *visit, void *userdata,
+                struct error *err);
+
+// Answers with an object, streamed, with its headers, ranges and conditions. -ENOENT leaves the
+// exchange unanswered.
+int stored_send(struct exchange *x, enum stored_reader reader, const char *container,
+                const char *object, struct error *err);
+
+// Of the exchange: what it has asked for is dropped.
+void stored_forget(struct exchange *x);
+
+// Of the server: the Swift that the settings name, if they do. To be called again when they change.
+int stored_configure(struct web *web, struct error *err);
+// After all that it asked for has ended.
+void stored_free(struct web *web);

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "web/stored_swift.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "web/web.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define LISTING_MAX ((size_t)8 * 1024 * 1024)
+#define CALLS_MAX 300
+// So long everybody is told at once that a store is out of reach, before it is tried again.
+#define DOWN_US (3 * USEC_PER_SEC)
+
+struct stored_swift {
+    struct swift_async *swift;
+    bool wanted, has_account; // by the settings as they are now
+    unsigned calls;           // on their way
+    uint64_t down_until[2];   // by reader: clock_monotonic_us(); 0: it answers
+};
+
+bool stored_swift_is_readable(const struct web *web, enum stored_reader reader)
+{
+    return web->swift && web->swift->wanted &&
+           (reader == READER_ANYBODY || web->swift->has_account);
+}
+
+int stored_configure(struct web *web, struct error *err)
+{
+    const struct web_settings *s = &web->settings;
+    const struct swift_settings *account = web->store_reader.auth_url ? &web->store_reader : NULL;
+    bool wanted = !s->store_dir && !s->store_peer && s->store_url;
+    struct stored_swift *swift = web->swift;
+    int r;
+
+    if (!wanted && !swift)
+        return 0;
+    if (!swift) {
+        swift = calloc(1, sizeof(*swift));
+        r = swift ? swift_async_new(web->http, s->store_url, account, &swift->swift, err)
+                  : error_oom(err);
+    } else {
+        // Without a Swift in the settings the one that was goes on until all that is read is read.
+        r = swift_async_change(swift->swift, s->store_url ? s->store_url : "", account, err);
+    }
+    if (r < 0) {
+        if (!web->swift)
+            free(swift);
+        return r;
+    }
+    swift->wanted = wanted;
+    swift->has_account = account != NULL;
+    swift->down_until[READER_ANYBODY] = swift->down_until[READER_ACCOUNT] = 0;
+    web->swift = swift;
+    return 0;
+}
+
+void stored_free(struct web *web)
+{
+    if (!web->swift)
+        return;
+    swift_async_free(web->swift->swift);
+    free(TAKE_PTR(web->swift));
+}
+
+// ---- the store's health
+
+static int trouble(struct error *err)
+{
+    return error_set(err, -EAGAIN, "the object store does not answer, try again later");
+}
+
+int stored_swift_start(struct web *web, const struct swift_async_request *request,
+                       http_async_done *done, void *userdata, struct swift_async_call **ret,
+                       struct error *err)
+{
+    struct stored_swift *swift = web->swift;
+    uint64_t now = clock_monotonic_us(), down_until = swift->down_until[request->as_account];
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r;
+
+    if (down_until > now)
+        return trouble(err);
+    if (swift->calls >= CALLS_MAX)
+        return error_set(err, -EAGAIN, "too much is read from the object store, try again later");
+    r = swift_async_start(swift->swift, request, done, userdata, ret, &why);
+    if (r < 0) {
+        log_warning("the object store: %s", error_message(&why));
+        return trouble(err);
+    }
+    swift->calls++;
+    return 0;
+}
+
+static void note_down(uint64_t *down_until, const char *why)
+{
+    if (!*down_until)
+        log_warning("the object store is out of reach: %s", why);
+    *down_until = clock_monotonic_us() + DOWN_US;
+}
+
+static void note_up(uint64_t *down_until)
+{
+    if (*down_until)
+        log_info("the object store answers again");
+    *down_until = 0;
+}
+
+int stored_swift_end(struct web *web, enum stored_reader reader, const char *what, int r,
+                     const struct http_response *answer, const struct error *why, struct error *err)
+{
+    const struct swift_async_request request = {.container = what};
+    uint64_t *down_until = &web->swift->down_until[reader];
+    _cleanup_error_ struct error meaning = ERROR_INIT;
+
+    web->swift->calls--;
+    if (r == -ECANCELED)
+        return error_set(err, -EAGAIN, "the web service is stopping");
+    if (r == -E2BIG)
+        return error_set(err, -EFBIG, "%s is larger than can be shown", what);
+    if (r == -EAGAIN && answer->status == 0) {
+        note_down(down_until, error_message(why));
+        return trouble(err);
+    }
+    note_up(down_until);
+    if (r < 0)
+        (void)error_set(&meaning, r, "%s: %s", what, error_message(why));
+    else
+        r = swift_async_status(&request, answer->status, &meaning);
+    if (r == -ENOENT || (r == -EACCES && reader == READER_ANYBODY))
+        return error_set(err, -ENOENT, "there is no public %s", what);
+    if (r == 0)
+        return 0;
+    log_warning("the object store: %s", error_message(&meaning));
+    return trouble(err);
+}
+
+void stored_swift_cancel(struct web *web, struct swift_async_call *call)
+{
+    swift_async_cancel(call);
+    web->swift->calls--;
+}
+
+// ---- what an exchange has asked for
+
+struct stored_want *stored_want_find(const struct exchange *x, const char *key)
+{
+    struct stored_want *want = x->wanted;
+
+    while (want && strcmp(want->key, key) != 0)
+        want = want->next;
+    return want;
+}
+
+static void want_free(struct stored_want *want)
+{
+    close_fd(&want->fd);
+    buf_release(&want->text);
+    error_clear(&want->why);
+    free(want->key);
+    free(want->what);
+    free(want);
+}
+
+struct stored_want *stored_want_add(struct exchange *x, enum stored_reader reader, const char *key,
+                                    const char *what)
+{
+    struct stored_want *want = calloc(1, sizeof(*want));
+
+    if (!want)
+        return NULL;
+    want->fd = -1;
+    want->reader = reader;
+    want->key = strdup(key);
+    want->what = strdup(what);
+    if (!want->key || !want->what) {
+        want_free(want);
+        return NULL;
+    }
+    want->text.max = LISTING_MAX;
+    want->x = x;
+    want->next = x->wanted;
+    x->wanted = want;
+    return want;
+}
+
+void stored_forget(struct exchange *x)
+{
+    struct stored_want *want;
+
+    while ((want = x->wanted)) {
+        x->wanted = want->next;
+        if (want->call)
+            stored_swift_cancel(x->web, want->call);
+        want_free(want);
+    }
+}
+
+static bool is_pending(const struct exchange *x)
+{
+    for (const struct stored_want *want = x->wanted; want; want = want->next)
+        if (want->call)
+            return true;
+    return false;
+}
+
+static void on_end(int r, const struct http_response *answer, const struct error *why,
+                   void *userdata)
+{
+    struct stored_want *want = userdata;
+    struct exchange *x = want->x;
+
+    want->call = NULL;
+    want->r = stored_swift_end(x->web, want->reader, want->what, r, answer, why, &want->why);
+    if (want->r == 0 && want->fd < 0 && answer->body.len > 0)
+        want->r = buf_add(&want->text, answer->body.data, answer->body.len);
+    if (!is_pending(x))
+        exchange_again(x);
+}
+
+static int start(struct stored_want *want, struct swift_async_request *request)
+{
+    struct exchange *x = want->x;
+
+    if (request->object) {
+        want->fd = web_unnamed_file(x->web, &want->why);
+        if (want->fd < 0)
+            return want->fd;
+        request->answer_fd = &want->fd;
+    }
+    request->as_account = want->reader == READER_ACCOUNT;
+    return stored_swift_start(x->web, request, on_end, want, &want->call, &want->why);
+}
+
+// Finds or starts one: EXCHANGE_WAIT when it is on its way, 0 when it is there, or why it is not.
+static int get(struct exchange *x, enum stored_reader reader, const char *key,
+               struct swift_async_request *request, struct stored_want **ret, struct error *err)
+{
+    struct stored_want *want = stored_want_find(x, key);
+    const char *object = request->object;
+    _cleanup_free_ char *what = NULL;
+
+    if (!want) {
+        what = object ? str_format("%s/%s", request->container, object)
+                      : str_format("container %s", request->container);
+        want = what ? stored_want_add(x, reader, key, what) : NULL;
+        if (!want)
+            return error_oom(err);
+        want->r = start(want, request);
+    }
+    *ret = want;
+    if (want->call)
+        return EXCHANGE_WAIT;
+    return want->r < 0 ? error_set(err, want->r, "%s", error_message(&want->why)) : 0;
+}
+
+static int get_object(struct exchange *x, enum stored_reader reader, const char *container,
+                      const char *object, uint64_t max, struct stored_want **ret, struct error *err)
+{
+    struct swift_async_request request = {
+        .container = container, .object = object, .body_max = (size_t)max};
+    _cleanup_free_ char *key = str_format("object %d %s/%s", reader, container, object);
+
+    return key ? get(x, reader, key, &request, ret, err) : error_oom(err);
+}
+
+int stored_swift_open(struct exchange *x, enum stored_reader reader, const char *container,
+                      const char *object, uint64_t max, int *ret_fd, struct error *err)
+{
+    struct stored_want *want = NULL;
+    _cleanup_free_ char *path = NULL;
+    int r = get_object(x, reader, container, object, max, &want, err), fd;
+
+    if (r != 0)
+        return r;
+    path = str_format("/proc/self/fd/%d", want->fd); // an offset of its own
+    fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return error_errno(err, -errno, "%s", object);
+    *ret_fd = fd;
+    return 0;
+}
+
+// ---- listings
+
+// `2026-01-15T10:15:00.123450`, UTC; 0 for what is none.
+static int64_t read_date(const char *text)
+{
+    struct tm tm = {0};
+
+    return text && strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) : 0;
+}
+
+int stored_listing_read(const char *text, size_t len, stored_visit *visit, void *userdata,
+                        struct error *err)
+{
+    _cleanup_json_ json_t *list = NULL;
+    const json_t *item;
+    size_t i;
+    int r = 0;
+
+    if (len == 0) // status 204
+        return 0;
+    if (json_parse(text, len, "listing", &list, NULL) < 0 || !json_is_array(list))
+        return error_set(err, -EAGAIN, "the object store answers something that is no listing");
+    json_array_foreach (list, i, item) {
+        const char *subdir = json_string_value(json_object_get(item, "subdir"));
+        const char *name = json_string_value(json_object_get(item, "name"));
+        json_int_t bytes = json_integer_value(json_object_get(item, "bytes"));
+        const struct stored_entry entry = {
+            .name = subdir ? subdir : name,
+            .is_prefix = subdir != NULL,
+            .size = bytes > 0 ? (uint64_t)bytes : 0,
+            .modified_s = read_date(json_string_value(json_object_get(item, "last_modified")))};
+
+        if (entry.name && r == 0)
+            r = visit(&entry, userdata);
+    }
+    return r;
+}
+
+static int add_query(struct buf *query, const char *name, const char *value)
+{
+    _cleanup_free_ char *escaped = str_empty(value) ? NULL : http_escape(value, false);
+
+    if (str_empty(value))
+        return 0;
+    return escaped ? buf_addf(query, "&%s=%s", name, escaped) : -ENOMEM;
+}
+
+int stored_swift_list(struct exchange *x, enum stored_reader reader, const char *container,
+                      const struct store_query *query, stored_visit *visit, void *userdata,
+                      struct error *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_free_ char *key = NULL;
+    struct stored_want *want = NULL;
+    struct swift_async_request request = {.container = container, .body_max = LISTING_MAX};
+    int r;
+
+    if (buf_addf(&text, "?format=json&limit=%zu", query->limit) < 0 ||
+        add_query(&text, "prefix", query->prefix) < 0 ||
+        add_query(&text, "marker", query->marker) < 0 ||
+        add_query(&text, "end_marker", query->end_marker) < 0 ||
+        add_query(&text, "delimiter", query->delimiter) < 0 ||
+        !(key = str_format("listing %d %s%s", reader, container, buf_str(&text))))
+        return error_oom(err);
+    request.query = buf_str(&text);
+    r = get(x, reader, key, &request, &want, err);
+    return r != 0 ? r
+                  : stored_listing_read(buf_str(&want->text), want->text.len, visit, userdata, err);
+}

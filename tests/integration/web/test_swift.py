@@ -1,0 +1,309 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-only
+"""Results that are kept in a real Swift with Keystone v3: the pages show them as those of the built-in store."""
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "store"), str(HERE.parents[1] / "support")]
+import bed  # noqa: E402  (the path comes first)
+import counted  # noqa: E402
+from openid_provider import OpenIdProvider  # noqa: E402
+from samples import FOLDER, LOG, PASSED, RUN, fill_database, fill_store, result_tar  # noqa: E402
+from test_login import Visitor  # noqa: E402
+from waiting import wait_for  # noqa: E402
+from webserver import ROOT, WebServer, build_dir  # noqa: E402
+
+HTML = {"Accept": "text/html"}
+RUN_PAGE = f"/packages/gzip/noble/amd64/{RUN}"
+STORED = f"/results/autopkgtest-noble/{FOLDER}"
+BEFORE = "libc6\t2.39-0ubuntu7\nbash\t5.2\nzlib1g\t1.3\nleaver\t2\n"
+PRIVATE = "private-autopkgtest-noble-me-tools"
+SECRET = b"what nobody else may see"
+MEGABYTE = 1024 * 1024
+
+
+def fill(swift: bed.Swift) -> None:
+    client = swift.client()
+    for container, read in (("autopkgtest-noble", ".r:*,.rlistings"), (PRIVATE, "*:reader"), ("private-autopkgtest-noble-alone", "")):
+        client.put_container(container, {"X-Container-Read": read})
+    for name, body, headers in (
+            ("log.gz", gzip.compress(LOG.encode()), {"Content-Type": "text/plain; charset=UTF-8", "Content-Encoding": "gzip"}),
+            ("artifacts.tar.gz", b"artifacts", {"Content-Type": "application/gzip"}),
+            ("result.tar", result_tar(), {"Content-Type": "application/x-tar"})):
+        client.put_object("autopkgtest-noble", f"{FOLDER}/{name}", body, headers=headers)
+    client.put_object("autopkgtest-noble", f"noble/amd64/g/gzip/{PASSED}/result.tar", result_tar(0, BEFORE))
+    for container in (PRIVATE, "private-autopkgtest-noble-alone"):
+        client.put_object(container, f"{FOLDER}/readable-by", b"alice\nothers-team")
+        client.put_object(container, f"{FOLDER}/log.gz", SECRET, headers={"Content-Type": "text/html"})
+
+
+def setUpModule() -> None:
+    targets = [str(build_dir() / "bin/autopkgtest-web"), str(build_dir() / "tests/bench/fill_results")]
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
+
+
+def peak_kb(server: WebServer) -> int:
+    assert server.process
+    return bed.peak_kb(server.process.pid)
+
+
+class AtSwift(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.tmp = tempfile.TemporaryDirectory(prefix="web-swift-")
+        cls.addClassCleanup(cls.tmp.cleanup)
+        cls.swift = bed.Swift(Path(cls.tmp.name) / "swift")
+        cls.addClassCleanup(cls.swift.destroy)
+        cls.swift.start()
+        fill(cls.swift)
+        cls.provider = OpenIdProvider({"alice": [], "bob": [], "carol": ["others-team"]}).__enter__()
+        cls.addClassCleanup(cls.provider.__exit__)
+        cls.server = cls.new_server(cls.swift.url)
+        cls.addClassCleanup(cls.server.__exit__)
+        cls.server.start()
+
+    @classmethod
+    def new_server(cls, url: str, **account: str) -> WebServer:
+        """With what the charm writes for a Swift: its address, and a file with the account."""
+        server = WebServer({"authorization": "login", "login-url": cls.provider.url, "allowed-requestors": "others-team", "store-dir": "", "store-credentials": "", "store-url": url})
+        server.settings["store-reader"] = f"{server.dir}/swift.cred"
+        cls.swift.write_settings(server.dir, **account)
+        fill_database(server)
+        return server
+
+    def visitor(self, user: str, server: WebServer | None = None) -> Visitor:
+        visitor = Visitor(server or self.server)
+        visitor.log_in(self.provider, user)
+        return visitor
+
+    # ---- what is public
+
+    def test_the_pages_of_a_run_are_those_of_the_built_in_store(self) -> None:
+        with WebServer({"authorization": "login"}) as own:
+            fill_database(own)
+            fill_store(own)
+            for path in (RUN_PAGE, f"{RUN_PAGE}/log", f"{RUN_PAGE}?format=json", f"{RUN_PAGE}/log?format=json"):
+                one, two = (server.request("GET", path, None, HTML) for server in (own, self.server))
+                self.assertEqual((two[0], two[2]), (200, one[2]), path)
+        page = json.loads(two[2])
+        self.assertEqual([test["verdict"] for test in page["tests"]], ["PASS", "FAIL"])
+        self.assertEqual([file["name"] for file in page["files"]], ["artifacts.tar.gz", "log.gz", "result.tar"])
+        page = json.loads(self.server.request("GET", f"{RUN_PAGE}?format=json")[2])
+        self.assertEqual([change["package"] for change in page["changes"]], ["leaver", "libc6", "newcomer", "zlib1g"])
+
+    def test_folders_are_listed_and_files_are_sent_guarded(self) -> None:
+        status, _, text = self.server.request("GET", f"{STORED}/?format=json")
+        self.assertEqual((status, [entry["name"] for entry in json.loads(text)["entries"]]), (200, ["artifacts.tar.gz", "log.gz", "result.tar"]))
+        self.assertEqual(self.server.request("GET", STORED)[1]["location"], f"{STORED}/")
+        status, headers, body = self.server.request("GET", f"{STORED}/log.gz")
+        self.assertEqual((status, gzip.decompress(body).decode()), (200, LOG))
+        self.assertEqual((headers["content-type"], headers["content-encoding"]), ("text/plain; charset=UTF-8", "gzip"))
+        self.assertIn("sandbox", headers["content-security-policy"])
+        self.assertEqual(headers["x-content-type-options"], "nosniff")
+        for path in (f"{STORED}/nothing", f"{STORED}/nothing/", "/results/no-such-container/", "/results/no-such-container/x",
+                     f"{RUN_PAGE.replace('abcde', 'abcdf')}/log"):
+            self.assertEqual(self.server.request("GET", path, None, HTML)[0], 404, path)
+
+    def test_ranges_conditions_and_head_are_answered_as_swift_does(self) -> None:
+        path, there = f"{STORED}/log.gz", f"{self.swift.url}/autopkgtest-noble/{FOLDER}/log.gz"
+        whole = bed.fetch(there)
+        for method, headers in (("HEAD", {}), ("GET", {"Range": "bytes=3-10"}), ("GET", {"Range": "bytes=-5"}), ("GET", {"Range": "bytes=99999999-"}),
+                                ("GET", {"If-None-Match": whole.headers["ETag"]}), ("GET", {"If-Match": "x"}), ("HEAD", {"If-Match": "x"}),
+                                ("GET", {"If-Modified-Since": whole.headers["Last-Modified"]})):
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+            self.addCleanup(connection.close)
+            connection.request(method, path, headers=headers)
+            ours = connection.getresponse()
+            request = bed.urllib.request.Request(there, method=method, headers=headers)
+            try:
+                theirs = bed.DIRECT.open(request, timeout=10)
+            except bed.urllib.error.HTTPError as error:
+                theirs = error
+            with theirs:
+                self.assertEqual(ours.status, theirs.status, headers)
+                for name in ("Content-Range", "ETag"):
+                    self.assertEqual(ours.headers.get(name), theirs.headers.get(name), (headers, name))
+                body = ours.read()
+                if ours.status < 400:
+                    self.assertEqual(body, theirs.read(), headers)
+            if method == "HEAD" and ours.status == 200:
+                self.assertEqual(ours.headers["Content-Length"], str(len(whole.body)))
+            connection.request("GET", "/robots.txt")  # the connection goes on
+            self.assertEqual(connection.getresponse().status, 200, headers)
+
+    # ---- what is private
+
+    def test_private_results_are_for_those_who_are_named(self) -> None:
+        path = f"/private-results/{PRIVATE}/{FOLDER}/"
+        self.assertEqual(Visitor(self.server).go(path)[0], 303)
+        alice, bob, carol = (self.visitor(name) for name in ("alice", "bob", "carol"))
+        for name in ("", "log.gz", "nothing"):
+            status, _, text = bob.go(path + name)
+            self.assertEqual(status, 404)
+            self.assertIn("there is no such result, or it is not for bob", text)
+        for reader in (alice, carol):
+            status, headers, text = reader.go(path)
+            self.assertEqual((status, headers["cache-control"]), (200, "no-store"))
+            self.assertIn("log.gz", text)
+            status, headers, text = reader.go(f"{path}log.gz")
+            self.assertEqual((status, text, headers["cache-control"]), (200, SECRET.decode(), "no-store"))
+            self.assertIn("sandbox", headers["content-security-policy"])
+        status, headers, text = alice.go(f"{path}log.gz", Range="bytes=5-10")
+        self.assertEqual((status, text, headers["content-range"]), (206, SECRET[5:11].decode(), f"bytes 5-10/{len(SECRET)}"))
+        self.assertEqual(alice.go(f"{path}nothing")[0], 404)
+        for above in (f"/private-results/{PRIVATE}/", f"/private-results/{PRIVATE}/noble/", f"/private-results/autopkgtest-noble/{FOLDER}/"):
+            self.assertEqual(alice.go(above)[0], 404, above)
+        for public in (f"/results/{PRIVATE}/", f"/results/{PRIVATE}/{FOLDER}/", f"/results/{PRIVATE}/{FOLDER}/log.gz"):
+            self.assertEqual(alice.go(public)[0], 404, public)
+
+    def test_an_account_that_only_reads_shows_what_it_may_read(self) -> None:
+        account = self.swift.lines("env", "reader")
+        with self.new_server(self.swift.url, username="reader", password=account["SWIFT_PASSWORD"]) as server:
+            alice = self.visitor("alice", server)
+            self.assertEqual(alice.go(f"/private-results/{PRIVATE}/{FOLDER}/log.gz")[2], SECRET.decode())
+            self.assertEqual(alice.go(f"/private-results/private-autopkgtest-noble-alone/{FOLDER}/log.gz")[0], 503)
+            self.assertIn("access is refused", server.log())
+
+    def test_a_token_that_is_refused_is_renewed(self) -> None:
+        alice = self.visitor("alice")
+        path = f"/private-results/{PRIVATE}/{FOLDER}/log.gz"
+        self.assertEqual(alice.go(path)[2], SECRET.decode())
+        self.swift.rig("expire")
+        answers: list[str] = []
+        readers = [threading.Thread(target=lambda: answers.append(self.visitor("alice").go(path)[2])) for _ in range(4)]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        self.assertEqual(answers, [SECRET.decode()] * 4)
+
+    def test_changed_credentials_count_from_the_reload_on_and_nobody_sees_them(self) -> None:
+        with self.new_server(self.swift.url, password="wrong-secret") as server:
+            alice = self.visitor("alice", server)
+            path = f"/private-results/{PRIVATE}/{FOLDER}/log.gz"
+            status, _, text = alice.go(path)
+            self.assertEqual(status, 503)
+            self.assertIn("the object store does not answer, try again later", text)
+            self.assertEqual(server.request("GET", f"{STORED}/log.gz")[0], 200)  # what is public needs no account
+            self.swift.write_settings(server.dir)
+            assert server.process
+            server.process.send_signal(signal.SIGHUP)
+            wait_for("the new password", lambda: alice.go(path)[0] == 200)
+            self.assertNotIn("wrong-secret", server.log() + text)
+            self.assertIn("is refused", server.log())
+
+    def test_without_an_account_nothing_private_is_shown(self) -> None:
+        with self.new_server(self.swift.url) as server:
+            server.stop()
+            server.settings["store-reader"] = ""
+            server.start()
+            self.assertEqual(self.visitor("alice", server).go(f"/private-results/{PRIVATE}/{FOLDER}/log.gz")[0], 404)
+            self.assertEqual(server.request("GET", f"{STORED}/log.gz")[0], 200)
+
+    # ---- large ones
+
+    def test_large_files_and_logs_need_little_memory(self) -> None:
+        line = b"autopkgtest [10:15:00]: nothing of note happens in this line, nor in the next one\n"
+        lines = 200 * MEGABYTE // len(line)
+        packed = gzip.compress(line * lines, 1)
+        client = self.swift.client()
+        run = RUN.replace("abcde", "1a26e")
+        folder = FOLDER.replace("abcde", "1a26e")
+        client.put_object("autopkgtest-noble", f"{folder}/log.gz", packed)
+        client.put_object("autopkgtest-noble", f"{folder}/large", bytes(200 * MEGABYTE))
+        with self.new_server(self.swift.url) as server:
+            with self.stalled(server, f"/results/autopkgtest-noble/{folder}/large") as stalled:
+                status, headers, body = server.request("GET", f"/results/autopkgtest-noble/{folder}/large")
+                self.assertEqual((status, len(body), headers["content-length"]), (200, 200 * MEGABYTE, str(200 * MEGABYTE)))
+                status, _, body = server.request("GET", f"/packages/gzip/noble/amd64/{run}/log")
+                self.assertEqual((status, body.count(b"<span id=")), (200, lines))
+                self.assertLess(peak_kb(server), 60 * 1024)
+                rest = 0  # who reads late gets all the same
+                while piece := stalled.recv(MEGABYTE):
+                    rest += len(piece)
+                self.assertGreater(rest, 200 * MEGABYTE)
+            for _ in range(5):  # who goes away is forgotten
+                with self.stalled(server, f"/results/autopkgtest-noble/{folder}/large"):
+                    pass
+            self.assertEqual(server.request("GET", RUN_PAGE)[0], 200)
+            self.assertEqual(server.stop(), 0)
+
+    @contextmanager
+    def stalled(self, server: WebServer, path: str) -> Iterator[socket.socket]:
+        """A client that has asked and does not read."""
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            client.recv(1, socket.MSG_PEEK)
+            yield client
+
+    # ---- a store in trouble
+
+    def test_a_store_that_is_down_is_told_and_all_else_is_shown(self) -> None:
+        self.addCleanup(self.swift.start)
+        alice = self.visitor("alice")
+        self.swift.kill()
+        for path in (f"{RUN_PAGE}/log", f"{STORED}/", f"{STORED}/log.gz"):
+            status, _, text = self.server.request("GET", path, None, HTML)
+            self.assertEqual(status, 503, path)
+            self.assertIn(b"the object store does not answer, try again later", text)
+            self.assertLess(len(text), 8192)
+        self.assertEqual(alice.go(f"/private-results/{PRIVATE}/{FOLDER}/log.gz")[0], 503)
+        status, _, text = self.server.request("GET", RUN_PAGE, None, HTML)
+        self.assertEqual(status, 200)
+        self.assertIn(b"Log and files: the object store does not answer", text)
+        page = json.loads(self.server.request("GET", f"{RUN_PAGE}?format=json")[2])
+        self.assertEqual((page["has_files"], page["tests"], page["result"]["verdict"]), (False, [], "fail"))
+        self.swift.start()
+        wait_for("the store", lambda: self.server.request("GET", f"{RUN_PAGE}/log", None, HTML)[0] == 200)
+        self.assertEqual(self.server.log().count("the object store is out of reach"), 2)  # for all, and by the account
+        wait_for("the store by the account", lambda: alice.go(f"/private-results/{PRIVATE}/{FOLDER}/log.gz")[0] == 200)
+
+    def test_a_store_that_is_silent_keeps_nobody_else_waiting_and_the_service_from_stopping(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent, self.new_server(f"http://127.0.0.1:{silent.getsockname()[1]}/v1/AUTH_x") as server:
+            answers: list[int] = []
+            waiting = [threading.Thread(target=lambda path=path: answers.append(server.request("GET", path, None, HTML)[0]))
+                       for path in (RUN_PAGE, f"{RUN_PAGE}/log", f"{STORED}/log.gz", f"{STORED}/")]
+            for one in waiting:
+                one.start()
+            taken = [silent.accept()[0] for _ in range(8)]  # pages ask for what they need at once
+            for path in ("/", "/packages/gzip", "/packages/gzip/noble/amd64", "/recent"):
+                self.assertEqual(server.request("GET", path, None, HTML)[0], 200)
+            self.assertEqual(answers, [])
+            for one in taken:
+                one.close()
+            for one in waiting:
+                one.join()
+            self.assertEqual(sorted(answers), [200, 503, 503, 503])
+
+    def test_an_answer_that_breaks_off_breaks_off_here_too(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as broken, self.new_server(f"http://127.0.0.1:{broken.getsockname()[1]}/v1/AUTH_x") as server:
+            def answer() -> None:
+                client = broken.accept()[0]
+                client.recv(65536)
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nX-Auth-Token: inner-secret\r\n\r\nshort")
+                client.close()
+            thread = threading.Thread(target=answer)
+            thread.start()
+            with self.assertRaises(http.client.IncompleteRead) as caught:
+                server.request("GET", f"{STORED}/log.gz")
+            thread.join()
+            self.assertEqual(caught.exception.partial, b"short")
+            self.assertEqual(server.request("GET", "/")[0], 200)
+
+
+if __name__ == "__main__":
+    counted.main()
