@@ -31,7 +31,7 @@ tools-test: all ## tests of the developers' tools (tests/tools)
 	$(Q)tests/run-layer $(if $(ONLY),--only $(ONLY)) tools
 
 integration: all ## programs against real neighbours, such as a broker (tests/integration)
-	$(Q)tests/run-layer --jobs 2 $(if $(ONLY),--only $(ONLY)) integration
+	$(Q)tests/run-layer --jobs 2 --first worker/run --first backends/run $(if $(ONLY),--only $(ONLY)) integration
 
 machine: charm ## the packed charm on real machines of juju-local (tests/machine; root)
 	$(Q)tests/run-layer --jobs 2 --timeout 1500 $(if $(ONLY),--only $(ONLY)) machine
