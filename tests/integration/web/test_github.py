@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
-import hmac
 import json
 import sqlite3
 import subprocess
@@ -22,8 +20,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 import counted  # noqa: E402  (the path comes first)
-import served  # noqa: E402
 from broker import Broker  # noqa: E402
+from github import GitHub, pull_request, signature  # noqa: E402
 from samples import run_of_day  # noqa: E402
 from waiting import wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
@@ -39,30 +37,11 @@ def setUpModule() -> None:
     subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
 
 
-class GitHub(served.Served):
-    """Takes statuses of commits. `answers` are the statuses (and headers) of the next answers; then it is 201."""
-
-    def __init__(self) -> None:
-        github = self
-        self.told: list[tuple[str, str, dict[str, Any]]] = []  # path, Authorization, body
-        self.answers: list[tuple[int, dict[str, str]]] = []
-
-        class Handler(served.Handler):
-            def do_POST(self) -> None:
-                body = json.loads(self.body())
-                github.told.append((self.path, self.headers["Authorization"], body))
-                status, headers = github.answers.pop(0) if github.answers else (201, {})
-                self.reply(status, b"{}", headers)
-
-        super().__init__(Handler)
-        self.start()
-
-
 class Webhook(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.tmp = tempfile.TemporaryDirectory(prefix="web-github-")
-        cls.github = GitHub()
+        cls.github = GitHub().__enter__()
         cls.broker = Broker(Path(cls.tmp.name))
         cls.broker.start()
         cls.broker.declare_queue(QUEUE)
@@ -108,14 +87,10 @@ class Webhook(unittest.TestCase):
     def send(self, action: str = "opened", number: int = 12, event: str = "pull_request", secret: str = SECRET, sha: str = "",
              package: str = "systemd-upstream", algorithm: str = "sha256", statuses: str | None = None, delivery: str = "",
              **params: str) -> tuple[int, str]:
-        body = json.dumps({"action": action, "number": number, "zen": "Keep it logically awesome.",
-                           "repository": {"full_name": "systemd/systemd", "clone_url": "https://github.com/systemd/systemd.git"},
-                           "pull_request": {"statuses_url": statuses or f"{self.github.url}/repos/systemd/systemd/statuses/{sha or uuid.uuid4().hex}"}}).encode()
-        signature = f"{algorithm}=" + hmac.new(secret.encode(), body, getattr(hashlib, algorithm)).hexdigest()
-        header = "X-Hub-Signature-256" if algorithm == "sha256" else "X-Hub-Signature"
+        body = pull_request(statuses or f"{self.github.url}/repos/systemd/systemd/statuses/{sha or uuid.uuid4().hex}", action, number)
         query = urllib.parse.urlencode({"package": package, "release": "noble", "arch": "amd64", "ppa": "upstream-ci/systemd"} | params)
         status, _, text = self.server.request("POST", f"/request.cgi?{query}", body,
-                                              {"X-GitHub-Event": event, header: signature, "Content-Type": "application/json"}
+                                              {"X-GitHub-Event": event, "Content-Type": "application/json"} | signature(secret, body, algorithm)
                                               | ({"X-GitHub-Delivery": delivery} if delivery else {}))
         return status, text.decode()
 
