@@ -17,6 +17,8 @@ static const char usage[] =
     "(default /etc/autopkgtest-cloud).\n"
     "\n"
     "      --name NAME  the worker's name\n"
+    "      --empty DIR  remove what is in this folder, and end: how the worker calls itself to\n"
+    "                   remove what a test has left\n"
     "  -v, --verbose    log more\n"
     "      --version    print the version\n"
     "  -h, --help       print this\n"
@@ -28,12 +30,12 @@ static const char usage[] =
 
 static int parse_options(int argc, char **argv, const char **ret_name, bool *ret_verbose)
 {
+    enum { OPT_EMPTY = 256 };
+
     static const struct option options[] = {
-        {"name", required_argument, NULL, 'n'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"name", required_argument, NULL, 'n'}, {"empty", required_argument, NULL, OPT_EMPTY},
+        {"verbose", no_argument, NULL, 'v'},    {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
     };
     int c;
 
@@ -42,6 +44,9 @@ static int parse_options(int argc, char **argv, const char **ret_name, bool *ret
         case 'n':
             *ret_name = optarg;
             break;
+        case OPT_EMPTY:
+            log_open("autopkgtest-worker", LOG_LEVEL_INFO);
+            return scratch_empty(optarg) < 0 ? EX_OSERR : EX_OK;
         case 'v':
             *ret_verbose = true;
             break;

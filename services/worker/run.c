@@ -6,7 +6,6 @@
 #include "worker/job.h"
 #include "worker/lists.h"
 #include "worker/outcome.h"
-#include "worker/scratch.h"
 #include "worker/testbed.h"
 
 #include <fcntl.h>
@@ -39,8 +38,7 @@ static int write_secrets(const struct job *job, const struct strv *secrets, stru
     return file_replace(path, lines, strlen(lines), &attributes, NULL, err);
 }
 
-static int spawn(const struct worker *w, struct job *job, const struct strv *argv,
-                 struct error *err)
+static int spawn(struct worker *w, struct job *job, const struct strv *argv, struct error *err)
 {
     _cleanup_free_ char *console = path_join(job->dir, "console");
     struct process_spec spec = PROCESS_SPEC_INIT;
@@ -50,7 +48,7 @@ static int spawn(const struct worker *w, struct job *job, const struct strv *arg
 
     if (!console)
         return error_oom(err);
-    if ((r = scratch_prepare(&w->settings, &env, err)) < 0)
+    if ((r = scratch_prepare(&w->scratch, &w->settings, &env, err)) < 0)
         return r;
     fd = open(console, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0)
@@ -114,7 +112,10 @@ static int try_start(struct worker *w, struct error *err)
 
     if (!output || !secrets_file || !name)
         return error_oom(err);
-    r = judge(w, job, &context, &argv, &secrets, err);
+    // A request can come in one round with an edit of the lists before it.
+    r = worker_read_changes(w, err);
+    if (r == 0)
+        r = judge(w, job, &context, &argv, &secrets, err);
     if (r < 0 || job->verdict)
         return r;
     r = write_secrets(job, &secrets, err);
@@ -153,7 +154,8 @@ void job_start(struct worker *w)
 
 static bool is_ours(const struct worker *w, pid_t pid)
 {
-    return pid == w->job.process.pid || pid == w->courier.upload.pid;
+    return pid == w->job.process.pid || pid == w->courier.upload.pid ||
+           pid == w->scratch.removal.pid;
 }
 
 void job_reap_strays(const struct worker *w)
@@ -202,5 +204,5 @@ void job_end_processes(struct worker *w)
     process_release(&w->job.process);
     for (int round = 0; round < STRAY_ROUNDS && kill_strays(w) > 0; round++)
         ;
-    scratch_remove(&w->settings);
+    scratch_remove(&w->scratch, &w->settings);
 }

@@ -5,7 +5,6 @@
 #include "worker/image.h"
 #include "worker/job.h"
 #include "worker/leftover.h"
-#include "worker/scratch.h"
 
 #include "base/log.h"
 
@@ -61,7 +60,7 @@ static int watch_files(struct worker *w, struct error *err)
     return lists_load(&w->lists, w->settings.lists_dir, err);
 }
 
-static int read_changes(struct worker *w, struct error *err)
+int worker_read_changes(struct worker *w, struct error *err)
 {
     if (!watch_changed(&w->watch))
         return 0;
@@ -76,6 +75,7 @@ int worker_init(struct worker *w, const char *name, struct error *err)
     *w = (struct worker){.signal_fd = -1, .lock_fd = -1, .watch = WATCH_INIT};
     w->job.process = (struct process)PROCESS_INIT;
     w->courier.upload = (struct process)PROCESS_INIT;
+    w->scratch = (struct scratch)SCRATCH_INIT;
     if ((r = settings_load_worker(settings_dir(), name, &w->settings, err)) < 0 ||
         (r = settings_load_broker(settings_dir(), &w->broker, err)) < 0 ||
         (r = name_lease(w, err)) < 0 ||
@@ -84,7 +84,7 @@ int worker_init(struct worker *w, const char *name, struct error *err)
         (r = block_signals(w, err)) < 0 || (r = watch_files(w, err)) < 0 ||
         (r = folder_recover(w, err)) < 0 || (r = claim_load(w, err)) < 0)
         return r;
-    scratch_remove(&w->settings);
+    scratch_recover(&w->scratch, &w->settings);
     if (sd_watchdog_enabled(0, &w->watchdog_us) <= 0)
         w->watchdog_us = 0;
     r = courier_load(w, err);
@@ -99,6 +99,7 @@ void worker_release(struct worker *w)
         job_end_processes(w);
     job_clear(&w->job);
     courier_release(w);
+    scratch_release(&w->scratch);
     pick_release(&w->pick);
     lists_release(&w->lists);
     watch_release(&w->watch);
@@ -265,6 +266,7 @@ static int wait_for_events(struct worker *w, struct error *err)
         {.fd = w->courier.upload.pidfd, .events = POLLIN},
         {.fd = w->link ? amqp_link_fd(w->link) : -1, .events = POLLIN},
         {.fd = w->watch.fd, .events = POLLIN},
+        {.fd = w->scratch.removal.pidfd, .events = POLLIN},
     };
     struct timespec left;
     int r;
@@ -275,11 +277,13 @@ static int wait_for_events(struct worker *w, struct error *err)
         job_child_ended(w);
     if (fds[2].revents)
         courier_upload_ended(w);
+    if (fds[5].revents)
+        scratch_removal_ended(&w->scratch, &w->settings);
     if (fds[0].revents) {
         read_signals(w);
         job_reap_strays(w);
     }
-    if (fds[4].revents && (r = read_changes(w, err)) < 0)
+    if (fds[4].revents && (r = worker_read_changes(w, err)) < 0)
         return r;
     return fds[3].revents && w->link ? broker_dispatch(w, err) : 0;
 }

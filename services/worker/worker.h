@@ -15,6 +15,7 @@
 //     courier.c  finished results: uploaded, announced, removed
 //     adopt.c    finished results of workers that were removed
 //     leftover.c testbeds that killed tests leave behind
+//     scratch.c  temporary files of tests, and what killed ones leave there
 //     image.c    what tests of a release need is there
 //     gate.c     few workers at a time connect to the broker
 //     report.c   what others are told: status messages, journal, systemd
@@ -33,6 +34,7 @@
 #include "worker/life.h"
 #include "worker/lists.h"
 #include "worker/pick.h"
+#include "worker/scratch.h"
 
 // An operator wants the test ended (control.h).
 struct job_kill {
@@ -117,6 +119,7 @@ struct worker {
     struct pick pick;
     struct lists lists;
     struct watch watch; // of the lists and of the orders to drain
+    struct scratch scratch;
     bool drained;
     struct amqp_link *link; // NULL: not connected
     size_t cursor;
@@ -158,6 +161,8 @@ void worker_release(struct worker *w);
 // stay behind what has happened already would only lead to the next mistake.
 void worker_move(enum life *state, enum life to);
 bool worker_may_take(const struct worker *w);
+// Reads the lists and the orders to drain when they have changed. -ENOMEM.
+int worker_read_changes(struct worker *w, struct error *err);
 
 // ---- broker.c
 int broker_open(struct worker *w, struct error *err);
@@ -236,6 +241,8 @@ int folder_recover(struct worker *w, struct error *err);
 int folder_clear(const struct worker *w, struct error *err);
 // Makes the job's folder with the request in it.
 int folder_make(const struct worker *w, struct job *job, struct error *err);
+// Whether the unit has a run of that name besides: another worker's, or one in the spool.
+bool folder_is_elsewhere(const struct worker *w, const char *run_id);
 // From now on the copy counts, not the original.
 int folder_mark_leased(const struct job *job, struct error *err);
 void folder_unmark_leased(const struct job *job);

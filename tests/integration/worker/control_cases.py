@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_temporary_files_of_a_test_go_with_it(bed: Bed) -> None:
     worker = bed.ready_worker()
     uuid = bed.request()
     wait_for("the files", (scratch / "autopkgtest-qemu.x/image").exists)
-    assert scratch.stat().st_mode & 0o777 == 0o711
+    assert scratch.stat().st_mode & 0o7777 == 0o1777, "tests of the machine itself are those of all its users"
     cli(bed, "kill", uuid)
     assert not scratch.exists()
     bed.request()
@@ -57,6 +58,36 @@ def test_temporary_files_of_a_test_go_with_it(bed: Bed) -> None:
     assert (bed.fake / "found").read_text() == "", "what a test has left is there for the next"
     wait_for("the end of its files", lambda: not scratch.exists())
     assert (shared / "others").exists()
+
+
+STUBBORN = """#!/bin/sh
+while [ ! -e "$FAKE_DIR/let-go" ]; do sleep 0.05; done
+for path; do :; done
+chattr -R -i "$path" && rm -rf "$path"
+"""
+
+
+def test_nobody_waits_for_the_removal_of_temporary_files(bed: Bed) -> None:
+    """Another program has to remove them here, and takes its time."""
+    scratch = bed.dir / "shared/local-amd64-1"
+    scratch.parent.mkdir()
+    programs = bed.dir / "programs"
+    programs.mkdir()
+    (programs / "unshare").write_text(STUBBORN)
+    (programs / "unshare").chmod(0o755)
+    bed.env |= {"TMPDIR": str(scratch.parent), "PATH": f"{programs}:{os.environ['PATH']}"}
+    bed.configure(backend="unshare")
+    bed.behave('stat -c %a "$TMPDIR" >>"$FAKE_DIR/found"; echo x >"$TMPDIR/file"; chattr +i "$TMPDIR/file"\n')
+    bed.ready_worker()
+    try:
+        bed.request()
+        bed.request()
+        bed.completions(2)
+    finally:
+        (bed.fake / "let-go").touch()
+        wait_for("the end of the files", lambda: not list(scratch.parent.iterdir()))
+    assert (bed.fake / "found").read_text() == "711\n711\n"
+    bed.assert_clean()
 
 
 def test_only_who_has_asked_for_it_ends_a_test(bed: Bed) -> None:
