@@ -28,7 +28,7 @@ bool name_is_run_id(const char *s);  // YYYYMMDD_HHMMSS_HHHHH@
 // First letter, or the first four of a name that starts with `lib`; the caller frees.
 char *package_prefix(const char *package);
 // `YYYYMMDD_HHMMSS_HHHHH@`: UTC, five hex digits of SHA-1 over body, arch and release. The caller
-// frees.
+// frees. Whoever needs it to be the only one of its name adds to the body.
 char *run_id_new(int64_t seconds, const char *body, size_t body_len, const char *arch,
                  const char *release);
 // `RELEASE/ARCH/PREFIX/PACKAGE/RUNID`, the folder of a run in its container; the caller frees.

@@ -401,8 +401,7 @@ int request_format(const struct request *request, struct buf *body, struct error
     return 0;
 }
 
-// Version 4 of RFC 9562.
-static char *uuid_new(void)
+char *request_uuid_new(void)
 {
     unsigned char b[16];
     char hex[2 * sizeof(b) + 1];
@@ -419,7 +418,7 @@ int request_complete(struct request *request, struct error *err)
 {
     if (!request->params && !(request->params = json_object()))
         return error_oom(err);
-    if (!request->uuid && !(request->uuid = uuid_new()))
+    if (!request->uuid && !(request->uuid = request_uuid_new()))
         return error_oom(err);
     if (!request->submit_time) {
         int64_t now = (int64_t)(clock_realtime_us() / USEC_PER_SEC);

@@ -43,6 +43,9 @@ int request_format(const struct request *request, struct buf *body, struct error
 // UTC) when they are missing.
 int request_complete(struct request *request, struct error *err);
 
+// A new random one (version 4 of RFC 9562); NULL: no memory. The caller frees.
+char *request_uuid_new(void);
+
 // The keys that are known, in no order; NULL behind the last.
 const char *request_key(size_t index);
 

@@ -151,6 +151,24 @@ int folder_make(const struct worker *w, struct job *job, struct error *err)
     return folder_write(job->dir, "request", buf_str(&job->body), job->body.len, err);
 }
 
+bool folder_is_elsewhere(const struct worker *w, const char *run_id)
+{
+    _cleanup_free_ char *spooled = path_join(w->settings.spool_dir, run_id);
+    _cleanup_strv_ struct strv names = STRV_INIT;
+
+    if (spooled && access(spooled, F_OK) == 0)
+        return true;
+    if (dir_list(w->settings.work_dir, &names, NULL) < 0)
+        return false;
+    STRV_FOREACH (name, &names) {
+        _cleanup_free_ char *path = str_format("%s/%s/%s", w->settings.work_dir, name, run_id);
+
+        if (path && !str_equal(name, w->settings.name) && access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
 int folder_mark_leased(const struct job *job, struct error *err)
 {
     return folder_write(job->dir, "leased", "", 0, err);

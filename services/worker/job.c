@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <signal.h>
 
+#define RUN_ID_TRIES 10
 #define KILL_GRACE_US (10 * USEC_PER_SEC)    // for autopkgtest to clean its testbed up
 #define ASK_US USEC_PER_SEC                  // how long others may object to a doubtful request
 #define ANSWER_US (100 * USEC_PER_MSEC)      // in which others answer who are connected
@@ -78,22 +79,53 @@ static int64_t delivery_attempt(const struct amqp_delivery *delivery)
     return attempt > 0 && attempt <= OUTCOME_RETRIES ? attempt : 0;
 }
 
-static int choose_run_id(struct worker *w, struct job *job, const struct amqp_delivery *delivery)
+static int new_run_id(const struct worker *w, struct job *job, bool salted, struct error *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(2 * REQUEST_BODY_MAX);
+    _cleanup_free_ char *salt = salted ? request_uuid_new() : strdup("");
+    int64_t now = (int64_t)(clock_realtime_us() / USEC_PER_SEC);
+
+    if (!salt || buf_add(&text, buf_str(&job->body), job->body.len) < 0 ||
+        buf_add_str(&text, salt) < 0)
+        return error_oom(err);
+    job->run_id = run_id_new(now, buf_str(&text), text.len, w->settings.arch, job->release);
+    return job->run_id ? 0 : error_oom(err);
+}
+
+// A complete request has a uuid; one that cannot be read may be there twice. Five digits of a
+// digest are few for a unit that starts a hundred runs in a second: all of it share one spool.
+static int begin_new_run(const struct worker *w, struct job *job, struct error *err)
+{
+    for (unsigned tries = 0; tries < RUN_ID_TRIES; tries++) {
+        int r = new_run_id(w, job, job->unreadable || tries > 0, err);
+
+        if (r == 0)
+            r = folder_make(w, job, err);
+        if (r < 0 || !folder_is_elsewhere(w, job->run_id))
+            return r;
+        if ((r = dir_remove(job->dir, err)) < 0)
+            return r;
+        free(TAKE_PTR(job->dir));
+        free(TAKE_PTR(job->run_id));
+    }
+    return error_set(err, -EEXIST, "no free name for a run is found");
+}
+
+static int begin_run(const struct worker *w, struct job *job, const struct amqp_delivery *delivery,
+                     struct error *err)
 {
     const char *old = json_string_value(json_object_get(delivery->headers, "run_id"));
 
-    // The same run id again: whatever an interrupted run stored is replaced, not doubled.
     job->came_back = old && name_is_run_id(old);
     job->redelivered =
         job->came_back ? json_integer_value(json_object_get(delivery->headers, "redelivered")) != 0
                        : delivery->redelivered;
     job->doubtful = job->came_back || job->redelivered;
-    if (job->came_back)
-        job->run_id = strdup(old);
-    else
-        job->run_id = run_id_new((int64_t)(clock_realtime_us() / USEC_PER_SEC), buf_str(&job->body),
-                                 job->body.len, w->settings.arch, job->release);
-    return job->run_id ? 0 : -ENOMEM;
+    if (!job->came_back)
+        return begin_new_run(w, job, err);
+    // The same run id again: whatever an interrupted run stored is replaced, not doubled.
+    job->run_id = strdup(old);
+    return job->run_id ? folder_make(w, job, err) : error_oom(err);
 }
 
 // Reads the request; what cannot be read, but names a package, gets a verdict.
@@ -191,7 +223,7 @@ int job_take(struct worker *w, size_t queue, struct amqp_delivery *delivery, str
     r = read_request(job, delivery, &why);
     if (r == -EBADMSG)
         return reject(w, delivery->tag, &why, err);
-    if (r < 0 || (r = choose_run_id(w, job, delivery)) < 0 || (r = folder_make(w, job, &why)) < 0)
+    if (r < 0 || (r = begin_run(w, job, delivery, &why)) < 0)
         return refuse(w, &why, err);
     worker_move(&job->state, LIFE_TAKEN);
     report_fields(w);

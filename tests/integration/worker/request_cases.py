@@ -62,6 +62,15 @@ def test_what_names_no_package_is_rejected_and_the_next_is_run(bed: Bed) -> None
     bed.assert_clean()
 
 
+def test_the_same_unreadable_request_again_is_a_run_of_its_own(bed: Bed) -> None:
+    for _ in range(6):
+        bed.publish("gzip\n{")
+    bed.ready_worker()
+    runs = {done["swift_dir"] for done in bed.completions(6)}
+    assert len(runs) == len(bed.stored()) == 6, runs
+    bed.assert_clean()
+
+
 def test_who_waits_for_an_unreadable_request_finds_its_result(bed: Bed) -> None:
     bed.ready_worker()
     bed.publish('gzip\n{"triggers": ["a/1", "b/2"], "requester": "ann", "uuid": "u-1", "env": 7}')
