@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""A server on 127.0.0.1 that answers like an OpenStack region: Keystone v3, Nova 2.1, Glance v2, Neutron v2.0, Cinder v3.
+"""A server that answers like an OpenStack region: Keystone v3, Nova 2.1, Glance v2, Neutron v2.0, Cinder v3.
 
 What an instance does is up to the test: `launch` is called for each with its description and gives its address, `destroy`
 ends it, `console` tells what it has printed. Both may take their time; meanwhile the server is in state BUILD, or being deleted.
@@ -35,7 +35,8 @@ class Cloud(served.Served):
 
     def __init__(self, launch: Callable[[dict[str, Any]], str] = lambda server: "127.0.0.1",
                  destroy: Callable[[dict[str, Any]], None] = lambda server: None,
-                 console: Callable[[dict[str, Any]], str] = lambda server: "booting\nready\n") -> None:
+                 console: Callable[[dict[str, Any]], str] = lambda server: "booting\nready\n",
+                 address: str = "127.0.0.1") -> None:
         self.launch, self.destroy, self.console = launch, destroy, console
         self.lock = threading.RLock()
         self.numbers = itertools.count(1)
@@ -65,7 +66,7 @@ class Cloud(served.Served):
 
             do_GET = do_POST = do_DELETE = do_PUT = handle_any
 
-        super().__init__(Handler)
+        super().__init__(Handler, address)
 
     # ---- what is there
 
