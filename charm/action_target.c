@@ -23,7 +23,7 @@ int action_target_load(const struct action *action, struct action_target *ret, s
                          "%s has no settings yet: wait for its hooks, or mend what juju status %s "
                          "tells",
                          action->model.unit, action->model.app);
-    if ((r = options_parse(config, action->model.app, &ret->settings, err)) < 0)
+    if ((r = options_parse(config, &ret->settings, err)) < 0)
         return r;
     return worker_counts_apply(&ret->state, config, &ret->settings, &ret->overridden, err);
 }

@@ -225,18 +225,18 @@ static int unknown_remote(const struct action *action, const struct settings *se
 }
 
 // Whether the option itself has it.
-static int is_in_option(const struct action *action, const json_t *config,
-                        const struct remote *remote, bool *ret, struct error *err)
+static int is_in_option(const json_t *config, const struct remote *remote, bool *ret,
+                        struct error *err)
 {
     _cleanup_settings_ struct settings settings = {0};
-    int r = options_parse(config, action->model.app, &settings, err);
+    int r = options_parse(config, &settings, err);
 
     *ret = r == 0 && settings_find_cloud(&settings, remote->cloud, remote->arch) != NULL;
     return r;
 }
 
-static int unset(const struct action *action, struct action_target *target,
-                 const struct remote *remote, bool *ret_option, struct error *err)
+static int unset(struct action_target *target, const struct remote *remote, bool *ret_option,
+                 struct error *err)
 {
     const json_t *config = state_value(&target->state, "config");
     bool added = false;
@@ -244,7 +244,7 @@ static int unset(const struct action *action, struct action_target *target,
 
     if ((r = worker_counts_unset(&target->state, config, WORKER_COUNTS_ADDED, remote->arch,
                                  remote->address, &added, err)) < 0 ||
-        (r = is_in_option(action, config, remote, ret_option, err)) < 0)
+        (r = is_in_option(config, remote, ret_option, err)) < 0)
         return r;
     return *ret_option ? worker_counts_set(&target->state, config, "lxd-remotes", remote->arch,
                                            remote->address, 0, err)
@@ -281,7 +281,7 @@ static int run_remove(struct action *action, struct error *err)
     there = settings_find_cloud(&target.settings, remote.cloud, remote.arch);
     if (!there || there->count == 0)
         return unknown_remote(action, &target.settings, err);
-    if ((r = unset(action, &target, &remote, &in_option, err)) < 0 ||
+    if ((r = unset(&target, &remote, &in_option, err)) < 0 ||
         (r = state_save(&target.state, err)) < 0 ||
         (r = charm_reconcile(action->root, HOOK_UPDATE_STATUS, err)) < 0)
         return r;

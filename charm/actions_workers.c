@@ -210,7 +210,7 @@ static int check_count(const struct action *action, enum backend backend, struct
                    (long long)action_number(action, "count"));
     _cleanup_json_ json_t *config = text ? json_pack("{s:s}", "local-workers", text) : NULL;
 
-    return config ? options_parse(config, action->model.app, &ignored, err) : error_oom(err);
+    return config ? options_parse(config, &ignored, err) : error_oom(err);
 }
 
 static int choose_local(const struct action *action, const struct settings *settings,

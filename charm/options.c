@@ -7,75 +7,71 @@
 
 #define NOT_STORED OPTION_NOT_STORED
 #define AT(member) offsetof(struct settings, member)
-#define TEXT(n, fallback, parser, place, lacks)                                                    \
+#define TEXT(n, fallback, parser, place)                                                           \
     {                                                                                              \
         .name = (n), .type = OPTION_STRING, .text = (fallback), .parse = (parser),                 \
-        .offset = (place), .missing = (lacks)                                                      \
+        .offset = (place)                                                                          \
     }
 #define NUMBER(n, fallback, low, high, place)                                                      \
     {                                                                                              \
         .name = (n), .type = OPTION_INT, .number = (fallback), .min = (low), .max = (high),        \
         .offset = (place)                                                                          \
     }
-#define SECRET(n, place, lacks)                                                                    \
+#define SECRET(n, place)                                                                           \
     {                                                                                              \
-        .name = (n), .type = OPTION_SECRET, .text = "", .parse = option_secret, .offset = (place), \
-        .missing = (lacks)                                                                         \
+        .name = (n), .type = OPTION_SECRET, .text = "", .parse = option_secret, .offset = (place)  \
     }
 
-#define NO_COPIES "does not keep public copies in another Swift"
-
 const struct option options_table[] = {
-    TEXT("roles", "worker web", option_roles, NOT_STORED, NULL),
-    TEXT("releases", "noble", option_releases, NOT_STORED, NULL),
-    TEXT("n-workers", "", option_region_workers, NOT_STORED, NULL),
-    TEXT("lxd-remotes", "", option_remotes, NOT_STORED, NULL),
-    TEXT("local-workers", "", option_local_workers, NOT_STORED, NULL),
-    TEXT("novarcs", "", option_base64, AT(nova.novarcs), NULL),
-    SECRET("novarcs-secret", AT(nova.secret), NULL),
-    TEXT("worker-default-flavor", "cpu2-ram4-disk20", option_word, AT(nova.flavor), NULL),
-    TEXT("worker-big-flavor", "cpu4-ram8-disk100", option_word, AT(nova.big_flavor), NULL),
+    TEXT("roles", "worker web", option_roles, NOT_STORED),
+    TEXT("releases", "noble", option_releases, NOT_STORED),
+    TEXT("n-workers", "", option_region_workers, NOT_STORED),
+    TEXT("lxd-remotes", "", option_remotes, NOT_STORED),
+    TEXT("local-workers", "", option_local_workers, NOT_STORED),
+    TEXT("novarcs", "", option_base64, AT(nova.novarcs)),
+    SECRET("novarcs-secret", AT(nova.secret)),
+    TEXT("worker-default-flavor", "cpu2-ram4-disk20", option_word, AT(nova.flavor)),
+    TEXT("worker-big-flavor", "cpu4-ram8-disk100", option_word, AT(nova.big_flavor)),
     TEXT("worker-image", "(.*/)?ubuntu-$RELEASE-daily-$ARCHITECTURE-server-.*", option_word,
-         AT(nova.image), NULL),
-    TEXT("worker-network", "", option_word, AT(nova.network), NULL),
-    TEXT("worker-security-group", "", option_word, AT(nova.security_group), NULL),
-    TEXT("worker-keypair", "", option_word, AT(nova.keypair), NULL),
-    TEXT("worker-args", "", NULL, AT(worker_args), NULL),
-    TEXT("worker-setup-command", "", NULL, AT(setup_command), NULL),
-    TEXT("worker-setup-command2", "", NULL, AT(setup_command2), NULL),
+         AT(nova.image)),
+    TEXT("worker-network", "", option_word, AT(nova.network)),
+    TEXT("worker-security-group", "", option_word, AT(nova.security_group)),
+    TEXT("worker-keypair", "", option_word, AT(nova.keypair)),
+    TEXT("worker-args", "", NULL, AT(worker_args)),
+    TEXT("worker-setup-command", "", NULL, AT(setup_command)),
+    TEXT("worker-setup-command2", "", NULL, AT(setup_command2)),
     NUMBER("worker-upstream-percentage", 20, 0, 100, AT(upstream_percentage)),
     NUMBER("retry-delay", 300, 0, 86400, AT(retry_delay_s)),
     NUMBER("drain-timeout", 0, 0, 604800, AT(drain_timeout_s)),
-    TEXT("mirror", "", option_url, AT(mirror), NULL),
-    TEXT("autopkgtest-source", "archive", option_source, NOT_STORED, NULL),
-    TEXT("package-configs-source", "", option_lists_source, NOT_STORED, NULL),
-    TEXT("swift-auth-url", "", option_auth_url, AT(swift.auth_url), NULL),
-    TEXT("swift-username", "", NULL, AT(swift.username), NULL),
-    TEXT("swift-project-name", "", NULL, AT(swift.project_name), NULL),
-    TEXT("swift-project-domain-name", "", NULL, AT(swift.project_domain_name), NULL),
-    TEXT("swift-user-domain-name", "", NULL, AT(swift.user_domain_name), NULL),
-    TEXT("swift-region", "", NULL, AT(swift.region), NULL),
-    TEXT("swift-password", "", NULL, AT(swift.password), NULL),
-    SECRET("swift-secret", AT(swift.secret), NULL),
-    TEXT("storage-url-internal", "", option_url, AT(storage_url), NULL),
-    TEXT("hostname", "localhost", option_hostname, AT(hostname), NULL),
+    TEXT("mirror", "", option_url, AT(mirror)),
+    TEXT("autopkgtest-source", "archive", option_source, NOT_STORED),
+    TEXT("package-configs-source", "", option_lists_source, NOT_STORED),
+    TEXT("swift-auth-url", "", option_auth_url, AT(swift.auth_url)),
+    TEXT("swift-username", "", NULL, AT(swift.username)),
+    TEXT("swift-project-name", "", NULL, AT(swift.project_name)),
+    TEXT("swift-project-domain-name", "", NULL, AT(swift.project_domain_name)),
+    TEXT("swift-user-domain-name", "", NULL, AT(swift.user_domain_name)),
+    TEXT("swift-region", "", NULL, AT(swift.region)),
+    TEXT("swift-password", "", NULL, AT(swift.password)),
+    SECRET("swift-secret", AT(swift.secret)),
+    TEXT("storage-url-internal", "", option_url, AT(storage_url)),
+    TEXT("hostname", "localhost", option_hostname, AT(hostname)),
     NUMBER("http-port", 80, 1, 65535, AT(http_port)),
     NUMBER("page-rate-limit", 20, 0, 100000, AT(page_rate_limit)),
     NUMBER("request-rate-limit", 30, 0, 100000, AT(request_rate_limit)),
-    TEXT("authorization", "launchpad", option_authorization, AT(authorization), NULL),
-    TEXT("allowed-requestors", "autopkgtest-requestors", option_teams, NOT_STORED, NULL),
-    TEXT("login-url", "https://login.ubuntu.com/+openid", option_login_url, AT(login_url), NULL),
-    TEXT("launchpad-api-url", "https://api.launchpad.net/1.0/", option_url, AT(launchpad_api_url),
-         NULL),
-    TEXT("archive-url", "http://archive.ubuntu.com/ubuntu", option_url, AT(archive_url), NULL),
-    SECRET("github-secrets", AT(github_secrets), NULL),
-    SECRET("github-status-credentials", AT(github_credentials), NULL),
-    SECRET("external-web-requests-api-keys", AT(api_keys_secret), NULL),
-    SECRET("public-swift-creds", NOT_STORED, NO_COPIES),
-    TEXT("influxdb-url", "", option_url, AT(influx.url), NULL),
-    TEXT("influxdb-database", "", NULL, AT(influx.database), NULL),
-    TEXT("influxdb-context", "", NULL, AT(influx.context), NULL),
-    SECRET("influxdb-secret", AT(influx.secret), NULL),
+    TEXT("authorization", "launchpad", option_authorization, AT(authorization)),
+    TEXT("allowed-requestors", "autopkgtest-requestors", option_teams, NOT_STORED),
+    TEXT("login-url", "https://login.ubuntu.com/+openid", option_login_url, AT(login_url)),
+    TEXT("launchpad-api-url", "https://api.launchpad.net/1.0/", option_url, AT(launchpad_api_url)),
+    TEXT("archive-url", "http://archive.ubuntu.com/ubuntu", option_url, AT(archive_url)),
+    SECRET("github-secrets", AT(github_secrets)),
+    SECRET("github-status-credentials", AT(github_credentials)),
+    SECRET("external-web-requests-api-keys", AT(api_keys_secret)),
+    SECRET("public-swift-creds", AT(reader.secret)),
+    TEXT("influxdb-url", "", option_url, AT(influx.url)),
+    TEXT("influxdb-database", "", NULL, AT(influx.database)),
+    TEXT("influxdb-context", "", NULL, AT(influx.context)),
+    SECRET("influxdb-secret", AT(influx.secret)),
 };
 const size_t options_table_len = ARRAY_SIZE(options_table);
 
@@ -112,9 +108,8 @@ static int parse_number(const struct option *option, const json_t *value, struct
     return store_number(option, number, settings);
 }
 
-// *ret_default tells whether the value is the one the option has anyway.
 static int parse_text(const struct option *option, const json_t *value, struct settings *settings,
-                      bool *ret_default, struct error *err)
+                      struct error *err)
 {
     const char *text = option->text;
 
@@ -122,28 +117,20 @@ static int parse_text(const struct option *option, const json_t *value, struct s
         text = json_string_value(value);
     else if (value && !json_is_null(value))
         return error_set(err, -EINVAL, "expected a string, got %s", json_type_name(value));
-    *ret_default = str_equal(text, option->text);
-    if (option->parse && (!*ret_default || !option->missing))
+    if (option->parse)
         return option->parse(option, text, settings, err);
     if (!option->parse && str_has_control(text)) // it would break out of a settings file's line
         return error_set(err, -EINVAL, "expected one line of text, got a control character in it");
     return option_store(option, text, settings, err);
 }
 
-static int parse_option(const struct option *option, const json_t *value, const char *app,
-                        struct settings *settings, struct error *err)
+static int parse_option(const struct option *option, const json_t *value, struct settings *settings,
+                        struct error *err)
 {
-    bool is_default = true;
-    int r;
+    int r = option->type == OPTION_INT ? parse_number(option, value, settings, err)
+                                       : parse_text(option, value, settings, err);
 
-    r = option->type == OPTION_INT ? parse_number(option, value, settings, err)
-                                   : parse_text(option, value, settings, &is_default, err);
-    if (r < 0)
-        return error_prefix(err, r, "%s", option->name);
-    if (!is_default && option->missing)
-        return error_set(err, -ENOTSUP, "%s: this version %s; unset it: juju config %s --reset %s",
-                         option->name, option->missing, app, option->name);
-    return 0;
+    return r < 0 ? error_prefix(err, r, "%s", option->name) : 0;
 }
 
 // What a Swift needs beside its address. All that is missing is named in one line.
@@ -180,7 +167,7 @@ static int check_influx(const struct settings *s, struct error *err)
     return error_set(err, -EINVAL, "influxdb-url: InfluxDB needs influxdb-database as well");
 }
 
-int options_parse(const json_t *config, const char *app, struct settings *ret, struct error *err)
+int options_parse(const json_t *config, struct settings *ret, struct error *err)
 {
     _cleanup_settings_ struct settings settings = {0};
     _cleanup_error_ struct error unsupported = ERROR_INIT;
@@ -191,7 +178,7 @@ int options_parse(const json_t *config, const char *app, struct settings *ret, s
         const struct option *option = &options_table[i];
         _cleanup_error_ struct error why = ERROR_INIT;
 
-        r = parse_option(option, json_object_get(config, option->name), app, &settings, &why);
+        r = parse_option(option, json_object_get(config, option->name), &settings, &why);
         if (r == -ENOTSUP) {
             if (!lacks)
                 error_set(&unsupported, r, "%s", error_message(&why));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // The options of config.yaml as one table: name, type, default, how a value is checked and where it
-// goes, and whether what it controls exists in this version. A test holds table and config.yaml
+// goes. A test holds table and config.yaml
 // against each other.
 #pragma once
 
@@ -19,8 +19,7 @@ struct option {
     // characters.
     int (*parse)(const struct option *option, const char *text, struct settings *settings,
                  struct error *err);
-    size_t offset;       // of a char * or unsigned in struct settings that takes the value
-    const char *missing; // what this version does not do, "does not …"; NULL: it does it
+    size_t offset; // of a char * or unsigned in struct settings that takes the value
 };
 #define OPTION_NOT_STORED SIZE_MAX
 
@@ -29,6 +28,5 @@ extern const size_t options_table_len;
 
 // Checks every option of `config` (as from config-get) and fills the settings. -EINVAL: a value
 // that is wrong; -ENOTSUP: one whose feature this version does not have; the message is the line
-// for the operator. `app` stands in the commands it names. Values out of range come before missing
-// features, else the order is the table's.
-int options_parse(const json_t *config, const char *app, struct settings *ret, struct error *err);
+// for the operator. What is wrong comes before what is missing, else the order is the table's.
+int options_parse(const json_t *config, struct settings *ret, struct error *err);

@@ -9,6 +9,7 @@
 #include "charm/lists.h"
 #include "charm/remotes.h"
 #include "charm/result_store.h"
+#include "charm/store_reader.h"
 #include "data/json.h"
 #include "data/openrc.h"
 #include "data/remote.h"
@@ -237,7 +238,7 @@ static json_t *web_data(const struct plan_input *in)
         return NULL;
     return json_pack(
         "{s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:s, "
-        "s:s, s:o, s:b, s:o}",
+        "s:s, s:o, s:b, s:b, s:o}",
         "unit", in->model->unit, "hostname", url ? strstr(url, "//") + 2 : s->hostname,
         "public-url", text_or_false(url), "port", (json_int_t)s->http_port, "page-rate-limit",
         (json_int_t)s->page_rate_limit, "request-rate-limit", (json_int_t)s->request_rate_limit,
@@ -247,8 +248,8 @@ static json_t *web_data(const struct plan_input *in)
         in->github_secrets != NULL, "github-credentials", in->github_credentials != NULL,
         "api-keys", in->api_keys != NULL, "session-key", in->session_key != NULL, "data-dir",
         plan_data_dir(in), "store-url", store_url, "store-peer", text_or_false(in->store->url),
-        "built-in-store", in->store->place == RESULT_STORE_HERE, "archive-url",
-        text_or_false(s->archive_url));
+        "built-in-store", in->store->place == RESULT_STORE_HERE, "store-reader",
+        store_reader_of(s) != NULL, "archive-url", text_or_false(s->archive_url));
 }
 
 static json_t *broker_data(const struct broker *broker)
@@ -267,11 +268,23 @@ static json_t *store_data(const struct plan_input *in)
     return json_pack("{s:s}", "password", in->store_password);
 }
 
+static json_t *swift_account(const char *auth_url, const char *username, const char *password,
+                             const struct swift_options *keystone)
+{
+    static const struct swift_options none;
+    const struct swift_options *k = keystone ? keystone : &none;
+
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "auth-url", auth_url, "username",
+                     username, "password", password, "project-name", text_or_false(k->project_name),
+                     "project-domain-name", text_or_false(k->project_domain_name),
+                     "user-domain-name", text_or_false(k->user_domain_name), "region",
+                     text_or_false(k->region));
+}
+
 // How results get into the store: a Swift, or the built-in one of this unit or of another.
 static json_t *swift_data(const struct plan_input *in)
 {
     const struct swift_options *swift = &in->settings->swift;
-    bool own = !settings_use_swift(in->settings);
     _cleanup_free_ char *own_url =
         in->store->place == RESULT_STORE_ELSEWHERE
             ? str_format("%s/auth/v1.0", in->store->url)
@@ -279,13 +292,18 @@ static json_t *swift_data(const struct plan_input *in)
 
     if (!own_url)
         return NULL;
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "auth-url",
-                     own ? own_url : swift->auth_url, "username", own ? ACCOUNT : swift->username,
-                     "password", own ? in->store_password : swift->password, "project-name",
-                     text_or_false(own ? NULL : swift->project_name), "project-domain-name",
-                     text_or_false(own ? NULL : swift->project_domain_name), "user-domain-name",
-                     text_or_false(own ? NULL : swift->user_domain_name), "region",
-                     text_or_false(own ? NULL : swift->region));
+    return settings_use_swift(in->settings)
+               ? swift_account(swift->auth_url, swift->username, swift->password, swift)
+               : swift_account(own_url, ACCOUNT, in->store_password, NULL);
+}
+
+// How the web gets at those that are not public.
+static json_t *reader_data(const struct plan_input *in)
+{
+    const struct swift_options *reader = store_reader_of(in->settings);
+
+    return reader ? swift_account(reader->auth_url, reader->username, reader->password, reader)
+                  : NULL;
 }
 
 // The hosts as `lxc` knows them.
@@ -457,6 +475,8 @@ static int add_settings_files(struct making *m)
                     store_data(in))) < 0 ||
         (r = render(m, in->store->place != RESULT_STORE_UNKNOWN, "swift.cred",
                     ETC_DIR "/swift.cred", 0640, READ_BY_WORKERS, swift_data(in))) < 0 ||
+        (r = render(m, s->web && settings_use_swift(s), "swift.cred", STORE_READER_FILE, 0640,
+                    READ_BY_WEB, reader_data(in))) < 0 ||
         (r = render(m, json_object_size(in->remotes) > 0, "lxd.yml", REMOTES_DIR "/config.yml",
                     0640, 0, lxd_data(in->remotes))) < 0 ||
         (r = render(m, true, "proxy.env", ETC_DIR "/proxy.env", 0640, READ_BY_WEB | READ_BY_INDEXER,

@@ -15,6 +15,7 @@
 #include "charm/result_store.h"
 #include "charm/source.h"
 #include "charm/status.h"
+#include "charm/store_reader.h"
 #include "charm/user_secret.h"
 #include "charm/website.h"
 #include "charm/worker_counts.h"
@@ -168,6 +169,25 @@ static int take_swift_password(struct run *run, struct error *err)
     return swift->password ? 0 : error_oom(err);
 }
 
+// Whom the web reads with, if that is another one.
+static int take_store_reader(struct run *run, struct error *err)
+{
+    const char *uri = run->settings.reader.secret;
+    _cleanup_json_ json_t *secret = NULL;
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r;
+
+    if (!run->settings.web || !settings_use_swift(&run->settings) || str_empty(uri))
+        return 0;
+    r = read_secret(run, "public-swift-creds", uri, &secret, err);
+    if (r)
+        return r;
+    r = store_reader_read(secret, &run->settings, &why);
+    if (r == -EINVAL)
+        return blocked(run, error_message(&why), err);
+    return r < 0 ? error_set(err, r, "%s", error_message(&why)) : 0;
+}
+
 // Whether every region that shall have workers can have them.
 static int check_regions(struct run *run, struct error *err)
 {
@@ -238,7 +258,7 @@ static int try_config(struct run *run, const json_t *config, struct error *err)
     int r;
 
     settings_release(&run->settings);
-    r = options_parse(config, run->model.app, &run->settings, &why);
+    r = options_parse(config, &run->settings, &why);
     if (r == -EINVAL || r == -ENOTSUP)
         return blocked(run, error_message(&why), err);
     if (r < 0)
@@ -249,6 +269,8 @@ static int try_config(struct run *run, const json_t *config, struct error *err)
     r = take_web_secrets(run, err);
     if (r == 0)
         r = take_swift_password(run, err);
+    if (r == 0)
+        r = take_store_reader(run, err);
     if (r == 0)
         r = take_influx(run, err);
     if (r == 0)
@@ -590,7 +612,7 @@ static int stop(struct run *run, struct error *err)
     r = juju_config_get(&run->model.config, err);
     if (r < 0)
         return r;
-    if (options_parse(run->model.config, run->model.app, &run->settings, &ignored) >= 0)
+    if (options_parse(run->model.config, &run->settings, &ignored) >= 0)
         drain = run->settings.drain_timeout_s;
     r = apply_stop(&a, drain, err);
     if (r < 0)

@@ -210,6 +210,7 @@ void settings_release(struct settings *settings)
     free(settings->github_secrets);
     free(settings->github_credentials);
     release_swift(&settings->swift);
+    release_swift(&settings->reader);
     release_nova(&settings->nova);
     free(settings->archive_url);
     free(settings->storage_url);

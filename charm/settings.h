@@ -83,10 +83,11 @@ struct settings {
     char *api_keys_secret;
     char *github_secrets, *github_credentials; // secrets: package -> secret, user -> token
     struct swift_options swift;
+    struct swift_options reader; // whom the web reads with, when it is another one (store_reader.h)
     struct nova_options nova;
     struct influx_options influx;
     char *archive_url; // "": which versions are current is not learnt
-    char *storage_url; // where pages lead for results; "": the built-in store
+    char *storage_url; // where pages read results in a Swift; "": the built-in store
     uint16_t http_port;
     unsigned page_rate_limit;    // pages a second of one address; 0: any number
     unsigned request_rate_limit; // requests a minute of somebody who is logged in; 0: any number

@@ -214,8 +214,8 @@ TEST(a_swift_is_read_back_in_place_of_the_built_in_store)
 {
     _cleanup_rig_ struct rig rig = unit_new();
     _cleanup_error_ struct error err = ERROR_INIT;
-    _cleanup_free_ char *dir = NULL;
-    struct swift_settings store = {0};
+    _cleanup_free_ char *dir = NULL, *path = NULL;
+    struct swift_settings store = {0}, reader = {0};
     struct web_settings web = {0};
 
     configure(&rig, "{" SWIFT ", \"swift-password\": \"a;#= b\", \"swift-region\": \"one\","
@@ -234,6 +234,12 @@ TEST(a_swift_is_read_back_in_place_of_the_built_in_store)
     ck_assert_str_eq(web.store_url, "https://swift.example/v1/A");
     ck_assert_ptr_null(web.store_dir);
     ck_assert_ptr_null(web.store_credentials);
+    ck_assert_str_eq(web.store_reader, "/etc/autopkgtest-cloud/store-reader.cred");
+    path = path_join(dir, "store-reader.cred");
+    ASSERT_OK(settings_read_store(path, &reader, &err), &err);
+    ck_assert_str_eq(reader.username, "store");
+    ck_assert_str_eq(reader.password, "a;#= b");
+    swift_settings_release(&reader);
     swift_settings_release(&store);
     web_settings_release(&web);
 }
