@@ -7,6 +7,8 @@ const struct action_definition *const actions_table[] = {
     &action_reload_units,
     &action_add_remote,
     &action_remove_remote,
+    &action_cleanup_remotes,
+    &action_lxd_node_userdata,
     &action_drain,
     &action_resume,
     &action_kill_test,

@@ -10,6 +10,10 @@ extern const struct action_definition action_show_target_config, action_set_work
     action_reload_units;
 // actions_remotes.c: LXD hosts
 extern const struct action_definition action_add_remote, action_remove_remote;
+// actions_remotes_care.c
+extern const struct action_definition action_cleanup_remotes;
+// actions_lxd_node.c
+extern const struct action_definition action_lxd_node_userdata;
 // actions_control.c: by the unit's command line
 extern const struct action_definition action_drain, action_resume, action_kill_test;
 // actions_alert.c

@@ -5,18 +5,20 @@
 
 #include "base/file.h"
 #include "charm/action_target.h"
-#include "charm/juju.h"
+#include "charm/action_token.h"
 #include "charm/options.h"
 #include "charm/reconcile.h"
 #include "charm/remotes.h"
 #include "charm/unit_command.h"
-#include "charm/user_secret.h"
 #include "charm/worker_counts.h"
 #include "data/json.h"
 #include "data/remote.h"
 
+#include <time.h>
+
 #define JOBS_MAX 1000 // more is a slip of the finger
-#define TOKEN_MAX ((size_t)64 * 1024)
+#define END_TRIES 30  // tenths of a second
+#define CERTIFICATE_MAX ((size_t)64 * 1024)
 
 #define ADDRESS_EXPECTED "an address such as 10.0.0.1 or lxd.example:8443"
 
@@ -29,53 +31,19 @@ static const struct param add_params[] = {
     {.name = "jobs", .type = PARAM_NUMBER, .number = 0, .min = 1, .max = JOBS_MAX},
 };
 
-static void forget_text(struct buf *text)
-{
-    if (text->len > 0)
-        explicit_bzero(text->data, text->len);
-    buf_release(text);
-}
-
-// The token itself, or what is under `token` in the secret that is named in its place.
-static int read_token(const struct action *action, struct buf *ret, struct error *err)
-{
-    const char *given = action_text(action, "token");
-    _cleanup_json_ json_t *secret = NULL;
-    int r;
-
-    if (!str_starts_with(given, "secret:"))
-        return buf_add_str(ret, given) < 0 ? error_oom(err) : 0;
-    r = juju_secret_get(given, &secret, err);
-    if (r == -EACCES) {
-        _cleanup_free_ char *message = user_secret_refusal("token", given, action->model.app, r);
-
-        return message ? error_set(err, r, "%s", message) : error_oom(err);
-    }
-    if (r < 0)
-        return error_prefix(err, r, "token");
-    if (!*json_text(secret, "token"))
-        return error_set(err, -EINVAL, "token: the secret has no key token");
-    return buf_add_str(ret, json_text(secret, "token")) < 0 ? error_oom(err) : 0;
-}
-
 // Lets the host trust the unit; *ret: {"name", "address", "fingerprint", "version"}.
 static int trust(const struct action *action, json_t **ret, struct error *err)
 {
-    _cleanup_(forget_text) struct buf token = BUF_INIT(TOKEN_MAX);
+    _cleanup_(action_token_release) struct buf token = BUF_INIT(ACTION_TOKEN_MAX);
     _cleanup_strv_ struct strv words = STRV_INIT;
-    _cleanup_free_ char *name = strdup(action->model.unit);
+    _cleanup_free_ char *name = remotes_client_name(action->model.unit);
     int r;
 
-    if (!name)
-        return error_oom(err);
-    for (char *c = name; *c; c++)
-        if (*c == '/')
-            *c = '-';
-    if (strv_add(&words, "remote") < 0 || strv_add(&words, "trust") < 0 ||
+    if (!name || strv_add(&words, "remote") < 0 || strv_add(&words, "trust") < 0 ||
         strv_add(&words, "--format=json") < 0 || strv_addf(&words, "--as=%s", name) < 0 ||
         (action_has(action, "address") && strv_add(&words, action_text(action, "address")) < 0))
         return error_oom(err);
-    r = read_token(action, &token, err);
+    r = action_token_read(action, &token, err);
     return r < 0 ? r : unit_command_json(action, &words, &token, ret, err);
 }
 
@@ -84,7 +52,7 @@ static int meet(struct action *action, json_t **ret, struct error *err)
 {
     const char *address = action_text(action, "address");
     _cleanup_free_ char *path = str_format("%s" REMOTES_DIR "/client.crt", action->root);
-    _cleanup_buf_ struct buf certificate = BUF_INIT(TOKEN_MAX);
+    _cleanup_buf_ struct buf certificate = BUF_INIT(CERTIFICATE_MAX);
     _cleanup_strv_ struct strv words = STRV_INIT;
     _cleanup_json_ json_t *answers = NULL;
     json_t *answer;
@@ -251,15 +219,28 @@ static int unset(struct action_target *target, const struct remote *remote, bool
                        : 0;
 }
 
-static int put_removed(struct action *action, const struct remote *remote, bool in_option)
+// Workers without a test end within moments.
+static bool wait_for_end(const char *root, const struct remote *remote)
+{
+    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+
+    for (unsigned i = 0; i < END_TRIES; i++) {
+        if (!remotes_in_use(root, remote->cloud, remote->arch))
+            return true;
+        (void)nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+static int put_removed(struct action *action, const struct remote *remote, bool in_option,
+                       bool ended)
 {
     int r = action_result_text(action, "cloud", remote->cloud);
 
     if (r >= 0)
         r = action_result_text(action, "arch", remote->arch);
     if (r >= 0)
-        r = action_result(action, "tests-running", "%s",
-                          remotes_in_use(action->root, remote->cloud) ? "true" : "false");
+        r = action_result(action, "tests-running", "%s", ended ? "false" : "true");
     if (r >= 0 && in_option)
         r = action_result(action, "note",
                           "option lxd-remotes has it still: without it there, too, it does not "
@@ -272,7 +253,7 @@ static int run_remove(struct action *action, struct error *err)
     _cleanup_(action_target_release) struct action_target target = {0};
     _cleanup_(remote_release) struct remote remote = {0};
     const struct cloud_workers *there;
-    bool in_option = false;
+    bool in_option = false, ended;
     int r = action_target_load(action, &target, err);
 
     if (r < 0 || (r = identify(&target.settings, action_text(action, "arch"),
@@ -285,7 +266,11 @@ static int run_remove(struct action *action, struct error *err)
         (r = state_save(&target.state, err)) < 0 ||
         (r = charm_reconcile(action->root, HOOK_UPDATE_STATUS, err)) < 0)
         return r;
-    return put_removed(action, &remote, in_option) < 0 ? error_oom(err) : 0;
+    ended = wait_for_end(action->root, &remote);
+    // Nobody needs the host's certificate any more.
+    if (ended && (r = charm_reconcile(action->root, HOOK_UPDATE_STATUS, err)) < 0)
+        return r;
+    return put_removed(action, &remote, in_option, ended) < 0 ? error_oom(err) : 0;
 }
 
 const struct action_definition action_remove_remote = {.name = "remove-remote",

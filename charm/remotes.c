@@ -15,11 +15,12 @@
 #define OPENSSL_TIMEOUT_S 60
 #define CHECK_TIMEOUT_S 120
 
-bool remotes_in_use(const char *root, const char *cloud)
+bool remotes_in_use(const char *root, const char *cloud, const char *arch)
 {
     // The service's folder there is systemd's, which removes it when the worker has ended.
     _cleanup_free_ char *path = str_format("%s/run/autopkgtest-cloud", root);
-    _cleanup_free_ char *prefix = str_format("worker-%s-", cloud);
+    _cleanup_free_ char *prefix =
+        str_format("worker-%s-%s%s", cloud, arch ? arch : "", arch ? "-" : "");
     _cleanup_strv_ struct strv names = STRV_INIT;
 
     if (path && prefix)
@@ -54,7 +55,7 @@ int remotes_list(const char *root, struct state *state, const struct settings *s
             r = json_put_string(list, place->cloud, place->address);
     }
     json_object_foreach ((json_t *)(uintptr_t)known, cloud, address)
-        if (r == 0 && !json_object_get(list, cloud) && remotes_in_use(root, cloud))
+        if (r == 0 && !json_object_get(list, cloud) && remotes_in_use(root, cloud, NULL))
             r = json_put(list, cloud, json_incref(address));
     if (r < 0)
         return error_oom(err);
@@ -66,10 +67,21 @@ int remotes_list(const char *root, struct state *state, const struct settings *s
 
 // ---- the unit's certificate
 
+char *remotes_client_name(const char *unit)
+{
+    char *name = strdup(unit);
+
+    for (char *c = name; c && *c; c++)
+        if (*c == '/')
+            *c = '-';
+    return name;
+}
+
 static int make_certificate(const char *unit, const char *key, const char *certificate,
                             struct error *err)
 {
-    _cleanup_free_ char *subject = str_format("/O=autopkgtest-cloud/CN=%s", unit);
+    _cleanup_free_ char *name = remotes_client_name(unit);
+    _cleanup_free_ char *subject = name ? str_format("/O=autopkgtest-cloud/CN=%s", name) : NULL;
     const char *const argv[] = {"openssl",
                                 "req",
                                 "-x509",
@@ -89,12 +101,7 @@ static int make_certificate(const char *unit, const char *key, const char *certi
                                 certificate,
                                 NULL};
 
-    if (!subject)
-        return error_oom(err);
-    for (char *c = subject + strlen("/O=autopkgtest-cloud/CN="); *c; c++)
-        if (*c == '/')
-            *c = '-';
-    return command_run(argv, OPENSSL_TIMEOUT_S, err);
+    return subject ? command_run(argv, OPENSSL_TIMEOUT_S, err) : error_oom(err);
 }
 
 static int keep(const char *made, const char *path, mode_t mode, gid_t group)

@@ -16,6 +16,8 @@
 // The hosts to know, an object of cloud -> address, remembered in the state. The caller owns it.
 int remotes_list(const char *root, struct state *state, const struct settings *settings,
                  json_t **ret, struct error *err);
+// The unit's name among those that hosts trust, "autopkgtest-cloud-0"; the caller frees.
+char *remotes_client_name(const char *unit);
 // What must be installed to work with them: names are appended.
 int remotes_packages(const char *root, struct strv *ret);
 // Everything that speaking with a host needs: packages, the folder, the unit's certificate.
@@ -25,5 +27,5 @@ int remotes_prepare(const struct apply *a, struct error *err);
 // says why. Forgets certificates of hosts that are not in `remotes`.
 int remotes_apply(const struct apply *a, const json_t *remotes, struct plan *plan,
                   struct status *status, struct error *err);
-// Whether a worker of the host is running still.
-bool remotes_in_use(const char *root, const char *cloud);
+// Whether a worker of the host is running still, or with `arch` (NULL: any) one of those.
+bool remotes_in_use(const char *root, const char *cloud, const char *arch);

@@ -56,6 +56,16 @@ char *remote_shortest(const char *address)
     return strndup(address, len);
 }
 
+char *remote_host(const char *address)
+{
+    const char *end = address[0] == '[' ? strchr(address, ']') : NULL;
+
+    if (end)
+        return strndup(address + 1, (size_t)(end - address - 1));
+    return strchr(address, ':') == strrchr(address, ':') ? strndup(address, strcspn(address, ":"))
+                                                         : strdup(address);
+}
+
 char *remote_name(const char *address)
 {
     _cleanup_free_ char *shortest = remote_shortest(address);

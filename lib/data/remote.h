@@ -17,5 +17,7 @@ char *remote_shortest(const char *address);
 // "lxd-10.0.0.1", "lxd-fd00--1-9443": letters, digits, '.', '-'; the usual port is left out. The
 // caller frees.
 char *remote_name(const char *address);
+// Without its port and brackets: "10.0.0.1", "fd00::1". The caller frees.
+char *remote_host(const char *address);
 // "https://10.0.0.1:8443". The caller frees.
 char *remote_url(const char *address);

@@ -211,7 +211,8 @@ int lxd_call(struct lxd *lxd, const char *method, const char *path, const json_t
     _cleanup_json_ json_t *answer = NULL, *done = NULL;
     int r = call_once(lxd, method, path, body, &answer, err);
 
-    if (r == 0 && str_equal(json_text(answer, "type"), "async"))
+    if (r == 0 && str_equal(json_text(answer, "type"), "async") &&
+        !str_equal(json_text(json_object_get(answer, "metadata"), "class"), "token"))
         r = wait_for(lxd, json_text(answer, "operation"), &done, err);
     if (r == 0 && ret)
         *ret = json_incref(json_object_get(done ? done : answer, "metadata"));

@@ -32,9 +32,10 @@ int lxd_ask_trust(struct lxd *lxd, const char *token, const char *name, struct e
 // Keeps the certificate of the server that was met.
 int lxd_keep(struct lxd *lxd, struct error *err);
 
-// One call to its end, operations included (for at most ten minutes). *ret (may be NULL) is the
-// answer's metadata, which the caller owns. -EACCES: not trusted, -ENOENT, -EIO: with the server's
-// words; or as http_perform() has it.
+// One call to its end, operations included (for at most ten minutes; but those that make a token
+// end when it is used: they are the answer themselves). *ret (may be NULL) is the answer's
+// metadata, which the caller owns. -EACCES: not trusted, -ENOENT, -EIO: with the server's words; or
+// as http_perform() has it.
 int lxd_call(struct lxd *lxd, const char *method, const char *path, const json_t *body,
              json_t **ret, struct error *err);
 

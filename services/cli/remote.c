@@ -7,12 +7,16 @@
 #include "data/remote.h"
 
 #include <getopt.h>
+#include <openssl/evp.h>
 
 #define TOKEN_MAX ((size_t)64 * 1024)
+#define OLDER_MAX_H 87600
 
 static const char help[] =
     "autopkgtest-cloud remote check ADDRESS…\n"
     "autopkgtest-cloud remote trust [--as NAME] [ADDRESS…] <TOKEN\n"
+    "autopkgtest-cloud remote join --as NAME ADDRESS\n"
+    "autopkgtest-cloud remote clean [--older HOURS] [--dry-run] ADDRESS…\n"
     "\n"
     "LXD hosts that workers of this unit test on, by the certificate in SETTINGS/lxd.\n"
     "\n"
@@ -22,15 +26,24 @@ static const char help[] =
     "trust: asks the first host that answers to trust the unit, with a token on standard input "
     "that\n"
     "`lxc config trust add` made there; without addresses, those in the token are tried.\n"
+    "join: prints a token with which a machine of that name can join the host's cluster, once.\n"
+    "clean: removes old instances that tests or the building of images have left, and images that\n"
+    "newer ones have taken the name from.\n"
     "\n"
     "      --as NAME            what the host calls the unit in its list (autopkgtest-cloud)\n"
+    "      --older HOURS        when instances are old (48; 0: all but those of running tests of "
+    "this\n"
+    "                           unit)\n"
+    "      --dry-run            only tells what would be removed\n"
     "      --format text|json\n"
     "      --help\n";
 
-enum { OPT_AS = 256, OPT_FORMAT };
+enum { OPT_AS = 256, OPT_OLDER, OPT_DRY_RUN, OPT_FORMAT };
 
 static const struct option options[] = {
     {"as", required_argument, NULL, OPT_AS},
+    {"older", required_argument, NULL, OPT_OLDER},
+    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"format", required_argument, NULL, OPT_FORMAT},
     {0},
 };
@@ -167,23 +180,92 @@ static int trust(const struct remote_call *call, struct error *err)
     return r == -EBADMSG ? error_set(err, r, "the token names no address: give one") : r;
 }
 
+// ---------------------------------------------------------------- join
+
+// The token as `lxc cluster add` prints it: what the operation tells, under other names.
+static json_t *join_token(const char *name, const json_t *operation)
+{
+    const json_t *told = json_object_get(operation, "metadata");
+    const json_t *expires = json_object_get(told, "expiresAt");
+
+    return json_pack("{s:s, s:O?, s:O?, s:O?, s:O*}", "server_name", name, "fingerprint",
+                     json_object_get(told, "fingerprint"), "addresses",
+                     json_object_get(told, "addresses"), "secret", json_object_get(told, "secret"),
+                     "expires_at", expires);
+}
+
+static int print_token(const struct remote_call *call, const json_t *token, struct error *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(TOKEN_MAX);
+    _cleanup_free_ char *encoded = NULL;
+
+    if (!json_is_string(json_object_get(token, "secret")))
+        return error_set(err, -EPROTO, "%s has made no token", call->addresses.items[0]);
+    if (json_write(token, &text) < 0 || !(encoded = malloc(4 * ((text.len + 2) / 3) + 1)))
+        return error_oom(err);
+    (void)EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)buf_str(&text),
+                          (int)text.len);
+    return puts(encoded) < 0 ? error_set(err, -EIO, "cannot print") : 0;
+}
+
+static int join(const struct remote_call *call, struct error *err)
+{
+    const char *address = call->addresses.items[0];
+    _cleanup_(lxd_freep) struct lxd *lxd = NULL;
+    _cleanup_json_ json_t *body = json_pack("{s:s}", "server_name", call->as);
+    _cleanup_json_ json_t *operation = NULL, *token = NULL;
+    const json_t *server = NULL;
+    int r = remote_open(address, &lxd, &server, err);
+
+    if (r == 0)
+        r = lxd_call(lxd, "POST", "/1.0/cluster/members", body, &operation, err);
+    if (r < 0)
+        return error_prefix(err, r, "%s", address);
+    token = join_token(call->as, operation);
+    return token ? print_token(call, token, err) : error_oom(err);
+}
+
 // ---------------------------------------------------------------- command line
 
 static const struct {
     const char *name;
     int (*run)(const struct remote_call *call, struct error *err);
     bool needs_address;
-} verbs[] = {{"check", check, true}, {"trust", trust, false}};
+} verbs[] = {{"check", check, true},
+             {"trust", trust, false},
+             {"join", join, true},
+             {"clean", remote_clean, true}};
+
+static int take_option(struct remote_call *call, int option)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    switch (option) {
+    case OPT_AS:
+        call->as = optarg;
+        return EX_OK;
+    case OPT_OLDER:
+        if (parse_uint(optarg, 0, OLDER_MAX_H, &call->older_h, &err) < 0)
+            return cli_usage("remote", "--older: %s", error_message(&err));
+        return EX_OK;
+    case OPT_DRY_RUN:
+        call->dry_run = true;
+        return EX_OK;
+    case OPT_FORMAT:
+        return cli_parse_format("remote", optarg, &call->json) ? EX_OK : EX_USAGE;
+    default:
+        return EX_USAGE;
+    }
+}
 
 static int parse(int argc, char **argv, struct remote_call *call, bool needs_address)
 {
-    int option;
+    int option, r;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-        if (option == OPT_AS)
-            call->as = optarg;
-        else if (option != OPT_FORMAT || !cli_parse_format("remote", optarg, &call->json))
-            return EX_USAGE;
+        r = take_option(call, option);
+        if (r != EX_OK)
+            return r;
     }
     for (int i = optind; i < argc; i++) {
         if (!remote_is_address(argv[i]))
@@ -198,7 +280,7 @@ static int parse(int argc, char **argv, struct remote_call *call, bool needs_add
 
 int command_remote(int argc, char **argv)
 {
-    struct remote_call call = {.as = "autopkgtest-cloud"};
+    struct remote_call call = {.as = "autopkgtest-cloud", .older_h = 48};
     _cleanup_error_ struct error err = ERROR_INIT;
     size_t verb = 0;
     int r;
@@ -209,7 +291,7 @@ int command_remote(int argc, char **argv)
     while (verb < ARRAY_SIZE(verbs) && !str_equal(call.verb, verbs[verb].name))
         verb++;
     if (verb == ARRAY_SIZE(verbs))
-        return cli_usage("remote", "expected check or trust, got \"%s\"", call.verb);
+        return cli_usage("remote", "expected check, trust, join or clean, got \"%s\"", call.verb);
     r = parse(argc - 1, argv + 1, &call, verbs[verb].needs_address);
     if (r == EX_OK) {
         r = verbs[verb].run(&call, &err);

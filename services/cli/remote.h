@@ -27,6 +27,22 @@ struct remote_call {
     bool dry_run, json;
 };
 
+// When an instance on a host is stale.
+struct remote_stale {
+    const struct strv *runs; // of this unit, that go on: "20261126_181447_b9b95@"
+    int64_t now;             // seconds since 1970
+    uint64_t older_s;        // what is younger stays: another unit may be at work in it
+};
+
+// Of LXD's list of instances: an old one that a worker of any unit has marked, or in which
+// autopkgtest-build-lxd worked, and that is of no run that goes on here. Others are never stale.
+bool remote_instance_is_stale(const json_t *instance, const struct remote_stale *stale);
+// Of its list of images: one made by autopkgtest-build-lxd that another has taken the name from.
+bool remote_image_is_stale(const json_t *image);
+
+// Removes it on each host.
+int remote_clean(const struct remote_call *call, struct error *err);
+
 // A host by its address; what it says of itself in *ret_server (borrowed). -EACCES: it does not
 // trust the unit.
 int remote_open(const char *address, struct lxd **ret, const json_t **ret_server,

@@ -157,6 +157,35 @@ def test_nova_reboot(bed: Bed) -> None:
         assert cloud.servers == {}
 
 
+def cleaned(bed: Bed, remote: str) -> None:
+    """What is stale goes, whether it runs or not; nothing else does."""
+    run = "20261126_181500_ccccc@"
+    (bed.dir / f"work/local-amd64-2/{run}").mkdir(parents=True)
+    image = f"{remote}:{testbeds.tiny_image(bed.dir, bed.env, remote)}"
+    for name, mark in (("ours", "autopkgtest-cloud/0/local-amd64-2-20261126-181500-ccccc"), ("autopkgtest-prepare-abc", ""), ("somebody-s", "")):
+        testbeds.run("lxc", "-q", "init", image, f"{remote}:{name}", *(["-c", f"user.autopkgtest-cloud={mark}"] if mark else []), env=bed.env)
+    testbeds.run("lxc", "-q", "image", "alias", "delete", image, env=bed.env)
+    testbeds.run("lxc", "-q", "launch", "--ephemeral", f"{remote}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{remote}:running",
+                 "-c", "user.autopkgtest-cloud=autopkgtest-cloud/1/lxd-1-amd64-1-20261126-181447-aaaaa", env=bed.env)
+
+    def clean(*words: str) -> tuple[set[str], int]:
+        done = json.loads(cli(bed, "remote", "clean", "--format=json", *words, remote.removeprefix("lxd-")))[remote.removeprefix("lxd-")]
+        assert "why" not in done, done
+        return set(done["instances"]), len(done["images"])
+
+    def names() -> set[str]:
+        return set(listed(bed, "lxc", "list", f"{remote}:", "--format=csv", "--columns=n").split())
+
+    everything = names()
+    assert clean("--dry-run") == (set(), 1), "they are too young"
+    gone = {"others", "running", "autopkgtest-prepare-abc"}
+    assert clean("--dry-run", "--older=0") == (gone, 1)
+    assert names() == everything
+    assert clean("--older=0") == (gone, 1)
+    assert names() == {"ours", "somebody-s"}
+    assert clean("--older=0") == (set(), 0)
+
+
 def test_lxd(bed: Bed) -> None:
     """With the worker's own arguments. The instance of another unit stays."""
     folder = bed.dir / "lxd"
@@ -168,6 +197,7 @@ def test_lxd(bed: Bed) -> None:
         log = tested(bed, "lxd", listing, cloud=remote)
         assert "limits.memory=4GiB" in log
         assert listed(bed, *listing).startswith("others,"), "nothing but the other unit's is there"
+        cleaned(bed, remote)
 
 
 def machines(bed: Bed) -> list[int]:

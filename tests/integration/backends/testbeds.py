@@ -139,6 +139,17 @@ def lxd_image(folder: pathlib.Path) -> pathlib.Path:
     return image
 
 
+def tiny_image(folder: pathlib.Path, env: dict[str, str], remote: str) -> str:
+    """An image of nothing, called as autopkgtest-build-lxd does it; its alias."""
+    made = folder / "tiny"
+    (made / "rootfs").mkdir(parents=True)
+    description = f"autopkgtest Test {RELEASE} {ARCH}"
+    (made / "metadata.yaml").write_text(f"architecture: x86_64\ncreation_date: 1700000000\nproperties: {{description: {description}}}\n")
+    run("tar", "-C", made, "-cf", folder / "tiny.tar", "metadata.yaml", "rootfs")
+    run("lxc", "-q", "image", "import", folder / "tiny.tar", f"{remote}:", "--alias=tiny", env=env)
+    return "tiny"
+
+
 def trusted(env: dict[str, str], cli: pathlib.Path, address: str, new_token: Callable[[], str]) -> str:
     """Lets the host trust us by a token, and tries what it must refuse."""
     def remote(*words: str, stdin: str = "", status: int = 0) -> str:

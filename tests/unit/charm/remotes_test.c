@@ -26,6 +26,12 @@ static const char command_line[] =
     "    else one='{\"ready\": false, \"refused\": true, \"why\": \"no trust\"}'; fi\n"
     "    all=\"$all${all:+, }\\\"$a\\\": $one\"\n"
     "  done; echo \"{$all}\";;\n"
+    "'remote clean') echo '{\"10.0.0.1\": {\"instances\": [\"a\", \"b\"], \"images\": [\"c\"]}, "
+    "\"10.0.0.2\": {\"instances\": [], \"images\": [], \"why\": \"no answer\"}}';;\n"
+    "'remote join')\n"
+    "  if [ \"$4\" = 10.0.0.9 ]; then\n"
+    "    echo 'autopkgtest-cloud remote: 10.0.0.9: it does not trust this unit' >&2; exit 77; fi\n"
+    "  echo bm9kZQ==;;\n"
     "'remote trust') cat >\"$RIG/token\"\n"
     "  if [ \"$(cat \"$RIG/token\")\" != good ]; then\n"
     "    echo 'autopkgtest-cloud remote: 10.0.0.1: does not take it' >&2; exit 77; fi\n"
@@ -321,4 +327,102 @@ TEST(the_number_of_workers_of_a_host_can_be_set)
         &rig, &action_set_worker_count,
         "{\"cloud\": \"lxd-10.0.0.9\", \"arch\": \"arm64\", \"count\": 2, \"virt\": \"lxc\"}",
         "virt: workers of lxd-10.0.0.9 are all of one kind: leave it out");
+}
+
+// ---- cleanup-remotes
+
+TEST(what_is_stale_is_removed_from_every_host)
+{
+    _cleanup_rig_ struct rig rig = installed();
+    _cleanup_free_ char *calls = NULL, *one = NULL;
+
+    assert_action_fails(&rig, &action_cleanup_remotes, "{}",
+                        "autopkgtest-cloud/0 tests on no LXD host: juju run autopkgtest-cloud/0 "
+                        "show-target-config");
+    mark(&rig, "trusts");
+    configure(&rig,
+              "{\"lxd-remotes\": \"armhf: {10.0.0.1: 2, 10.0.0.2: 1}\\narm64: {10.0.0.1: 1}\"}");
+    free(calls_of(&rig, HOOK_CONFIG_CHANGED));
+    calls = run_action(&rig, &action_cleanup_remotes, "{}");
+    rig_assert_called(calls, "autopkgtest-cloud remote clean --format=json --older=48 10.0.0.1 "
+                             "10.0.0.2");
+    rig_assert_called(calls, "action-set -- lxd-10-0-0-1-instances=a b lxd-10-0-0-1-images=c "
+                             "instances=2 images=1");
+    rig_assert_called(calls, "action-fail -- not cleaned to the end: 10.0.0.2: no answer; run it "
+                             "again, with address=… for one host");
+    one = run_action(&rig, &action_cleanup_remotes,
+                     "{\"address\": \"10.0.0.1:8443\", \"older-than\": 1, \"dry-run\": true}");
+    rig_assert_called(one,
+                      "autopkgtest-cloud remote clean --format=json --older=1 --dry-run 10.0.0.1");
+    ck_assert_ptr_nonnull(strstr(one, "stale-instances=2 stale-images=1"));
+    assert_action_fails(&rig, &action_cleanup_remotes, "{\"address\": \"10.0.0.3\"}",
+                        "autopkgtest-cloud/0 tests on no LXD host of the address 10.0.0.3: juju "
+                        "run autopkgtest-cloud/0 show-target-config");
+}
+
+// ---- lxd-node-userdata
+
+static void assert_has(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "no \"%s\" in:\n%s", part, text);
+}
+
+TEST(the_first_member_of_a_cluster_trusts_the_unit)
+{
+    _cleanup_rig_ struct rig rig = installed();
+    _cleanup_free_ char *calls = run_action(&rig, &action_lxd_node_userdata,
+                                            "{\"type\": \"bootstrap\", \"name\": \"lxd-1\"}");
+
+    assert_has(calls, "action-set -- name=lxd-1 user-data=#cloud-config\n");
+    assert_has(calls, "\nhostname: lxd-1\n");
+    assert_has(calls, "\n      -out "); // the certificate
+    assert_has(calls, "cluster: {enabled: true, server_name: lxd-1}");
+    assert_has(calls, "--name 'autopkgtest-cloud-0'");
+    rig_assert_not_called(calls, "cluster_token");
+    rig_assert_not_called(calls, "scheduler.instance");
+}
+
+TEST(others_join_with_a_token)
+{
+    _cleanup_rig_ struct rig rig = installed();
+    _cleanup_free_ char *node = NULL, *leader = NULL;
+
+    node = run_action(&rig, &action_lxd_node_userdata,
+                      "{\"type\": \"node\", \"join-address\": \"10.0.0.1:8443\", \"name\": "
+                      "\"lxd-2\"}");
+    rig_assert_called(node, "autopkgtest-cloud remote join --as=lxd-2 10.0.0.1:8443");
+    assert_has(node, "getent ahosts '10.0.0.1'");
+    assert_has(node, "cluster_token: bm9kZQ==\n");
+    rig_assert_not_called(node, "trust add");
+    rig_assert_not_called(node, "scheduler.instance");
+    leader = run_action(&rig, &action_lxd_node_userdata,
+                        "{\"type\": \"leader\", \"join-address\": \"10.0.0.1\", \"token\": "
+                        "\"b3RoZXI=\"}");
+    rig_assert_not_called(leader, "remote join");
+    assert_has(leader, "cluster_token: b3RoZXI=\n");
+    assert_has(leader, "scheduler.instance=manual");
+    assert_has(leader, "action-set -- name=lxd-leader-");
+}
+
+TEST(what_cannot_join_is_refused)
+{
+    static const char *const cases[][2] = {
+        {"{\"type\": \"node\"}",
+         "join-address: is missing: the address of a member of the cluster"},
+        {"{\"type\": \"bootstrap\", \"join-address\": \"10.0.0.1\"}",
+         "join-address: bootstrap makes a cluster and joins none"},
+        {"{\"type\": \"other\"}", "type: expected bootstrap, leader or node, got \"other\""},
+        {"{\"type\": \"bootstrap\", \"name\": \"a'b\"}",
+         "name: expected a host name of small letters, digits and '-', got \"a'b\""},
+        {"{\"type\": \"node\", \"join-address\": \"10.0.0.1\", \"token\": \"a\\\"b\"}",
+         "token: expected base64, as `lxc cluster add` prints it"},
+        {"{\"type\": \"node\", \"join-address\": \"10.0.0.9\", \"name\": \"x\"}",
+         "no token to join; give token=…, which `lxc cluster add x` prints there: 10.0.0.9: it "
+         "does "
+         "not trust this unit"},
+    };
+    _cleanup_rig_ struct rig rig = installed();
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_action_fails(&rig, &action_lxd_node_userdata, cases[i][0], cases[i][1]);
 }

@@ -27,6 +27,21 @@ TEST(addresses_have_a_name_and_a_url)
     }
 }
 
+TEST(hosts_are_without_port_and_brackets)
+{
+    static const char *const cases[][2] = {{"10.0.0.1", "10.0.0.1"},
+                                           {"lxd.example:8443", "lxd.example"},
+                                           {"fd00::1", "fd00::1"},
+                                           {"[fd00::1]", "fd00::1"},
+                                           {"[fd00::1]:9443", "fd00::1"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *host = remote_host(cases[i][0]);
+
+        ck_assert_str_eq(host, cases[i][1]);
+    }
+}
+
 TEST(what_is_no_address_is_refused)
 {
     static const char *const cases[] = {"",           "-oProxy=x",   ".",          "a b",

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What is stale on an LXD host, and what is a token. tests/integration/backends has a real host.
+#include "cli/remote.h"
+
+#include "data/json.h"
+#include "test.h"
+
+#define NOW 1700000000 // 2023-11-14T22:13:20Z
+#define HOUR 3600
+
+static json_t *instance(const char *name, const char *mark, const char *made)
+{
+    return json_pack("{s:s, s:s, s:{s:s}}", "name", name, "created_at", made, "config",
+                     "user.autopkgtest-cloud", mark);
+}
+
+TEST(what_old_tests_have_left_is_stale)
+{
+    static const struct {
+        const char *name, *mark, *made;
+        bool stale;
+    } cases[] = {
+        {"autopkgtest-lxd-a", "a/0/lxd-1-amd64-1-20231114-200000-b9b95", "2023-11-14T20:00:00Z",
+         true},
+        {"autopkgtest-lxd-b", "a/0/lxd-1-amd64-1-20231114-213000-b9b95",
+         "2023-11-14T21:30:00.123456789Z", false}, // another unit may be at work in it
+        {"autopkgtest-lxd-c", "a/0/lxd-1-amd64-1-20231114-100000-abcde", "2023-11-14T10:00:00Z",
+         false}, // a long test of ours
+        {"autopkgtest-prepare-x", "", "2023-11-14T20:00:00Z", true},
+        {"somebody-s", "", "2020-01-01T00:00:00Z", false},
+        {"no-date", "a/0/lxd-1-amd64-1-20231114-200000-b9b95", "", false},
+        {"no-date", "a/0/lxd-1-amd64-1-20231114-200000-b9b95", "0001-01-01T00:00:00Z", false},
+    };
+    _cleanup_strv_ struct strv runs = STRV_INIT;
+    const struct remote_stale stale = {.runs = &runs, .now = NOW, .older_s = HOUR};
+
+    ck_assert_int_eq(strv_add(&runs, "20231114_100000_abcde@"), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_json_ json_t *one = instance(cases[i].name, cases[i].mark, cases[i].made);
+
+        ck_assert_msg(remote_instance_is_stale(one, &stale) == cases[i].stale, "%zu: %s", i,
+                      cases[i].name);
+    }
+}
+
+TEST(images_without_their_name_are_stale)
+{
+    static const char *const old = "{\"properties\": {\"description\": \"autopkgtest Ubuntu noble "
+                                   "armhf\"}, \"aliases\": []}";
+    static const char *const kept[] = {
+        "{\"properties\": {\"description\": \"autopkgtest Ubuntu noble armhf\"}, \"aliases\": "
+        "[{\"name\": \"autopkgtest/ubuntu/noble/armhf\"}]}",
+        "{\"properties\": {\"description\": \"Ubuntu noble\"}, \"aliases\": []}",
+        "{\"properties\": {}, \"aliases\": []}",
+    };
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_json_ json_t *image = NULL;
+
+    ASSERT_OK(json_parse(old, strlen(old), "image", &image, &err), &err);
+    ck_assert(remote_image_is_stale(image));
+    for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+        _cleanup_json_ json_t *other = NULL;
+
+        ASSERT_OK(json_parse(kept[i], strlen(kept[i]), "image", &other, &err), &err);
+        ck_assert_msg(!remote_image_is_stale(other), "%s", kept[i]);
+    }
+}
+
+// {"fingerprint":"ab","secret":"s","addresses":["10.0.0.1:8443"]}
+#define TOKEN "eyJmaW5nZXJwcmludCI6ImFiIiwic2VjcmV0IjoicyIsImFkZHJlc3NlcyI6WyIxMC4wLjAuMTo4NDQzIl19"
+
+TEST(a_token_tells_who_made_it_and_where)
+{
+    _cleanup_remote_token_ struct remote_token token = {0};
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(remote_token_parse(" " TOKEN "\n", &token, &err), &err);
+    ck_assert_str_eq(token.text, TOKEN);
+    ck_assert_str_eq(token.fingerprint, "ab");
+    ck_assert_uint_eq(token.addresses.len, 1);
+    ck_assert_str_eq(token.addresses.items[0], "10.0.0.1:8443");
+}
+
+TEST(what_is_no_token_is_refused)
+{
+    static const char *const cases[] = {
+        "",
+        "x",
+        "bm8=",
+        "e30=",                                             // {}
+        "eyJmaW5nZXJwcmludCI6ICJ4eSIsICJzZWNyZXQiOiAicyJ9", // a fingerprint of other letters
+        "eyJmaW5nZXJwcmludCI6ICJhYiIsICJzZWNyZXQiOiAicyIsICJhZGRyZXNzZXMiOiBbIi1vIl19",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_remote_token_ struct remote_token token = {0};
+        _cleanup_error_ struct error err = ERROR_INIT;
+
+        ck_assert_msg(remote_token_parse(cases[i], &token, &err) == -EBADMSG, "%s", cases[i]);
+    }
+}
