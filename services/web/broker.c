@@ -10,7 +10,7 @@
 #define ROUND_TRIP_US (2 * USEC_PER_SEC)
 #define CONFIRM_US (10 * USEC_PER_SEC)    // a publication that is not confirmed by then has failed
 #define WALK_SLICE_US (2 * USEC_PER_MSEC) // of looking at queues, before pages have their turn
-#define ABSENT_KEPT_US (30 * USEC_PER_SEC)
+#define MISSING_KEPT_US (30 * USEC_PER_SEC)
 #define LOOK_FRESH_US (2 * USEC_PER_SEC) // older: look again
 #define LOOK_KEPT_US (10 * USEC_PER_SEC) // older: wait for the new one
 #define TICK_US (5 * USEC_PER_SEC)       // looks after what is overdue, while there is something
@@ -54,8 +54,9 @@ struct broker {
     struct strv declared;                     // queues, since the link was opened
     struct look looks[QUEUE_LOOKS], *looking; // `looking`: whose walk is at work
     struct queue_reader *reader;              // of the link
-    struct strv absent;                       // queues that nobody has declared, when last looked
-    uint64_t absent_since_us;
+    struct queue_missing missing;             // when last looked
+    uint64_t missing_since_us;
+    struct strv away; // queues of which the log has it that they do not answer
     struct running *running;
 };
 
@@ -401,7 +402,8 @@ void broker_free(struct broker *b)
     if (b->link)
         amqp_link_free(b->link);
     strv_release(&b->declared);
-    strv_release(&b->absent);
+    queue_missing_release(&b->missing);
+    strv_release(&b->away);
     running_free(b->running);
     free(b->reason);
     free(b);
@@ -433,7 +435,7 @@ static int publish(struct broker *b, const char *queue, const void *body, size_t
     int r = 0;
 
     if (!strv_contains(&b->declared, queue)) {
-        strv_release(&b->absent);
+        strv_release(&b->missing.absent);
         r = amqp_link_declare_queue(b->link, queue, AMQP_DURABLE, NULL, NULL, err);
         if (r == 0)
             r = strv_add(&b->declared, queue);
@@ -486,21 +488,50 @@ void broker_tell(struct broker *b, const json_t *event)
 
 // ---- queues
 
+// Asking for a queue that is not there is dear: the broker closes the channel. A walk under way
+// still needs what it has found.
+static void forget_missing(struct broker *b)
+{
+    if (clock_monotonic_us() - b->missing_since_us <= MISSING_KEPT_US)
+        return;
+    for (size_t i = 0; i < QUEUE_LOOKS; i++)
+        if (b->looks[i].walk)
+            return;
+    queue_missing_release(&b->missing);
+    b->missing_since_us = clock_monotonic_us();
+}
+
+// Once when a queue stops to answer, and once when it does again.
+static void log_away(struct broker *b)
+{
+    const struct queue_missing *missing = &b->missing;
+    struct strv away = STRV_INIT;
+
+    for (size_t i = 0; i < missing->away.len; i++)
+        if (!strv_contains(&b->away, missing->away.items[i]))
+            log_warning("queue %s does not answer: %s", missing->away.items[i],
+                        missing->why.items[i]);
+    STRV_FOREACH (name, &b->away)
+        if (!strv_contains(&missing->away, name))
+            log_info("queue %s answers again", name);
+    if (strv_add_list(&away, &missing->away) < 0)
+        return; // what is not noted is said again
+    strv_release(&b->away);
+    b->away = away;
+}
+
 static int start_walk(struct broker *b, enum queue_look what)
 {
     struct look *look = &b->looks[what];
     bool begins = !look->walk;
-    int r = look->walk
-                ? 0
-                : queue_walk_new(&b->web->settings, what, &b->absent, b->reader, &look->walk);
+    int r;
+
+    forget_missing(b);
+    r = look->walk ? 0
+                   : queue_walk_new(&b->web->settings, what, &b->missing, b->reader, &look->walk);
 
     if (begins)
         look->began_us = clock_monotonic_us();
-    // Asking for a queue that is not there is dear: the broker closes the channel.
-    if (clock_monotonic_us() - b->absent_since_us > ABSENT_KEPT_US) {
-        strv_release(&b->absent);
-        b->absent_since_us = clock_monotonic_us();
-    }
     return r < 0 ? r : sd_event_source_set_enabled(b->walker, SD_EVENT_ONESHOT);
 }
 
@@ -544,6 +575,7 @@ static int walk(struct broker *b, struct look *look, struct error *err)
         if (look == &b->looks[QUEUE_BODIES])
             queue_reader_cost(b->reader, &look->held_us, &look->longest_us);
         queue_walk_free(TAKE_PTR(look->walk));
+        log_away(b);
         json_decref(look->json);
         look->json = all;
         look->when_us = clock_monotonic_us();
@@ -608,6 +640,14 @@ int broker_look(struct broker *b, enum queue_look what, struct exchange *x, cons
     *waiting = (struct waiting){.next = look->waiting, .x = x};
     look->waiting = waiting;
     return EXCHANGE_WAIT;
+}
+
+const json_t *broker_length(const json_t *lengths, const struct queue_place *place)
+{
+    const json_t *context = json_object_get(lengths, queue_context_name(place->context));
+    const json_t *n = json_object_get(json_object_get(context, place->release), place->arch);
+
+    return json_is_integer(n) ? n : NULL;
 }
 
 const struct queue_copy *broker_queue(const struct broker *b, const struct queue_place *place)

@@ -37,14 +37,16 @@ int broker_publish(struct broker *broker, const char *queue, const void *body, s
 // Publishes an event (adt/event.h) when the broker is there; nobody waits for it. Borrowed.
 void broker_tell(struct broker *broker, const json_t *event);
 
-// How many requests wait in the queues (queue_walk.h), as of some seconds ago, in *ret, borrowed;
-// NULL while the broker is away. After a look at bodies broker_queue() has them. EXCHANGE_WAIT when
-// nobody has looked lately: the handler returns that at once, and is called again when there is an
-// answer. -ENOMEM.
+// How many requests wait in the queues (queue_walk.h: null of one that does not answer), as of some
+// seconds ago, in *ret, borrowed; NULL while the broker is away. After a look at bodies
+// broker_queue() has them. EXCHANGE_WAIT when nobody has looked lately: the handler returns that at
+// once, and is called again when there is an answer. -ENOMEM.
 int broker_look(struct broker *broker, enum queue_look what, struct exchange *x,
                 const json_t **ret);
-// The requests of one queue, as of some seconds ago (queue_reader.h). Borrowed, until the event
-// loop goes on; NULL while the broker is away.
+// The number of one queue in what broker_look() gave; NULL: it does not answer.
+const json_t *broker_length(const json_t *lengths, const struct queue_place *place);
+// The requests of one queue, as of some seconds ago (queue_reader.h); of one that does not answer,
+// as it was when it did. Borrowed, until the event loop goes on; NULL while the broker is away.
 const struct queue_copy *broker_queue(const struct broker *broker, const struct queue_place *place);
 
 // Of the last look at requests, in microseconds (0: none so far): how long it took; for how long

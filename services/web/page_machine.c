@@ -6,6 +6,8 @@
 #include "web/results.h"
 #include "web/web.h"
 
+#define UNANSWERED "this queue does not answer" // in queues.json
+
 static int put_check(json_t *checks, const char *name, int r, const struct error *err)
 {
     return json_put_string(checks, name, r == 0 ? "ok" : error_message(err));
@@ -54,7 +56,22 @@ static int add_member(struct buf *b, const char *name, const char *between)
     return r < 0 ? r : buf_add_char(b, ':');
 }
 
-static int add_release(struct exchange *x, struct buf *b, struct queue_place place)
+// One that does not answer says so behind what was known of it, as "private job" says what it is.
+static int add_queue(struct exchange *x, struct buf *b, const json_t *lengths,
+                     const struct queue_place *place)
+{
+    const struct queue_copy *queue = broker_queue(x->web->broker, place);
+    int r = queue_copy_write(queue, b);
+
+    if (r < 0 || broker_length(lengths, place))
+        return r;
+    buf_truncate(b, b->len - 1);
+    return buf_add_str(b,
+                       queue_copy_len(queue) > 0 ? ",\"" UNANSWERED "\"]" : "\"" UNANSWERED "\"]");
+}
+
+static int add_release(struct exchange *x, struct buf *b, const json_t *lengths,
+                       struct queue_place place)
 {
     const char *between = "{";
     int r = 0;
@@ -64,14 +81,14 @@ static int add_release(struct exchange *x, struct buf *b, struct queue_place pla
         if (r == 0)
             r = add_member(b, arch, between);
         if (r == 0)
-            r = queue_copy_write(broker_queue(x->web->broker, &place), b);
+            r = add_queue(x, b, lengths, &place);
         between = ",";
     }
     return r < 0 ? r : buf_add_char(b, '}');
 }
 
 // {"ubuntu": {release: {arch: [request, …]}}, …}; each queue's text was made when it was read.
-static int write_queues(struct exchange *x, struct buf *b)
+static int write_queues(struct exchange *x, struct buf *b, const json_t *lengths)
 {
     int r = 0;
 
@@ -85,7 +102,7 @@ static int write_queues(struct exchange *x, struct buf *b)
             if (r == 0)
                 r = add_member(b, release, between);
             if (r == 0)
-                r = add_release(x, b, place);
+                r = add_release(x, b, lengths, place);
             between = ",";
         }
         if (r == 0)
@@ -107,7 +124,8 @@ int page_queues_json(struct exchange *x, struct error *err)
         (void)broker_is_up(x->web->broker, &reason);
         return exchange_fail(x, 503, err, "the broker is away: %s", reason ? reason : "unknown");
     }
-    return write_queues(x, &text) < 0 || page_answer_data(x, &text) < 0 ? error_oom(err) : 0;
+    return write_queues(x, &text, lengths) < 0 || page_answer_data(x, &text) < 0 ? error_oom(err)
+                                                                                 : 0;
 }
 
 int page_running_json(struct exchange *x, struct error *err)

@@ -25,7 +25,7 @@ static int add_queues(struct buf *b, const json_t *lengths)
 
         json_object_foreach (json_object_get(lengths, context), release, archs) {
             json_object_foreach (archs, arch, n) {
-                if (r == 0)
+                if (r == 0 && json_is_integer(n)) // else it does not answer
                     r = buf_addf(b,
                                  "autopkgtest_queue_requests{context=\"%s\",release=\"%s\","
                                  "arch=\"%s\"} %lld\n",

@@ -22,10 +22,7 @@ struct pace {
 
 static int64_t length_of(const json_t *lengths, const struct queue_place *place)
 {
-    const json_t *context = json_object_get(lengths, queue_context_name(place->context));
-    const json_t *n = json_object_get(json_object_get(context, place->release), place->arch);
-
-    return json_integer_value(n);
+    return json_integer_value(broker_length(lengths, place));
 }
 
 static size_t nonempty(const struct web_settings *s, const json_t *lengths, const char *arch)
@@ -70,6 +67,13 @@ static int put_wait(json_t *row, const struct pace *pace, int64_t position)
     return json_put_string(row, "wait", text);
 }
 
+// How many requests such a queue has is not known.
+static int put_unanswered(json_t *row)
+{
+    return json_put(row, "queued", json_null()) < 0 ? -ENOMEM
+                                                    : json_put_bool(row, "unanswered", true);
+}
+
 // ---- all queues
 
 static int add_queue(struct exchange *x, json_t *rows, const json_t *lengths,
@@ -80,13 +84,14 @@ static int add_queue(struct exchange *x, json_t *rows, const json_t *lengths,
     struct pace pace;
     json_t *row;
 
-    if (queued == 0)
+    if (queued == 0 && broker_length(lengths, place))
         return 0;
     pace = pace_of(x, lengths, place);
     row = json_pack("{s:s, s:s, s:s, s:I, s:I}", "context", queue_context_name(place->context),
                     "release", place->release, "arch", place->arch, "queued", (json_int_t)queued,
                     "running", (json_int_t)running_count(broker_running(x->web->broker), &here));
-    if (put_wait(row, &pace, queued) < 0) {
+    if (put_wait(row, &pace, queued) < 0 ||
+        (!broker_length(lengths, place) && put_unanswered(row) < 0)) {
         json_decref(row);
         return -ENOMEM;
     }
@@ -173,7 +178,8 @@ static int put_requests(struct exchange *x, const json_t *lengths, const struct 
             r = -ENOMEM;
     if (page_put_rows(x->data, "requests", rows) < 0 || r < 0 || put_pages(x, from, len) < 0 ||
         json_put_string(x->data, "context", queue_context_name(place->context)) < 0 ||
-        json_put_string(x->data, "release", place->release) < 0)
+        json_put_string(x->data, "release", place->release) < 0 ||
+        (!broker_length(lengths, place) && json_put_bool(x->data, "unanswered", true) < 0))
         return -ENOMEM;
     return json_put_string(x->data, "arch", place->arch);
 }

@@ -31,14 +31,19 @@ static int put_activity(struct exchange *x, const json_t *lengths)
         const struct running_filter here = {.release = release, .arch = arch};
         json_t *row = json_pack("{s:s, s:s, s:i}", "release", release, "arch", arch, "running",
                                 (int)running_count(broker_running(x->web->broker), &here));
+        bool answered = true;
         int64_t queued = 0;
 
-        for (int c = 0; c < CONTEXT_COUNT && lengths; c++)
-            queued += json_integer_value(json_object_get(
-                json_object_get(json_object_get(lengths, queue_context_name((enum queue_context)c)),
-                                release),
-                arch));
+        for (int c = 0; c < CONTEXT_COUNT && lengths; c++) {
+            const struct queue_place place = {(enum queue_context)c, release, arch};
+            const json_t *n = broker_length(lengths, &place);
+
+            queued += json_integer_value(n);
+            answered = answered && n;
+        }
         r = json_put_int(row, "queued", queued);
+        if (r == 0 && !answered)
+            r = json_put_bool(row, "unanswered", true);
         if (r == 0 && json_array_append_new(rows, row) < 0)
             r = -ENOMEM;
     }

@@ -15,8 +15,8 @@ struct asked {
 struct queue_walk {
     const struct web_settings *settings;
     enum queue_look look;
-    struct strv *absent;         // borrowed
-    struct queue_reader *reader; // borrowed
+    struct queue_missing *missing; // borrowed
+    struct queue_reader *reader;   // borrowed
     json_t *all;
     size_t len; // of all queues: by context, then release, then architecture
     struct asked *queues;
@@ -72,8 +72,16 @@ static int name_queues(struct queue_walk *w)
     return w->queues ? 0 : -ENOMEM;
 }
 
-int queue_walk_new(const struct web_settings *settings, enum queue_look look, struct strv *absent,
-                   struct queue_reader *reader, struct queue_walk **ret)
+void queue_missing_release(struct queue_missing *missing)
+{
+    strv_release(&missing->absent);
+    strv_release(&missing->away);
+    strv_release(&missing->why);
+}
+
+int queue_walk_new(const struct web_settings *settings, enum queue_look look,
+                   struct queue_missing *missing, struct queue_reader *reader,
+                   struct queue_walk **ret)
 {
     struct queue_walk *w = calloc(1, sizeof(*w));
 
@@ -81,7 +89,7 @@ int queue_walk_new(const struct web_settings *settings, enum queue_look look, st
         return -ENOMEM;
     w->settings = settings;
     w->look = look;
-    w->absent = absent;
+    w->missing = missing;
     w->reader = reader;
     w->all = json_object();
     if (!w->all || name_queues(w) < 0) {
@@ -110,9 +118,25 @@ uint64_t queue_walk_deadline(const struct queue_walk *w)
     return w->deadline_us;
 }
 
-static int set_absent(struct queue_walk *w, const struct asked *queue)
+static int set_away(struct queue_walk *w, const struct asked *queue, const char *why)
 {
-    return strv_contains(w->absent, queue->name) ? 0 : strv_add(w->absent, queue->name);
+    struct queue_missing *missing = w->missing;
+
+    if (strv_contains(&missing->away, queue->name))
+        return 0;
+    return strv_add(&missing->away, queue->name) < 0 || strv_add(&missing->why, why) < 0 ? -ENOMEM
+                                                                                         : 0;
+}
+
+// RabbitMQ 3 says NOT_FOUND of a queue whose home is away, too, but not that there is none.
+static int set_missing(struct queue_walk *w, const struct asked *queue,
+                       const struct amqp_queue_answer *answer)
+{
+    if (answer->result != -ENOENT || !strstr(answer->why, "no queue '"))
+        return set_away(w, queue, answer->why);
+    return strv_contains(&w->missing->absent, queue->name)
+               ? 0
+               : strv_add(&w->missing->absent, queue->name);
 }
 
 int queue_walk_answer(struct queue_walk *w, const struct amqp_queue_answer *answer)
@@ -126,7 +150,7 @@ int queue_walk_answer(struct queue_walk *w, const struct amqp_queue_answer *answ
         w->waiting--;
         w->deadline_us = clock_monotonic_us() + ANSWER_US;
         queue->messages = answer->messages;
-        return answer->result < 0 ? set_absent(w, queue) : 0;
+        return answer->result < 0 ? set_missing(w, queue, answer) : 0;
     }
     return 0;
 }
@@ -137,7 +161,7 @@ static int give_up_waiting(struct queue_walk *w)
 
     for (size_t i = 0; r == 0 && i < w->asked; i++) {
         if (w->queues[i].waits)
-            r = set_absent(w, &w->queues[i]);
+            r = set_away(w, &w->queues[i], "no answer within a second");
         w->queues[i].waits = false;
     }
     w->waiting = 0;
@@ -154,7 +178,8 @@ static int ask(struct queue_walk *w, struct amqp_link *link, struct error *err)
     for (; r == 0 && w->asked < w->len && w->waiting < ASKED_AT_ONCE; w->asked++) {
         struct asked *queue = &w->queues[w->asked];
 
-        if (strv_contains(w->absent, queue->name))
+        if (strv_contains(&w->missing->absent, queue->name) ||
+            strv_contains(&w->missing->away, queue->name))
             continue;
         r = amqp_link_ask_queue(link, queue->name, AMQP_PASSIVE, err);
         if (r < 0)
@@ -200,6 +225,11 @@ static int look(struct queue_walk *w, struct amqp_link *link, struct error *err)
 
     if (w->at == w->len)
         return 0;
+    // What was known of it stays: it has that again when it is back.
+    if (strv_contains(&w->missing->away, queue->name)) {
+        r = put_value(w, json_null());
+        return r < 0 ? r : QUEUE_WALK_MORE;
+    }
     if (w->look == QUEUE_BODIES) {
         r = queue_reader_step(w->reader, link, w->at, queue->name, queue->messages, err);
         n = queue_copy_len(queue_reader_copy(w->reader, w->at));

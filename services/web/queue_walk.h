@@ -29,14 +29,24 @@ size_t queue_walk_number(const struct web_settings *settings, const struct queue
 
 struct queue_walk;
 
-// Queues in `absent` are taken for empty without asking; those that are not there, and those whose
-// broker does not answer in a second, are added. `reader`: for QUEUE_BODIES. All must outlive the
-// walk.
-int queue_walk_new(const struct web_settings *settings, enum queue_look look, struct strv *absent,
-                   struct queue_reader *reader, struct queue_walk **ret);
+// Queues that need not be asked for a while.
+struct queue_missing {
+    struct strv absent; // nobody has declared them
+    struct strv away;   // they do not answer: in a cluster the broker where they live can be away
+    struct strv why;    // of each of these, with the broker's words
+};
+
+void queue_missing_release(struct queue_missing *missing);
+
+// Queues in `missing` are not asked; those that turn out to be missing, and those that do not
+// answer in a second, are added. `reader`: for QUEUE_BODIES. All must outlive the walk.
+int queue_walk_new(const struct web_settings *settings, enum queue_look look,
+                   struct queue_missing *missing, struct queue_reader *reader,
+                   struct queue_walk **ret);
 // One more step. QUEUE_WALK_MORE, or QUEUE_WALK_WAITS: nothing to do before queue_walk_answer() or
 // queue_walk_deadline(). 0: *ret has {"ubuntu": {release: {arch: n}}, …}, how many requests there
-// are, for the caller to free; negative: the link is lost.
+// are, null where that is not known as the queue does not answer, for the caller to free; negative:
+// the link is lost.
 // Taken requests come back by themselves when a link is closed.
 enum { QUEUE_WALK_MORE = 1, QUEUE_WALK_WAITS = 2 };
 int queue_walk_step(struct queue_walk *walk, struct amqp_link *link, json_t **ret,

@@ -16,6 +16,7 @@ from waiting import wait_for
 from webstore import WebStore
 
 QUEUE = "debci-noble-amd64"
+UNANSWERED = "this queue does not answer"
 HOLD = 'while [ ! -e "$FAKE_DIR/go" ]; do sleep 0.05; done\n'
 
 
@@ -117,29 +118,40 @@ def test_in_a_cluster_the_pages_go_on_with_the_queues_that_are_left(outer: Bed) 
         conf.write_text(conf.read_text().replace("releases = noble", "releases = noble jammy"))
         use_hosts(bed, "127.0.0.1", "127.0.0.2", "127.0.0.3")
 
-        def queued() -> dict[str, int]:
-            with urllib.request.urlopen(f"http://127.0.0.1:{web.port}/queues.json", timeout=10) as answer:
-                releases = json.load(answer)["ubuntu"]
-            return {release: len(archs["amd64"]) for release, archs in releases.items() if archs["amd64"]}
+        def page(path: str) -> str:
+            wanted = urllib.request.Request(f"http://127.0.0.1:{web.port}{path}", headers={"Accept": "text/html"})
+            with urllib.request.urlopen(wanted, timeout=10) as answer:
+                return str(answer.read().decode())
 
-        def is_there(wanted: dict[str, int]) -> bool:
+        def queued() -> dict[str, list[str]]:
+            """Packages of requests, and what is said instead."""
+            releases = json.loads(page("/queues.json"))["ubuntu"]
+            return {release: [text.split("\n")[0] for text in archs["amd64"]] for release, archs in releases.items()}
+
+        def is_there(noble: list[str]) -> bool:
             try:
-                return queued() == wanted
+                return queued() == {"noble": noble, "jammy": ["gzip"]}
             except urllib.error.HTTPError as error:  # not connected yet
                 assert error.code == 503, error
                 return False
 
         try:
             web.start()
-            wait_for("both", lambda: is_there({"noble": 1, "jammy": 1}))
+            wait_for("both", lambda: is_there(["gzip"]))
             brokers["127.0.0.2"].rig("kill")
-            wait_for("what is left", lambda: is_there({"jammy": 1}), 60)
+            wait_for("what is left", lambda: is_there(["gzip", UNANSWERED]), 60)
             for _ in range(12):  # until they look again several times
-                assert queued() == {"jammy": 1}
+                assert is_there(["gzip", UNANSWERED])
                 time.sleep(0.5)
+            assert "does not answer" in page("/queues") and "a queue that does not answer" in page("/")
+            assert "does not answer" in page("/queues?context=ubuntu&release=noble&arch=amd64")
+            assert "does not answer" not in page("/queues?context=ubuntu&release=jammy&arch=amd64")
+            metrics = page("/metrics")
+            assert 'requests{context="ubuntu",release="jammy"' in metrics and 'requests{context="ubuntu",release="noble"' not in metrics
             brokers["127.0.0.2"].start()
-            wait_for("all are back", lambda: is_there({"noble": 1, "jammy": 1}), 120)
+            wait_for("all are back", lambda: is_there(["gzip"]), 120)
             log = (bed.dir / "web.log").read_text()
+            assert log.count(f"queue {QUEUE} does not answer: ") == log.count(f"queue {QUEUE} answers again") == 1, log
             assert log.count("connected to the broker") == 1 and "no broker" not in log, log
         finally:
             web.kill()
