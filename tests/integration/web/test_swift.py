@@ -272,7 +272,7 @@ class AtSwift(unittest.TestCase):
         self.assertEqual(self.server.log().count("the object store is out of reach"), 2)  # for all, and by the account
         wait_for("the store by the account", lambda: alice.go(f"/private-results/{PRIVATE}/{FOLDER}/log.gz")[0] == 200)
 
-    def test_a_store_that_is_silent_keeps_nobody_else_waiting_and_the_service_from_stopping(self) -> None:
+    def test_a_store_that_is_silent_keeps_nobody_else_waiting(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent, self.new_server(f"http://127.0.0.1:{silent.getsockname()[1]}/v1/AUTH_x") as server:
             answers: list[int] = []
             waiting = [threading.Thread(target=lambda path=path: answers.append(server.request("GET", path, None, HTML)[0]))
@@ -288,6 +288,7 @@ class AtSwift(unittest.TestCase):
             for one in waiting:
                 one.join()
             self.assertEqual(sorted(answers), [200, 503, 503, 503])
+            self.assertEqual(server.stop(), 0)
 
     def test_an_answer_that_breaks_off_breaks_off_here_too(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as broken, self.new_server(f"http://127.0.0.1:{broken.getsockname()[1]}/v1/AUTH_x") as server:
