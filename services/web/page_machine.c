@@ -27,13 +27,14 @@ int page_health(struct exchange *x, struct error *err)
     _cleanup_error_ struct error why = ERROR_INIT, store_why = ERROR_INIT;
     _cleanup_json_ json_t *answer = json_object();
     json_t *checks = json_object();
-    const char *reason = "ok";
+    const char *reason = "ok", *trouble = stored_trouble(x->web);
     int db = check_database(x, &why);
     int store = x->web->store ? store_check(x->web->store, &store_why) : 0;
 
     (void)broker_is_up(x->web->broker, &reason);
     if (put_check(checks, "database", db, &why) < 0 ||
-        put_check(checks, "store", store, &store_why) < 0 ||
+        (trouble ? json_put_string(checks, "store", trouble)
+                 : put_check(checks, "store", store, &store_why)) < 0 ||
         json_put_string(checks, "broker", reason) < 0 || json_put(answer, "checks", checks) < 0 ||
         json_put_string(answer, "status", db < 0 || store < 0 ? "failing" : "ok") < 0 ||
         json_put_string(answer, "version", VERSION) < 0 ||

@@ -43,6 +43,9 @@ int stored_list(struct exchange *x, enum stored_reader reader, const char *conta
 int stored_send(struct exchange *x, enum stored_reader reader, const char *container,
                 const char *object, struct error *err);
 
+// What is known of a Swift, without asking it: NULL while it answers, or there is none.
+const char *stored_trouble(const struct web *web);
+
 // Of the exchange: what it has asked for is dropped.
 void stored_forget(struct exchange *x);
 

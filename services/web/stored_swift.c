@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "web/stored_cache.h"
 #include "web/web.h"
 
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 
 #define LISTING_MAX ((size_t)8 * 1024 * 1024)
 #define CALLS_MAX 300
+#define STREAMS_MAX 250 // so many of them at most may be files, whose readers can be slow
 // So long everybody is told at once that a store is out of reach, before it is tried again.
 #define DOWN_US (3 * USEC_PER_SEC)
 
@@ -18,7 +20,8 @@ struct stored_swift {
     struct swift_async *swift;
     bool wanted, has_account; // by the settings as they are now
     unsigned calls;           // on their way
-    uint64_t down_until[2];   // by reader: clock_monotonic_us(); 0: it answers
+    struct stored_cache *cache;
+    uint64_t down_until[2]; // by reader: clock_monotonic_us(); 0: it answers
 };
 
 bool stored_swift_is_readable(const struct web *web, enum stored_reader reader)
@@ -39,15 +42,21 @@ int stored_configure(struct web *web, struct error *err)
         return 0;
     if (!swift) {
         swift = calloc(1, sizeof(*swift));
-        r = swift ? swift_async_new(web->http, s->store_url, account, &swift->swift, err)
-                  : error_oom(err);
+        if (!swift || !(swift->cache = stored_cache_new())) {
+            free(swift);
+            return error_oom(err);
+        }
+        r = swift_async_new(web->http, s->store_url, account, &swift->swift, err);
     } else {
         // Without a Swift in the settings the one that was goes on until all that is read is read.
+        stored_cache_forget(swift->cache);
         r = swift_async_change(swift->swift, s->store_url ? s->store_url : "", account, err);
     }
     if (r < 0) {
-        if (!web->swift)
+        if (!web->swift) {
+            stored_cache_free(swift->cache);
             free(swift);
+        }
         return r;
     }
     swift->wanted = wanted;
@@ -62,10 +71,21 @@ void stored_free(struct web *web)
     if (!web->swift)
         return;
     swift_async_free(web->swift->swift);
+    stored_cache_free(web->swift->cache);
     free(TAKE_PTR(web->swift));
 }
 
 // ---- the store's health
+
+const char *stored_trouble(const struct web *web)
+{
+    const struct stored_swift *swift = web->swift;
+
+    return swift && swift->wanted &&
+                   (swift->down_until[READER_ANYBODY] || swift->down_until[READER_ACCOUNT])
+               ? "the object store does not answer"
+               : NULL;
+}
 
 static int trouble(struct error *err)
 {
@@ -83,7 +103,7 @@ int stored_swift_start(struct web *web, const struct swift_async_request *reques
 
     if (down_until > now)
         return trouble(err);
-    if (swift->calls >= CALLS_MAX)
+    if (swift->calls >= (request->sink ? STREAMS_MAX : CALLS_MAX))
         return error_set(err, -EAGAIN, "too much is read from the object store, try again later");
     r = swift_async_start(swift->swift, request, done, userdata, ret, &why);
     if (r < 0) {
@@ -216,6 +236,8 @@ static void on_end(int r, const struct http_response *answer, const struct error
     want->r = stored_swift_end(x->web, want->reader, want->what, r, answer, why, &want->why);
     if (want->r == 0 && want->fd < 0 && answer->body.len > 0)
         want->r = buf_add(&want->text, answer->body.data, answer->body.len);
+    if (want->r == 0 && want->fd >= 0 && want->reader == READER_ANYBODY)
+        stored_cache_put(x->web->swift->cache, want->key, want->fd);
     if (!is_pending(x))
         exchange_again(x);
 }
@@ -224,6 +246,10 @@ static int start(struct stored_want *want, struct swift_async_request *request)
 {
     struct exchange *x = want->x;
 
+    if (request->object && want->reader == READER_ANYBODY)
+        want->fd = stored_cache_get(x->web->swift->cache, want->key);
+    if (want->fd >= 0)
+        return 0;
     if (request->object) {
         want->fd = web_unnamed_file(x->web, &want->why);
         if (want->fd < 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import http.server
 import json
 import signal
 import socket
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import threading
 import unittest
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +36,7 @@ BEFORE = "libc6\t2.39-0ubuntu7\nbash\t5.2\nzlib1g\t1.3\nleaver\t2\n"
 PRIVATE = "private-autopkgtest-noble-me-tools"
 SECRET = b"what nobody else may see"
 MEGABYTE = 1024 * 1024
+LARGE = 80 * MEGABYTE
 
 
 def fill(swift: bed.Swift) -> None:
@@ -54,6 +57,42 @@ def fill(swift: bed.Swift) -> None:
 def setUpModule() -> None:
     targets = [str(build_dir() / "bin/autopkgtest-web"), str(build_dir() / "tests/bench/fill_results")]
     subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
+
+
+class Between:
+    """Passes GET requests on to a store and notes the objects that were asked for."""
+
+    def __init__(self, store: str) -> None:
+        asked = self.asked = list[str]()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(urllib.parse.unquote(self.path.split("?")[0]).removeprefix("/"))
+                token = self.headers.get("X-Auth-Token")
+                request = bed.urllib.request.Request(store + self.path, headers={"X-Auth-Token": token} if token else {})
+                with bed.DIRECT.open(request, timeout=10) as answer:
+                    body = answer.read()
+                    self.send_response(answer.status)
+                    for name in ("Content-Type", "Content-Encoding"):
+                        if name in answer.headers:
+                            self.send_header(name, answer.headers[name])
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self) -> "Between":
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
 
 
 def peak_kb(server: WebServer) -> int:
@@ -214,28 +253,44 @@ class AtSwift(unittest.TestCase):
             self.assertEqual(self.visitor("alice", server).go(f"/private-results/{PRIVATE}/{FOLDER}/log.gz")[0], 404)
             self.assertEqual(server.request("GET", f"{STORED}/log.gz")[0], 200)
 
+    # ---- what is kept
+
+    def test_small_public_objects_are_asked_for_once_and_private_ones_each_time(self) -> None:
+        with Between(self.swift.url) as between, self.new_server(between.url) as server:
+            alice = self.visitor("alice", server)
+            for _ in range(3):
+                self.assertEqual(alice.go(RUN_PAGE)[0], 200)
+                self.assertEqual(alice.go(f"{RUN_PAGE}/log")[0], 200)
+                self.assertEqual(alice.go(f"/private-results/{PRIVATE}/{FOLDER}/log.gz")[2], SECRET.decode())
+            times = {name: between.asked.count(f"{container}/{FOLDER}/{name}") for container, name in (
+                ("autopkgtest-noble", "result.tar"), ("autopkgtest-noble", "log.gz"), (PRIVATE, "readable-by"))}
+            self.assertEqual(times, {"result.tar": 1, "log.gz": 1, "readable-by": 3})
+            assert server.process
+            server.process.send_signal(signal.SIGHUP)
+            wait_for("another one", lambda: alice.go(RUN_PAGE)[0] == 200 and between.asked.count(f"autopkgtest-noble/{FOLDER}/result.tar") == 2)
+
     # ---- large ones
 
     def test_large_files_and_logs_need_little_memory(self) -> None:
         line = b"autopkgtest [10:15:00]: nothing of note happens in this line, nor in the next one\n"
-        lines = 200 * MEGABYTE // len(line)
+        lines = 100 * MEGABYTE // len(line)
         packed = gzip.compress(line * lines, 1)
         client = self.swift.client()
         run = RUN.replace("abcde", "1a26e")
         folder = FOLDER.replace("abcde", "1a26e")
         client.put_object("autopkgtest-noble", f"{folder}/log.gz", packed)
-        client.put_object("autopkgtest-noble", f"{folder}/large", bytes(200 * MEGABYTE))
+        client.put_object("autopkgtest-noble", f"{folder}/large", bytes(LARGE))
         with self.new_server(self.swift.url) as server:
             with self.stalled(server, f"/results/autopkgtest-noble/{folder}/large") as stalled:
                 status, headers, body = server.request("GET", f"/results/autopkgtest-noble/{folder}/large")
-                self.assertEqual((status, len(body), headers["content-length"]), (200, 200 * MEGABYTE, str(200 * MEGABYTE)))
+                self.assertEqual((status, len(body), headers["content-length"]), (200, LARGE, str(LARGE)))
                 status, _, body = server.request("GET", f"/packages/gzip/noble/amd64/{run}/log")
                 self.assertEqual((status, body.count(b"<span id=")), (200, lines))
                 self.assertLess(peak_kb(server), 60 * 1024)
                 rest = 0  # who reads late gets all the same
                 while piece := stalled.recv(MEGABYTE):
                     rest += len(piece)
-                self.assertGreater(rest, 200 * MEGABYTE)
+                self.assertGreater(rest, LARGE)
             for _ in range(5):  # who goes away is forgotten
                 with self.stalled(server, f"/results/autopkgtest-noble/{folder}/large"):
                     pass
@@ -267,10 +322,14 @@ class AtSwift(unittest.TestCase):
         self.assertIn(b"Log and files: the object store does not answer", text)
         page = json.loads(self.server.request("GET", f"{RUN_PAGE}?format=json")[2])
         self.assertEqual((page["has_files"], page["tests"], page["result"]["verdict"]), (False, [], "fail"))
+        status, _, text = self.server.request("GET", "/healthz")
+        self.assertEqual((status, json.loads(text)["checks"]["store"]), (200, "the object store does not answer"))
         self.swift.start()
         wait_for("the store", lambda: self.server.request("GET", f"{RUN_PAGE}/log", None, HTML)[0] == 200)
+        self.assertEqual(json.loads(self.server.request("GET", "/healthz")[2])["checks"]["store"], "the object store does not answer")  # by the account
         self.assertEqual(self.server.log().count("the object store is out of reach"), 2)  # for all, and by the account
         wait_for("the store by the account", lambda: alice.go(f"/private-results/{PRIVATE}/{FOLDER}/log.gz")[0] == 200)
+        self.assertEqual(json.loads(self.server.request("GET", "/healthz")[2])["checks"]["store"], "ok")
 
     def test_a_store_that_is_silent_keeps_nobody_else_waiting(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent, self.new_server(f"http://127.0.0.1:{silent.getsockname()[1]}/v1/AUTH_x") as server:
