@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/strv.h"
+#include "data/tar_reader.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -20,12 +21,6 @@ struct tar_writer {
     int64_t mtime;
 };
 
-static void archive_free_read(struct archive *a)
-{
-    (void)archive_read_free(a);
-}
-
-DEFINE_CLEANUP(struct archive *, archive_free_read)
 DEFINE_CLEANUP(struct archive_entry *, archive_entry_free)
 DEFINE_CLEANUP(DIR *, closedir)
 
@@ -347,61 +342,48 @@ void tar_writer_free(struct tar_writer *w)
     free(w);
 }
 
-static int read_member_data(struct archive *a, const char *path, struct buf *b, struct error *err)
+static int read_member_data(struct tar_reader *reader, const char *path, struct buf *b,
+                            struct error *err)
 {
     size_t before = b->len;
     char chunk[8192];
 
     for (;;) {
-        la_ssize_t n = archive_read_data(a, chunk, sizeof(chunk));
-        int r;
+        ssize_t n = tar_reader_read(reader, chunk, sizeof(chunk), err);
+        int r = n < 0 ? (int)n : 0;
 
         if (n == 0)
             return 0;
-        if (n < 0) {
-            buf_truncate(b, before);
-            return error_set(err, -EBADMSG, "%s: %s", path, archive_error_string(a));
-        }
-        r = buf_add(b, chunk, (size_t)n);
+        if (r == 0 && (r = buf_add(b, chunk, (size_t)n)) < 0)
+            r = r == -E2BIG
+                    ? error_set(err, r, "%s: member larger than %zu bytes", path, b->max - before)
+                    : error_oom(err);
         if (r < 0) {
             buf_truncate(b, before);
-            return r == -E2BIG ? error_set(err, r, "%s: member larger than %zu bytes", path,
-                                           b->max - before)
-                               : error_oom(err);
+            return r;
         }
     }
-}
-
-static bool is_member(struct archive_entry *e, const char *name)
-{
-    const char *there = archive_entry_pathname(e); // NULL when the locale has no words for it
-
-    if (!there || archive_entry_filetype(e) != AE_IFREG)
-        return false;
-    return strcmp(str_starts_with(there, "./") ? there + 2 : there, name) == 0;
 }
 
 int tar_read_member(const char *path, const char *name, struct buf *b, struct error *err)
 {
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    _cleanup_(archive_free_readp) struct archive *a = archive_read_new();
+    _cleanup_(tar_reader_freep) struct tar_reader *reader = NULL;
+    struct tar_entry e;
+    int r;
 
     if (fd < 0)
         return error_errno(err, -errno, "cannot read %s", path);
-    if (!a || archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
-        archive_read_support_format_tar(a) != ARCHIVE_OK)
-        return error_oom(err);
-    if (archive_read_open_fd(a, fd, CHUNK) != ARCHIVE_OK)
-        return error_set(err, -EBADMSG, "%s: %s", path, archive_error_string(a));
-    for (;;) {
-        struct archive_entry *e;
-        int r = archive_read_next_header(a, &e);
-
-        if (r == ARCHIVE_EOF)
+    r = tar_reader_open(fd, path, &reader, err);
+    while (r == 0) {
+        r = tar_reader_next(reader, &e, err);
+        if (r == 0)
             return error_set(err, -ENOENT, "%s: has no member %s", path, name);
-        if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
-            return error_set(err, -EBADMSG, "%s: %s", path, archive_error_string(a));
-        if (is_member(e, name))
-            return read_member_data(a, path, b, err);
+        if (r < 0)
+            return r;
+        if (e.kind == TAR_FILE && str_equal(e.name, name))
+            return read_member_data(reader, path, b, err);
+        r = 0;
     }
+    return r;
 }
