@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#include "web/reading.h"
 #include "web/session.h"
 #include "web/stored.h"
 #include "web/web.h"
@@ -36,6 +37,7 @@ void exchange_free(struct exchange *x)
     if (x->free_userdata)
         x->free_userdata(x->userdata);
     stored_forget(x);
+    reading_free(x->reading);
     exchange_drop_response(x);
     free(x->path);
     free(x->query_text);

@@ -29,6 +29,7 @@ enum exchange_state {
     EXCHANGE_ANSWERED
 };
 
+struct reading;
 struct session;
 struct stored_want;
 struct web;
@@ -57,6 +58,7 @@ struct exchange {
     struct session *session; // of login.c: who is logged in
     bool session_looked;     // for it
 
+    struct reading *reading;    // of reading.h: what is looked at inside a file
     struct stored_want *wanted; // of stored.c: what was asked of a store elsewhere
 
     void *userdata; // of the route's handlers, freed by free_userdata

@@ -1,30 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/log_view.h"
 
-#include <stdint.h>
-#include <unistd.h>
-#include <zlib.h>
+#include "web/log_lines.h"
 
-#define IN_SIZE ((size_t)64 * 1024)
-#define INFLATED_SIZE ((size_t)64 * 1024)
 // What one piece of inflated text can become: escaped characters and anchors of many short lines.
 #define OUT_MAX ((size_t)16 * 1024 * 1024)
 #define AT_SIGNS "@@@@@@@@@@"
 
-enum log_state { LOG_READING, LOG_FINISHED };
-
 struct log_view {
-    int fd;
-    enum log_state state;
-    z_stream z;
-    bool in_member; // a gzip member has begun and not ended
-    bool pending;   // zlib has more to give for what it was given
+    struct log_lines *lines;
+    struct log_part part;
     struct strv open_tests;
-    struct buf line, out;
+    struct log_section section; // where the last line is
+    bool begun;                 // that section is in `out`
+    bool any;                   // and so is one at all
+    bool finished;
+    struct buf out;
     size_t out_at; // first byte of `out` not handed over
     uint64_t number;
     unsigned sections;
-    unsigned char in[IN_SIZE], inflated[INFLATED_SIZE];
 };
 
 // ---- lines
@@ -70,13 +64,26 @@ static const char *test_phase(const char *text, size_t *ret_name_len)
                                        : "more";
 }
 
+// Hardly a line of a log does: no copy is made to find that out.
+static bool may_begin_section(const char *line, size_t len)
+{
+    size_t at = 0;
+
+    while (at < len && (line[at] == ' ' || line[at] == 's' || (line[at] >= '0' && line[at] <= '9')))
+        at++;
+    return at < len && line[at] == 'a';
+}
+
 int log_section_parse(const char *line, size_t len, struct log_section *ret)
 {
-    _cleanup_free_ char *copy = strndup(line, len);
+    _cleanup_free_ char *copy = NULL;
     struct log_section section = {0};
     const char *text, *phase;
     size_t name_len = 0;
 
+    if (!may_begin_section(line, len))
+        return 0;
+    copy = strndup(line, len);
     if (!copy)
         return -ENOMEM;
     text = skip_prefix(copy);
@@ -113,7 +120,23 @@ static size_t escape_length(const char *s, size_t len)
     return n < len ? n + 1 : n;
 }
 
-int log_line_escape(const char *line, size_t len, struct buf *b)
+static int add_html(struct buf *b, char c)
+{
+    switch (c) {
+    case '<':
+        return buf_add_str(b, "&lt;");
+    case '&':
+        return buf_add_str(b, "&amp;");
+    case '>':
+        return buf_add_str(b, "&gt;");
+    case '"':
+        return buf_add_str(b, "&quot;");
+    default:
+        return buf_add_char(b, c);
+    }
+}
+
+static int add_clean(const char *line, size_t len, int (*add)(struct buf *b, char c), struct buf *b)
 {
     int r = 0;
 
@@ -123,158 +146,118 @@ int log_line_escape(const char *line, size_t len, struct buf *b)
 
         if (skip)
             i += skip - 1;
-        else if (c == '<')
-            r = buf_add_str(b, "&lt;");
-        else if (c == '&')
-            r = buf_add_str(b, "&amp;");
-        else if (c == '>')
-            r = buf_add_str(b, "&gt;");
-        else if (c == '"')
-            r = buf_add_str(b, "&quot;");
         else if (c >= 0x20 ? c != 0x7f : c == '\t')
-            r = buf_add_char(b, (char)c);
+            r = add(b, (char)c);
     }
     return r;
 }
 
+int log_line_escape(const char *line, size_t len, struct buf *b)
+{
+    return add_clean(line, len, add_html, b);
+}
+
+int log_line_plain(const char *line, size_t len, struct buf *b)
+{
+    return add_clean(line, len, buf_add_char, b);
+}
+
+// ---- sections
+
+int log_section_follow(const char *line, size_t len, struct log_section *section)
+{
+    struct log_section next = {0};
+    int r = log_section_parse(line, len, &next);
+
+    if (r == 0 && !section->title) {
+        next.title = strdup("start");
+        r = next.title ? 1 : -ENOMEM;
+    }
+    if (r <= 0)
+        return r;
+    log_section_release(section);
+    *section = next;
+    return 1;
+}
+
 // ---- HTML
 
-static int begin_section(struct log_view *v, const struct log_section *section)
+static bool is_open(const struct log_view *v)
 {
-    bool open = strcmp(section->title, "summary") == 0 ||
-                (section->test && strv_contains(&v->open_tests, section->test));
-    int r = v->sections ? buf_add_str(&v->out, "</pre></details>\n") : 0;
+    return v->part.first || v->sections == v->part.open_section ||
+           strcmp(v->section.title, "summary") == 0 ||
+           (v->section.test && strv_contains(&v->open_tests, v->section.test));
+}
 
-    v->sections++;
+static int begin_section(struct log_view *v)
+{
+    int r = v->any ? buf_add_str(&v->out, "</pre></details>\n") : 0;
+
+    v->any = v->begun = true;
     if (r == 0)
         r = buf_addf(&v->out, "<details class=\"section\" id=\"s%u\"%s><summary>", v->sections,
-                     open ? " open" : "");
+                     is_open(v) ? " open" : "");
     if (r == 0)
-        r = log_line_escape(section->title, strlen(section->title), &v->out);
+        r = log_line_escape(v->section.title, strlen(v->section.title), &v->out);
     return r < 0 ? r : buf_add_str(&v->out, "</summary><pre>");
 }
 
-static int add_line(struct log_view *v)
+static int add_line(const char *line, size_t len, void *userdata)
 {
-    const struct log_section first = {.title = (char *)"start"};
-    struct log_section section = {0};
-    int r = log_section_parse(buf_str(&v->line), v->line.len, &section);
+    struct log_view *v = userdata;
+    int r = log_section_follow(line, len, &v->section);
 
+    if (r < 0)
+        return r;
     if (r > 0) {
-        r = begin_section(v, &section);
-        log_section_release(&section);
-    } else if (r == 0 && v->sections == 0)
-        r = begin_section(v, &first);
+        v->sections++;
+        v->begun = false;
+    }
     v->number++;
+    if (v->number < v->part.first)
+        return 0;
+    if (v->part.first && v->number - v->part.first >= v->part.count) {
+        v->finished = true;
+        return 0;
+    }
+    r = v->begun ? 0 : begin_section(v);
     if (r == 0)
         r = buf_addf(&v->out, "<span id=\"L%llu\"><a href=\"#L%llu\" data-n=\"%llu\"></a>",
                      (unsigned long long)v->number, (unsigned long long)v->number,
                      (unsigned long long)v->number);
     if (r == 0)
-        r = log_line_escape(buf_str(&v->line), v->line.len, &v->out);
-    if (r == 0)
-        r = buf_add_str(&v->out, "\n</span>");
-    buf_truncate(&v->line, 0);
-    return r;
-}
-
-static int add_text(struct log_view *v, const char *text, size_t len)
-{
-    const char *end = text + len;
-    int r = 0;
-
-    while (text < end && r == 0) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        size_t n = (size_t)((newline ? newline : end) - text);
-        size_t room = LOG_LINE_MAX - v->line.len;
-
-        if (n > room) {
-            r = buf_add(&v->line, text, room);
-            if (r == 0)
-                r = add_line(v);
-            text += room;
-            continue;
-        }
-        r = buf_add(&v->line, text, n);
-        text += n;
-        if (newline) {
-            if (r == 0)
-                r = add_line(v);
-            text++;
-        }
-    }
-    return r;
-}
-
-static int finish(struct log_view *v, const char *note)
-{
-    int r = v->line.len ? add_line(v) : 0;
-
-    v->state = LOG_FINISHED;
-    if (r == 0 && note)
-        r = buf_add_str(&v->line, note);
-    if (r == 0 && (note || v->number == 0))
-        r = add_line(v);
-    return r < 0 ? r : buf_add_str(&v->out, "</pre></details>\n");
+        r = log_line_escape(line, len, &v->out);
+    return r < 0 ? r : buf_add_str(&v->out, "\n</span>");
 }
 
 // ---- reading
 
-// Inflates what there is into text. 0, or negative when the data are bad.
-static int inflate_some(struct log_view *v)
-{
-    while (v->out.len == 0 && (v->z.avail_in > 0 || v->pending)) {
-        int rc;
-
-        v->z.next_out = v->inflated;
-        v->z.avail_out = INFLATED_SIZE;
-        v->in_member = true;
-        rc = inflate(&v->z, Z_NO_FLUSH);
-        if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
-            return -EBADMSG;
-        v->pending = v->z.avail_out == 0;
-        if (add_text(v, (const char *)v->inflated, INFLATED_SIZE - v->z.avail_out) < 0)
-            return -ENOMEM;
-        if (rc != Z_STREAM_END)
-            continue;
-        v->in_member = v->pending = false; // another member may follow
-        if (inflateReset(&v->z) != Z_OK)
-            return -EBADMSG;
-    }
-    return 0;
-}
-
 static int fill(struct log_view *v)
 {
-    ssize_t n;
+    int r;
 
     v->out_at = 0;
     buf_truncate(&v->out, 0);
-    if (v->z.avail_in == 0 && !v->pending) {
-        n = read(v->fd, v->in, IN_SIZE);
-        if (n < 0)
-            return finish(v, "(the rest of the log cannot be read)");
-        if (n == 0)
-            return finish(v, v->in_member ? "(the log is cut off here)" : NULL);
-        v->z.next_in = v->in;
-        v->z.avail_in = (uInt)n;
-    }
-    if (inflate_some(v) < 0)
-        return finish(v, "(the rest of the log is damaged)");
-    return 0;
+    r = log_lines_step(v->lines);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        v->finished = true;
+    return v->finished && v->any ? buf_add_str(&v->out, "</pre></details>\n") : 0;
 }
 
-int log_view_new(int fd, struct strv *open_tests, struct log_view **ret)
+int log_view_new(int fd, struct strv *open_tests, const struct log_part *part,
+                 struct log_view **ret)
 {
     struct log_view *v = calloc(1, sizeof(*v));
 
-    if (!v || inflateInit2(&v->z, 15 + 32) != Z_OK) {
+    if (!v || log_lines_new(fd, add_line, v, &v->lines) < 0) {
         free(v);
         return -ENOMEM;
     }
-    v->line.max = LOG_LINE_MAX + 64;
     v->out.max = OUT_MAX;
-    v->fd = fd;
+    if (part)
+        v->part = *part;
     v->open_tests = *open_tests;
     *open_tests = (struct strv)STRV_INIT;
     *ret = v;
@@ -286,7 +269,7 @@ ssize_t log_view_read(struct log_view *v, char *bytes, size_t max)
     size_t n;
 
     while (v->out_at == v->out.len) {
-        if (v->state == LOG_FINISHED)
+        if (v->finished)
             return 0;
         if (fill(v) < 0)
             return -ENOMEM;
@@ -302,10 +285,9 @@ void log_view_free(struct log_view *v)
 {
     if (!v)
         return;
-    (void)inflateEnd(&v->z);
-    (void)close(v->fd);
+    log_lines_free(v->lines);
+    log_section_release(&v->section);
     strv_release(&v->open_tests);
-    buf_release(&v->line);
     buf_release(&v->out);
     free(v);
 }

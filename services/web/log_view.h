@@ -11,11 +11,11 @@
 
 #include "base/buf.h"
 #include "base/strv.h"
+#include "web/log_lines.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
-
-#define LOG_LINE_MAX ((size_t)16 * 1024) // longer lines are shown in pieces
 
 struct log_section {
     char *title;
@@ -25,15 +25,26 @@ struct log_section {
 // Whether a line (without newline) begins a section; 1, 0 or -ENOMEM.
 int log_section_parse(const char *line, size_t len, struct log_section *ret);
 void log_section_release(struct log_section *section);
+// The section that the next line is in, for *section of the line before (empty before the first
+// line; a log that begins without one begins with "start"): 1: another one, 0: the same, -ENOMEM.
+int log_section_follow(const char *line, size_t len, struct log_section *section);
 
 // Appends a line as text for HTML, without terminal escapes and control characters.
 int log_line_escape(const char *line, size_t len, struct buf *b);
+// The same as plain text.
+int log_line_plain(const char *line, size_t len, struct buf *b);
 
 struct log_view;
 
+struct log_part {
+    unsigned open_section; // unfolded beside others, from 1; 0: none
+    uint64_t first, count; // only these lines, with all their sections unfolded; first 0: all
+};
+
 // `open_tests` (may be empty): sections of these tests are unfolded, beside the summary; taken
-// over. fd is a gzip file and taken over on success.
-int log_view_new(int fd, struct strv *open_tests, struct log_view **ret);
+// over. `part` (may be NULL) is copied. fd is a gzip file and taken over on success.
+int log_view_new(int fd, struct strv *open_tests, const struct log_part *part,
+                 struct log_view **ret);
 // The next bytes of HTML, up to `max`; 0 at the end. A log that cannot be read to its end says so
 // in its last line.
 ssize_t log_view_read(struct log_view *view, char *bytes, size_t max);

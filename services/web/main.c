@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "base/log.h"
+#include "web/inside.h"
 #include "web/web.h"
 
 #include <getopt.h>
@@ -14,6 +15,7 @@ static const char help[] =
     "\n"
     "  --help      this text\n"
     "  --version   the version\n"
+    "  --inside    what the service starts to look into an archive or a log on standard input\n"
     "\n"
     "Settings: /etc/autopkgtest-cloud/web.conf and rabbitmq.cred; another folder can be named in\n"
     "the environment variable AUTOPKGTEST_CLOUD_CONFIG.\n";
@@ -24,13 +26,18 @@ static const char help[] =
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"inside", no_argument, NULL, 'i'},
+                                            {0}};
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_(web_release) struct web web = {0};
     int r, option;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+    // "+": what is to be looked for may begin with a dash.
+    while ((option = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
+        if (option == 'i')
+            return inside_main(argc - optind, argv + optind);
         if (option == 'h' || option == 'v')
             return puts(option == 'h' ? help : VERSION) < 0 ? EX_IOERR : EX_OK;
         return EX_USAGE;

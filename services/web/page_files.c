@@ -31,6 +31,7 @@ static int add_entry(const struct stored_entry *entry, void *userdata)
         modified = clock_format_utc(entry->modified_s, "%Y-%m-%d %H:%M");
         (void)json_put_int(item, "bytes", (int64_t)entry->size);
         (void)json_put_string(item, "modified", modified);
+        (void)json_put_bool(item, "archive", page_is_archive(name));
     }
     return json_array_append_new(f->entries, item) < 0 ? -ENOMEM : 0;
 }
@@ -110,6 +111,12 @@ static int send_or_redirect(struct exchange *x, enum stored_reader reader, const
 int page_stored(struct exchange *x, enum stored_reader reader, const char *container,
                 const char *object, struct error *err)
 {
+    int r = page_archive(x, reader, container, object, err);
+
+    // Also objects of a Swift may be called a.tar.gz/b: parts of large ones are.
+    if (r != -ENOENT || x->status)
+        return r;
+    error_clear(err);
     return !*object || str_ends_with(object, "/")
                ? list_folder(x, reader, container, object, err)
                : send_or_redirect(x, reader, container, object, err);

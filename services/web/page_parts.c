@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // What several pages have.
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "net/http.h"
 #include "web/broker.h"
 #include "web/pages.h"
@@ -122,4 +123,36 @@ json_t *page_menu(const struct strv *values, const char *selected)
                                                   selected && strcmp(selected, value) == 0)) < 0)
             break;
     return list;
+}
+
+int page_query_text(struct exchange *x, const char *name, size_t max, const char **ret,
+                    struct error *err)
+{
+    const char *text = params_get_filled(&x->query, name);
+    size_t len = text ? strlen(text) : 0;
+
+    if (len > max)
+        return exchange_fail(x, 400, err, "%s: more than %zu bytes", name, max);
+    for (size_t at = 0, n; at < len; at += n) {
+        n = utf8_sequence(text + at, len - at);
+        if (n == 0)
+            return exchange_fail(x, 400, err, "%s: expected UTF-8", name);
+    }
+    *ret = text;
+    return 0;
+}
+
+int page_put_pages(struct exchange *x, uint64_t page, uint64_t total, uint64_t each,
+                   const char *query)
+{
+    uint64_t pages = (total + each - 1) / each;
+
+    return json_put_int(x->data, "page", (int64_t)page) < 0 ||
+                   json_put_int(x->data, "pages", (int64_t)pages) < 0 ||
+                   json_put_bool(x->data, "many", pages > 1) < 0 ||
+                   json_put_string(x->data, "page_query", query) < 0 ||
+                   (page > 1 && json_put_int(x->data, "previous", (int64_t)page - 1) < 0) ||
+                   (page < pages && json_put_int(x->data, "next", (int64_t)page + 1) < 0)
+               ? -ENOMEM
+               : 0;
 }

@@ -1,50 +1,43 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// One run, and its log.
+// One run.
+#include "web/page_run.h"
 #include "adt/names.h"
 #include "data/archive.h"
 #include "net/http.h"
-#include "web/log_view.h"
 #include "web/package_diff.h"
-#include "web/pages.h"
 #include "web/results.h"
 #include "web/web.h"
 
 #include <fcntl.h>
 
 #define RESULT_MAX ((uint64_t)64 * 1024 * 1024)
-#define LOG_MAX ((uint64_t)4 * 1024 * 1024 * 1024) // compressed
 #define SUMMARY_MAX ((size_t)256 * 1024)
 #define PACKAGES_MAX ((size_t)1024 * 1024)
 #define FEW_CHANGES 40 // are shown unfolded
-#define LOG_BLOCK ((size_t)32 * 1024)
-#define LOG_MARK "\x01log\x01" // no template and no JSON string that is shown has it
 
-struct run_names {
-    const char *package, *release, *arch, *run_id;
-    char *container, *folder;
-};
-
-static void run_names_release(struct run_names *n)
+void run_names_release(struct run_names *names)
 {
-    free(n->container);
-    free(n->folder);
+    free(names->container);
+    free(names->folder);
 }
 
-static int read_names(struct exchange *x, struct run_names *n, struct error *err)
+int run_names_read(struct exchange *x, struct run_names *ret, struct error *err)
 {
-    n->package = exchange_value(x, "package");
-    n->release = exchange_value(x, "release");
-    n->arch = exchange_value(x, "arch");
-    n->run_id = exchange_value(x, "run");
-    if (!name_is_package(n->package) || !name_is_release(n->release) || !name_is_arch(n->arch) ||
-        !name_is_run_id(n->run_id))
-        return exchange_fail(x, 404, err, "there is no such run");
-    n->container = str_format("autopkgtest-%s", n->release);
-    n->folder = run_path(n->release, n->arch, n->package, n->run_id);
-    return n->container && n->folder ? 0 : error_oom(err);
+    ret->package = exchange_value(x, "package");
+    ret->release = exchange_value(x, "release");
+    ret->arch = exchange_value(x, "arch");
+    ret->run_id = exchange_value(x, "run");
+    if (!name_is_package(ret->package) || !name_is_release(ret->release) ||
+        !name_is_arch(ret->arch) || !name_is_run_id(ret->run_id)) {
+        (void)exchange_fail(x, 404, err, "there is no such run");
+        return -ENOENT;
+    }
+    ret->container = str_format("autopkgtest-%s", ret->release);
+    ret->folder = run_path(ret->release, ret->arch, ret->package, ret->run_id);
+    return ret->container && ret->folder ? 0 : error_oom(err);
 }
 
-static char *object_name(const struct run_names *n, const char *file)
+char *run_object_name(const struct run_names *n, const char *file)
 {
     return str_format("%s/%s", n->folder, file);
 }
@@ -67,7 +60,8 @@ static int add_file(const struct stored_entry *entry, void *userdata)
 
     name = name ? name + 1 : entry->name;
     return size && json_array_append_new(userdata,
-                                         json_pack("{s:s, s:I, s:s}", "name", name, "bytes",
+                                         json_pack("{s:s, s:b, s:I, s:s}", "name", name, "archive",
+                                                   page_is_archive(name), "bytes",
                                                    (json_int_t)entry->size, "size", size)) == 0
                ? 0
                : -ENOMEM;
@@ -87,7 +81,7 @@ static int list_files(struct exchange *x, const struct run_names *n, json_t *fil
     return r == -ENOENT ? 0 : r;
 }
 
-static int put_files(struct exchange *x, const struct run_names *n, struct error *err)
+int run_put_files(struct exchange *x, const struct run_names *n, struct error *err)
 {
     _cleanup_free_ char *path = http_escape(n->folder, true);
     _cleanup_free_ char *url = str_format("/results/%s/%s", n->container, path ? path : "");
@@ -129,7 +123,7 @@ static int add_test(json_t *tests, char *line)
 }
 
 // Of two things that were asked for: what is left to do, an error before a wait.
-static int both(int a, int b)
+int run_both(int a, int b)
 {
     return a < 0 ? a : b < 0 ? b : a ? a : b;
 }
@@ -138,7 +132,7 @@ static int both(int a, int b)
 static int read_result_file(struct exchange *x, const struct run_names *n, const char *name,
                             struct buf *ret, struct error *err)
 {
-    _cleanup_free_ char *object = object_name(n, "result.tar"), *path = NULL;
+    _cleanup_free_ char *object = run_object_name(n, "result.tar"), *path = NULL;
     _cleanup_error_ struct error why = ERROR_INIT;
     _cleanup_close_ int fd = -1;
     int r = object ? stored_open(x, READER_ANYBODY, n->container, object, RESULT_MAX, &fd, &why)
@@ -155,7 +149,7 @@ static int read_result_file(struct exchange *x, const struct run_names *n, const
 }
 
 // The verdicts of the single tests, from `summary` in result.tar; nothing when there is none.
-static int put_tests(struct exchange *x, const struct run_names *n, struct error *err)
+int run_put_tests(struct exchange *x, const struct run_names *n, struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(SUMMARY_MAX);
     _cleanup_strv_ struct strv lines = STRV_INIT;
@@ -189,12 +183,12 @@ static int put_diff(struct exchange *x, const struct run_names *n, const char *p
 
     if (!url || !last.container || !last.folder)
         return error_oom(err);
-    r = both(read_result_file(x, &last, "testbed-packages", &before, err),
-             read_result_file(x, n, "testbed-packages", &after, err));
+    r = run_both(read_result_file(x, &last, "testbed-packages", &before, err),
+                 read_result_file(x, n, "testbed-packages", &after, err));
     if (r != 0)
         return r;
     if (before.len == 0 || after.len == 0)
-        return 0; // one of both is no longer stored, or had no testbed
+        return 0; // one of run_both is no longer stored, or had no testbed
     r = package_diff(buf_str(&before), buf_str(&after), &changes, err);
     if (r < 0)
         return r;
@@ -226,7 +220,7 @@ static int put_changes(struct exchange *x, const struct run_names *n, struct err
 
 // ---- the run's page
 
-static int start_run(struct exchange *x, const struct run_names *n, struct error *err)
+int run_start(struct exchange *x, const struct run_names *n, struct error *err)
 {
     _cleanup_free_ char *title = str_format("%s on %s %s", n->package, n->release, n->arch);
     _cleanup_free_ char *package = results_url(n->package, NULL, NULL, NULL);
@@ -246,7 +240,7 @@ static int start_run(struct exchange *x, const struct run_names *n, struct error
     return 0;
 }
 
-static int put_result(struct exchange *x, const struct run_names *n, bool need, struct error *err)
+int run_put_result(struct exchange *x, const struct run_names *n, bool need, struct error *err)
 {
     struct database *db = page_database(x);
     json_t *result = NULL;
@@ -274,11 +268,11 @@ static bool is_older_address(const struct exchange *x)
 // All that the store tells, asked for at once.
 static int put_stored(struct exchange *x, const struct run_names *n, struct error *err)
 {
-    int r = put_tests(x, n, err);
+    int r = run_put_tests(x, n, err);
 
     if (r >= 0)
-        r = both(r, put_changes(x, n, err));
-    return r < 0 ? r : both(r, put_files(x, n, err));
+        r = run_both(r, put_changes(x, n, err));
+    return r < 0 ? r : run_both(r, run_put_files(x, n, err));
 }
 
 // Why there is nothing of the store on the page.
@@ -302,11 +296,11 @@ int page_run(struct exchange *x, struct error *err)
                           exchange_value(x, "run"), NULL);
         return url ? exchange_redirect(x, MHD_HTTP_MOVED_PERMANENTLY, url) : error_oom(err);
     }
-    r = read_names(x, &n, err);
+    r = run_names_read(x, &n, err);
     if (r == 0)
-        r = start_run(x, &n, err);
+        r = run_start(x, &n, err);
     if (r == 0)
-        r = put_result(x, &n, true, err);
+        r = run_put_result(x, &n, true, err);
     if (r == 0)
         r = put_stored(x, &n, err);
     if (r != -EAGAIN)
@@ -315,143 +309,4 @@ int page_run(struct exchange *x, struct error *err)
         return error_oom(err);
     error_clear(err);
     return 0;
-}
-
-// ---- the log's page
-
-struct log_page {
-    struct log_view *view;
-    struct buf head, tail;
-    size_t head_at, tail_at;
-};
-
-static void log_page_free(void *userdata)
-{
-    struct log_page *p = userdata;
-
-    log_view_free(p->view);
-    buf_release(&p->head);
-    buf_release(&p->tail);
-    free(p);
-}
-
-static size_t take_bytes(const struct buf *from, size_t *at, char *bytes, size_t max)
-{
-    size_t n = from->len - *at;
-
-    n = n < max ? n : max;
-    if (n > 0)
-        memcpy(bytes, from->data + *at, n);
-    *at += n;
-    return n;
-}
-
-static ssize_t log_page_read(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
-{
-    struct log_page *p = userdata;
-    size_t n = take_bytes(&p->head, &p->head_at, bytes, max);
-    ssize_t body;
-
-    if (n > 0)
-        return (ssize_t)n;
-    body = log_view_read(p->view, bytes, max);
-    if (body < 0)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (body > 0)
-        return body;
-    n = take_bytes(&p->tail, &p->tail_at, bytes, max);
-    return n > 0 ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
-}
-
-// Renders the page around the log, cut in two where the log goes.
-static int render_frame(struct exchange *x, struct log_page *p, struct error *err)
-{
-    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
-    const char *mark;
-    size_t before;
-    int r = json_put_string(x->data, "log", LOG_MARK);
-
-    if (r == 0)
-        r = page_render(x, "log", x->data, &text, err);
-    if (r < 0)
-        return r;
-    mark = strstr(buf_str(&text), LOG_MARK);
-    before = mark ? (size_t)(mark - text.data) : text.len;
-    r = buf_add(&p->head, text.data, before);
-    if (r == 0 && mark)
-        r = buf_add_str(&p->tail, mark + strlen(LOG_MARK));
-    return r < 0 ? error_oom(err) : 0;
-}
-
-static int failed_tests(const struct exchange *x, struct strv *ret)
-{
-    const json_t *tests = json_object_get(x->data, "tests");
-    size_t i;
-    json_t *test;
-
-    json_array_foreach ((json_t *)tests, i, test) {
-        if (json_is_true(json_object_get(test, "failed")) &&
-            strv_add(ret, json_string_value(json_object_get(test, "name"))) < 0)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-static int answer_log(struct exchange *x, int *fd, struct error *err)
-{
-    struct log_page *p = calloc(1, sizeof(*p));
-    _cleanup_strv_ struct strv open_tests = STRV_INIT;
-    struct MHD_Response *response;
-    int r;
-
-    if (!p)
-        return error_oom(err);
-    p->head.max = p->tail.max = BUF_OWN_MAX;
-    r = render_frame(x, p, err);
-    if (r == 0 && (failed_tests(x, &open_tests) < 0 || page_add_headers(x) < 0 ||
-                   exchange_add_header(x, "Content-Type", "text/html; charset=utf-8") < 0))
-        r = error_oom(err);
-    if (r == 0)
-        r = log_view_new(*fd, &open_tests, &p->view);
-    if (r < 0) {
-        log_page_free(p);
-        return r;
-    }
-    (void)take_fd(fd);
-    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LOG_BLOCK, log_page_read, p,
-                                                 log_page_free);
-    if (!response)
-        log_page_free(p);
-    return exchange_answer(x, MHD_HTTP_OK, response);
-}
-
-static int open_log(struct exchange *x, const struct run_names *n, int *ret_fd, struct error *err)
-{
-    _cleanup_free_ char *object = object_name(n, "log.gz");
-    int r = object ? stored_open(x, READER_ANYBODY, n->container, object, LOG_MAX, ret_fd, err)
-                   : error_oom(err);
-
-    return r == -ENOENT ? exchange_fail(x, 404, err, "there is no log of the run %s", n->run_id)
-                        : r;
-}
-
-int page_log(struct exchange *x, struct error *err)
-{
-    _cleanup_(run_names_release) struct run_names n = {0};
-    _cleanup_close_ int fd = -1;
-    int r = read_names(x, &n, err);
-
-    if (r == 0)
-        r = start_run(x, &n, err);
-    if (r == 0)
-        r = put_result(x, &n, false, err);
-    if (r == 0)
-        r = open_log(x, &n, &fd, err);
-    if (r >= 0)
-        r = both(r, put_tests(x, &n, err));
-    if (r >= 0)
-        r = both(r, put_files(x, &n, err));
-    if (r != 0 || x->wants_json)
-        return r;
-    return answer_log(x, &fd, err);
 }

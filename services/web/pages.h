@@ -53,6 +53,12 @@ int page_moved_to_package(struct exchange *x, struct error *err);
 // may see it (page_files.c).
 int page_stored(struct exchange *x, enum stored_reader reader, const char *container,
                 const char *object, struct error *err);
+// What is below an archive's name, `…/artifacts.tar.gz/FOLDER/` or `…/NAME` (page_archive.c).
+// -ENOENT without a message: the object's name has no stored archive in it.
+int page_archive(struct exchange *x, enum stored_reader reader, const char *container,
+                 const char *object, struct error *err);
+// Whether it can be looked into, by its name.
+bool page_is_archive(const char *name);
 // Answers with a file of static/ (page_files.c).
 int page_static_file(struct exchange *x, const char *name, struct error *err);
 
@@ -69,5 +75,14 @@ int page_put_running(struct exchange *x, const char *package, const char *releas
                      const char *arch);
 // The same, and where the next ones are.
 int page_put_running_list(struct exchange *x, const struct running_filter *filter);
+// data.page of data.pages, of `each` of `total` entries; data.many when there are several;
+// data.previous and data.next when there are such; data.page_query: `query`, which goes before
+// `page=` and is empty or ends in an ampersand.
+int page_put_pages(struct exchange *x, uint64_t page, uint64_t total, uint64_t each,
+                   const char *query);
+// What a search field has sent: NULL when it is absent or empty. 400 when it has more than `max`
+// bytes, or is no UTF-8.
+int page_query_text(struct exchange *x, const char *name, size_t max, const char **ret,
+                    struct error *err);
 // A list of {"value", "selected"} for a menu.
 json_t *page_menu(const struct strv *values, const char *selected);

@@ -7,6 +7,7 @@
 #include "web/forward.h"
 #include "web/limits.h"
 #include "web/page_cache.h"
+#include "web/reading.h"
 #include "web/stored.h"
 #include "web/streams.h"
 #include "web/web.h"
@@ -424,6 +425,7 @@ static void stop_server(struct server *s)
     broker_free(TAKE_PTR(s->web->broker));   // answers what still waits
     http_async_free(TAKE_PTR(s->web->http)); // the same
     commands_end(s->web);
+    readings_end(s->web);
     streams_end(s->web->streams);
     (void)sd_event_source_unref(s->io);
     s->web->http_timer = NULL;

@@ -23,6 +23,7 @@ struct http_async;
 struct launchpad;
 struct limits;
 struct page_cache;
+struct reading;
 struct stored_swift;
 struct streams;
 
@@ -40,6 +41,7 @@ struct web {
     struct launchpad *launchpad;
     struct limits *limits;
     struct command *commands; // on their way (command.h)
+    struct reading *readings; // on their way (reading.h)
     struct http_async *http;  // what the service itself asks of others
     sd_event *event;
     sd_event_source *http_timer; // of server.c: makes libmicrohttpd run

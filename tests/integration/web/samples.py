@@ -89,6 +89,28 @@ def result_tar(code: int = 4, packages: str = PACKAGES) -> bytes:
     return out.getvalue()
 
 
+def archive(members: list[tuple[str, bytes] | tuple[str, bytes, bytes, str]]) -> bytes:
+    """A tar.gz of (name, content) or (name, content, type, target)."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as tar:
+        for name, content, *special in members:
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(content), 1768472000
+            if special:
+                info.type, info.linkname = special  # type: ignore[assignment]
+            tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def artifacts() -> bytes:
+    """What a test may leave, of all kinds, and what nobody should."""
+    return archive([("./", b"", tarfile.DIRTYPE, ""), ("./empty", b""), ("reports/", b"", tarfile.DIRTYPE, ""),
+                    ("reports/index.html", b"<script>alert(1)</script>"), ("reports/core", b"\x7fELF\0\1\2"),
+                    ("reports/latest", b"", tarfile.SYMTYPE, "../../etc/passwd"), ("reports/hard", b"", tarfile.LNKTYPE, "reports/index.html"),
+                    ("null", b"", tarfile.CHRTYPE, ""), ("../../etc/cron.d/x", b"evil"), ("/etc/passwd", b"root"), ("b&<i>ü %41.txt", b"x"),
+                    *((f"many/file-{n:04}.log", b"line\n") for n in range(700))])
+
+
 def fill_store(server: WebServer, log: bytes | None = None) -> None:
     signed = {"X-Auth-Token": server.token()}
     server.request("PUT", "/swift/v1/autopkgtest-noble", None, signed | {"X-Container-Read": ".r:*,.rlistings"})
@@ -96,7 +118,7 @@ def fill_store(server: WebServer, log: bytes | None = None) -> None:
     compressed = log if log is not None else gzip.compress(LOG.encode())
     for name, body, headers in (
             ("log.gz", compressed, {"Content-Type": "text/plain; charset=UTF-8", "Content-Encoding": "gzip"}),
-            ("artifacts.tar.gz", b"artifacts", {"Content-Type": "application/gzip"}),
+            ("artifacts.tar.gz", artifacts(), {"Content-Type": "application/gzip"}),
             ("result.tar", result_tar(), {"Content-Type": "application/x-tar"})):
         status, _, _ = server.request("PUT", f"/swift/v1/autopkgtest-noble/{FOLDER}/{name}", body, signed | headers)
         assert status == 201, status

@@ -23,7 +23,7 @@ import counted  # noqa: E402  (the path comes first)
 from broker import Broker  # noqa: E402
 from launchpad import Launchpad  # noqa: E402
 from openid_provider import OpenIdProvider  # noqa: E402
-from samples import fill_database  # noqa: E402
+from samples import archive, fill_database  # noqa: E402
 from waiting import wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
 
@@ -425,6 +425,14 @@ class Login(unittest.TestCase):
         self.assertNotIn("../", text)
         status, headers, text = self.alice.go(path + "log.gz")
         self.assertEqual((status, text, headers["cache-control"]), (200, "what nobody else may see", "no-store"))
+        self.put(f"{self.FOLDER}/artifacts.tar.gz", archive([("notes/secret", b"what nobody else may see")]))
+        for name in ("artifacts.tar.gz/", "artifacts.tar.gz/notes/", "artifacts.tar.gz/notes/secret"):
+            self.assertEqual(bob.go(path + name)[0], 404, name)
+            self.assertEqual(Visitor(self.server).go(path + name)[0], 303, name)
+            self.assertEqual(self.alice.go("/results" + path.removeprefix("/private-results") + name)[0], 404, name)
+            status, headers, text = self.alice.go(path + name)
+            self.assertEqual((status, headers["cache-control"]), (200, "no-store"), name)
+        self.assertEqual(text, "what nobody else may see")
         self.assertEqual(self.alice.go("/results" + path.removeprefix("/private-results"))[0], 404)
         self.assertEqual(Visitor(self.server).go(path + "?format=json")[0], 401)
 

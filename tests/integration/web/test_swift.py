@@ -24,7 +24,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "store"), str(HERE.parents[1] / "su
 import bed  # noqa: E402  (the path comes first)
 import counted  # noqa: E402
 from openid_provider import OpenIdProvider  # noqa: E402
-from samples import FOLDER, LOG, PASSED, RUN, fill_database, fill_store, result_tar  # noqa: E402
+from samples import FOLDER, LOG, PASSED, RUN, artifacts, fill_database, fill_store, result_tar  # noqa: E402
 from test_login import Visitor  # noqa: E402
 from waiting import wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
@@ -45,7 +45,7 @@ def fill(swift: bed.Swift) -> None:
         client.put_container(container, {"X-Container-Read": read})
     for name, body, headers in (
             ("log.gz", gzip.compress(LOG.encode()), {"Content-Type": "text/plain; charset=UTF-8", "Content-Encoding": "gzip"}),
-            ("artifacts.tar.gz", b"artifacts", {"Content-Type": "application/gzip"}),
+            ("artifacts.tar.gz", artifacts(), {"Content-Type": "application/gzip"}),
             ("result.tar", result_tar(), {"Content-Type": "application/x-tar"})):
         client.put_object("autopkgtest-noble", f"{FOLDER}/{name}", body, headers=headers)
     client.put_object("autopkgtest-noble", f"noble/amd64/g/gzip/{PASSED}/result.tar", result_tar(0, BEFORE))
@@ -135,7 +135,9 @@ class AtSwift(unittest.TestCase):
         with WebServer({"authorization": "login"}) as own:
             fill_database(own)
             fill_store(own)
-            for path in (RUN_PAGE, f"{RUN_PAGE}/log", f"{RUN_PAGE}?format=json", f"{RUN_PAGE}/log?format=json"):
+            inside = f"{STORED}/artifacts.tar.gz"
+            for path in (f"{inside}/", f"{inside}/many/?page=2", f"{inside}/reports/index.html", f"{RUN_PAGE}/log?q=gzip", f"{RUN_PAGE}/log?from=8",
+                         RUN_PAGE, f"{RUN_PAGE}/log", f"{RUN_PAGE}?format=json", f"{RUN_PAGE}/log?format=json"):
                 one, two = (server.request("GET", path, None, HTML) for server in (own, self.server))
                 self.assertEqual((two[0], two[2]), (200, one[2]), path)
         page = json.loads(two[2])

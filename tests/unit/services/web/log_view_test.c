@@ -70,7 +70,7 @@ static char *view(const char *text, size_t cut)
     if (cut)
         ck_assert_int_eq(ftruncate(fd, (off_t)cut), 0);
     ck_assert_int_eq(strv_add(&open_tests, "b"), 0);
-    ck_assert_int_eq(log_view_new(fd, &open_tests, &v), 0);
+    ck_assert_int_eq(log_view_new(fd, &open_tests, NULL, &v), 0);
     while ((n = log_view_read(v, piece, sizeof(piece))) > 0)
         ck_assert_int_eq(buf_add(&html, piece, (size_t)n), 0);
     ck_assert_int_eq((int)n, 0);

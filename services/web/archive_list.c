@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "web/archive_list.h"
+
+#include "base/file.h"
+#include "base/utf8.h"
+#include "net/http.h"
+
+#include <search.h>
+
+#define NAME_SHOWN ((size_t)300)
+
+struct item {
+    bool folder;
+    enum tar_kind kind;
+    uint64_t size;
+    int64_t mtime_s;
+    char *target;
+    char name[]; // below the query's folder, without a slash at its end
+};
+
+struct listing {
+    const struct archive_query *query;
+    void *tree; // of items, in order (tsearch)
+    size_t items, name_bytes, at;
+    uint64_t members, bytes;
+    bool cut, seen; // seen: the folder is there
+    json_t *entries;
+    int r;
+};
+
+static void item_free(void *item)
+{
+    free(((struct item *)item)->target);
+    free(item);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+
+    return x->folder == y->folder ? strcmp(x->name, y->name) : x->folder ? -1 : 1;
+}
+
+bool archive_name_is_good(const char *name)
+{
+    size_t len = strlen(name);
+    _cleanup_free_ char *bare = NULL;
+
+    if (len == 0 || len > ARCHIVE_NAME_MAX)
+        return false;
+    bare = strndup(name, len - (name[len - 1] == '/'));
+    return bare && path_is_inside(bare);
+}
+
+// ---- collecting
+
+static struct item *item_new(const char *name, size_t len, const struct tar_entry *e)
+{
+    struct item *item = calloc(1, sizeof(*item) + len + 1);
+
+    if (!item)
+        return NULL;
+    memcpy(item->name, name, len);
+    item->kind = e->kind;
+    item->size = e->size;
+    item->mtime_s = e->mtime_s;
+    item->target = e->target ? strdup(e->target) : NULL;
+    if (!e->target || item->target)
+        return item;
+    free(item);
+    return NULL;
+}
+
+static int add_item(struct listing *l, const char *name, size_t len, bool folder,
+                    const struct tar_entry *e)
+{
+    struct item *item, **found;
+
+    if (l->items >= ARCHIVE_NAMES_MAX || l->name_bytes + len > ARCHIVE_NAMES_BYTES) {
+        l->cut = true;
+        return 0;
+    }
+    item = item_new(name, len, e);
+    if (!item)
+        return -ENOMEM;
+    item->folder = folder;
+    found = tsearch(item, &l->tree, compare);
+    if (found && *found == item) {
+        l->items++;
+        l->name_bytes += len + (e->target ? strlen(e->target) : 0);
+        return 0;
+    }
+    item_free(item);
+    return found ? 0 : -ENOMEM;
+}
+
+// What is below the folder becomes one entry of it: its first component.
+static int add_below(struct listing *l, const char *rest, const struct tar_entry *e)
+{
+    size_t len = strcspn(rest, "/");
+
+    if (len == 0)
+        return 0; // the folder itself
+    if (rest[len] == '\0' && e->kind != TAR_FOLDER)
+        return add_item(l, rest, len, false, e);
+    return add_item(l, rest, len, true,
+                    &(struct tar_entry){.kind = TAR_FOLDER, .mtime_s = e->mtime_s});
+}
+
+static int add_found(struct listing *l, const char *rest, const struct tar_entry *e)
+{
+    return e->kind != TAR_FOLDER && strcasestr(rest, l->query->find)
+               ? add_item(l, rest, strlen(rest), false, e)
+               : 0;
+}
+
+static int add_member(struct listing *l, const struct tar_entry *e)
+{
+    const char *folder = l->query->folder;
+    bool good = archive_name_is_good(e->name);
+
+    l->members++;
+    if (e->kind == TAR_FILE)
+        l->bytes += e->size;
+    if (good && !str_starts_with(e->name, folder))
+        return 0;
+    if (!good && *folder)
+        return 0;
+    l->seen = true;
+    if (l->query->find)
+        return add_found(l, e->name + strlen(folder), e);
+    return good ? add_below(l, e->name + strlen(folder), e)
+                : add_item(l, e->name, strnlen(e->name, ARCHIVE_NAME_MAX + 1), false, e);
+}
+
+// ---- writing
+
+static char *shown(const char *text)
+{
+    _cleanup_buf_ struct buf b = BUF_INIT(4 * NAME_SHOWN);
+    size_t len = strlen(text), n = len < NAME_SHOWN ? len : NAME_SHOWN;
+
+    if (utf8_add_clean(&b, text, n) < 0 || (n < len && buf_add_str(&b, "…") < 0))
+        return NULL;
+    return buf_take(&b);
+}
+
+static char *note_of(const struct item *item, bool good)
+{
+    _cleanup_free_ char *target = item->target ? shown(item->target) : NULL;
+
+    if (!good)
+        return strdup("its name leads out of the archive, or is too long");
+    if (item->kind == TAR_LINK || item->kind == TAR_HARD_LINK)
+        return str_format("%slink to %s", item->kind == TAR_LINK ? "" : "hard ",
+                          target ? target : "?");
+    return strdup(item->kind == TAR_OTHER ? "a device, socket or pipe" : "");
+}
+
+static json_t *item_json(const struct item *item)
+{
+    bool good = archive_name_is_good(item->name);
+    _cleanup_free_ char *name = shown(item->name), *escaped = http_escape(item->name, true);
+    _cleanup_free_ char *note = note_of(item, good);
+    json_t *value = json_object();
+
+    if (!name || !escaped || !note || json_put_string(value, "name", name) < 0 ||
+        json_put_bool(value, "folder", item->folder) < 0 ||
+        json_put_int(value, "modified_s", item->mtime_s) < 0 ||
+        (item->kind == TAR_FILE && json_put_int(value, "bytes", (int64_t)item->size) < 0) ||
+        (*note && json_put_string(value, "note", note) < 0) ||
+        (good && item->kind != TAR_LINK && item->kind != TAR_OTHER &&
+         json_put_string(value, "url", escaped) < 0)) {
+        json_decref(value);
+        return NULL;
+    }
+    return value;
+}
+
+static void write_item(const void *node, VISIT visit, void *userdata)
+{
+    struct listing *l = userdata;
+    size_t at;
+
+    if ((visit != postorder && visit != leaf) || l->r < 0)
+        return;
+    at = l->at++;
+    if (at < l->query->skip || at - l->query->skip >= l->query->limit)
+        return;
+    if (json_array_append_new(l->entries, item_json(*(struct item *const *)node)) < 0)
+        l->r = -ENOMEM;
+}
+
+static int write_listing(struct listing *l, const char *damaged, json_t **ret)
+{
+    json_t *value = json_object();
+
+    l->entries = json_array();
+    twalk_r(l->tree, write_item, l);
+    if (json_put(value, "entries", l->entries) < 0 || l->r < 0 ||
+        json_put_int(value, "total", (int64_t)l->items) < 0 ||
+        json_put_int(value, "members", (int64_t)l->members) < 0 ||
+        json_put_int(value, "all_bytes", (int64_t)(l->bytes & INT64_MAX)) < 0 ||
+        json_put_bool(value, "cut", l->cut) < 0 ||
+        (damaged && json_put_string(value, "damaged", damaged) < 0)) {
+        json_decref(value);
+        return -ENOMEM;
+    }
+    *ret = value;
+    return 0;
+}
+
+int archive_list(int fd, const char *name, const struct archive_query *query, json_t **ret,
+                 struct error *err)
+{
+    _cleanup_(tar_reader_freep) struct tar_reader *reader = NULL;
+    _cleanup_error_ struct error why = ERROR_INIT;
+    _cleanup_free_ char *damaged = NULL;
+    struct listing l = {.query = query, .seen = !*query->folder};
+    struct tar_entry e;
+    int r = tar_reader_open(fd, name, &reader, err);
+
+    if (r < 0)
+        return r;
+    while ((r = tar_reader_next(reader, &e, &why)) > 0 && l.r == 0)
+        l.r = add_member(&l, &e);
+    if (r == -EBADMSG && l.members > 0)
+        damaged = shown(error_message(&why)); // may have bytes of the archive in it
+    if (l.r == 0 && r < 0 && !damaged)
+        l.r = error_set(err, r, "%s", error_message(&why));
+    else if (l.r == 0 && !l.seen)
+        l.r = error_set(err, -ENOENT, "%s: has no folder of that name", name);
+    else if (l.r == 0)
+        l.r = write_listing(&l, damaged, ret);
+    tdestroy(l.tree, item_free);
+    return l.r == -ENOMEM ? error_oom(err) : l.r;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What is in a stored tar archive, for the pages. It is read from its beginning to its end for each
+// answer, in bounded memory, by a process of its own (inside.h).
+#pragma once
+
+#include "data/json.h"
+#include "data/tar_reader.h"
+
+#define ARCHIVE_NAMES_MAX 100000 // in one folder, or found: more are counted and not listed
+#define ARCHIVE_NAMES_BYTES ((size_t)16 * 1024 * 1024) // the same
+#define ARCHIVE_NAME_MAX ((size_t)4096) // a longer name is shown in part, and has no address
+
+struct archive_query {
+    const char *folder; // "" or "a/b/"
+    const char *find;   // NULL: what is in the folder; else all below it with this in its name,
+                        // whatever the case of its ASCII letters
+    size_t skip, limit; // entries
+};
+
+// {"entries": [{"name", "url", "folder", "bytes", "modified_s", "note"}], "total": entries that
+// fit, "members" and "all_bytes": of the whole archive, "cut": not all that fit are in `total`,
+// "damaged": why the rest of the archive cannot be read}. Folders come first, then names in the
+// order of bytes. "url" is the address relative to the folder's; without one the member cannot be
+// shown: its name leads out of the archive ("..", "/etc"; these are listed in the folder ""), or it
+// is a link or a device, as "note" says. -ENOENT: there is no such folder; -EBADMSG: not even the
+// first member can be read.
+int archive_list(int fd, const char *name, const struct archive_query *query, json_t **ret,
+                 struct error *err);
+
+// Whether a member of this name has an address.
+bool archive_name_is_good(const char *name);
+
+// Writes the member's content to `out`, after a line of JSON {"size": bytes, "text": whether its
+// beginning is text}. A hard link is followed, once. -ENOENT, -EISDIR, -EBADMSG; nothing was
+// written then unless the content itself is damaged. `fd` must be a file.
+int archive_member(int fd, const char *name, const char *member, int out, struct error *err);

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "web/inside.h"
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "web/archive_list.h"
+#include "web/log_search.h"
+#include "web/log_view.h"
+
+#include <locale.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+
+#define NICE 15 // pages come first
+#define BLOCK ((size_t)64 * 1024)
+#define ANSWER_MAX ((size_t)64 * 1024 * 1024)
+#define MESSAGE_MAX 65536
+#define THE_ARCHIVE "the archive"
+
+static void limit(__rlimit_resource_t what, uint64_t to)
+{
+    (void)setrlimit(what, &(struct rlimit){.rlim_cur = to, .rlim_max = to});
+}
+
+// Nothing of this is needed to read one descriptor and write another: what an archive might talk
+// the library into comes to an end here.
+static void confine(void)
+{
+    (void)setlocale(LC_CTYPE, "C.UTF-8"); // names of members are UTF-8 where the format says so
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    (void)setpriority(PRIO_PROCESS, 0, NICE);
+    limit(RLIMIT_AS, INSIDE_MEMORY);
+    limit(RLIMIT_CPU, INSIDE_CPU_S);
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_FSIZE, MESSAGE_MAX); // standard error may be a file
+    limit(RLIMIT_NPROC, 0);
+    limit(RLIMIT_NOFILE, 3);
+}
+
+static int write_json(json_t *value, struct error *err)
+{
+    _cleanup_json_ json_t *owned = value;
+    _cleanup_buf_ struct buf text = BUF_INIT(ANSWER_MAX);
+    int r = json_write(owned, &text);
+
+    if (r == 0)
+        r = fd_write_all(STDOUT_FILENO, text.data, text.len);
+    return r < 0 ? error_errno(err, r, "cannot write the answer") : 0;
+}
+
+static int parse_size(const char *text, size_t *ret, struct error *err)
+{
+    uint64_t n;
+    int r = parse_uint(text, 0, SIZE_MAX / 2, &n, err);
+
+    if (r == 0)
+        *ret = (size_t)n;
+    return r;
+}
+
+static int list(char **arguments, struct error *err)
+{
+    struct archive_query query = {.folder = arguments[0],
+                                  .find = *arguments[1] ? arguments[1] : NULL};
+    json_t *value = NULL;
+    int r = parse_size(arguments[2], &query.skip, err);
+
+    if (r == 0)
+        r = parse_size(arguments[3], &query.limit, err);
+    if (r == 0)
+        r = archive_list(STDIN_FILENO, THE_ARCHIVE, &query, &value, err);
+    return r < 0 ? r : write_json(value, err);
+}
+
+static int member(char **arguments, struct error *err)
+{
+    return archive_member(STDIN_FILENO, THE_ARCHIVE, arguments[0], STDOUT_FILENO, err);
+}
+
+static int search(char **arguments, struct error *err)
+{
+    struct log_search s = {.text = arguments[0], .exact_case = *arguments[1]};
+    json_t *value = NULL;
+    int r = parse_size(arguments[2], &s.skip, err);
+
+    if (r == 0)
+        r = parse_size(arguments[3], &s.limit, err);
+    if (r == 0)
+        r = log_search(STDIN_FILENO, &s, &value, err);
+    return r < 0 ? r : write_json(value, err);
+}
+
+static int lines(char **arguments, struct error *err)
+{
+    struct log_part part = {0};
+    struct strv none = STRV_INIT;
+    _cleanup_free_ char *block = malloc(BLOCK);
+    struct log_view *view = NULL;
+    ssize_t n = 0;
+    int r = parse_uint(arguments[0], 1, UINT64_MAX, &part.first, err);
+
+    if (r == 0)
+        r = parse_uint(arguments[1], 1, UINT64_MAX, &part.count, err);
+    if (r < 0)
+        return r;
+    if (!block || log_view_new(STDIN_FILENO, &none, &part, &view) < 0)
+        return error_oom(err);
+    r = fd_write_all(STDOUT_FILENO, "{}\n", 3);
+    while (r == 0 && (n = log_view_read(view, block, BLOCK)) > 0)
+        r = fd_write_all(STDOUT_FILENO, block, (size_t)n);
+    log_view_free(view);
+    return r < 0 || n < 0 ? error_errno(err, r < 0 ? r : (int)n, "cannot show the lines") : 0;
+}
+
+static const struct {
+    const char *name;
+    int arguments;
+    int (*run)(char **arguments, struct error *err);
+} verbs[] = {{"list", 4, list}, {"member", 1, member}, {"search", 4, search}, {"lines", 2, lines}};
+
+int inside_main(int argc, char **argv)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    size_t i = 0;
+    int r;
+
+    while (i < ARRAY_SIZE(verbs) &&
+           (argc != verbs[i].arguments + 1 || strcmp(verbs[i].name, argv[0]) != 0))
+        i++;
+    if (i == ARRAY_SIZE(verbs))
+        return EX_USAGE;
+    confine();
+    r = verbs[i].run(argv + 1, &err);
+    if (r == 0)
+        return EX_OK;
+    (void)fprintf(stderr, "%s\n", error_message(&err));
+    return r == -ENOENT    ? EX_NOINPUT
+           : r == -EISDIR  ? EX_UNAVAILABLE
+           : r == -EBADMSG ? EX_DATAERR
+                           : EX_SOFTWARE;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "web/log_lines.h"
+
+#include <unistd.h>
+#include <zlib.h>
+
+#define IN_SIZE ((size_t)64 * 1024)
+#define INFLATED_SIZE ((size_t)64 * 1024)
+
+struct log_lines {
+    int fd;
+    log_line_visit *visit;
+    void *userdata;
+    bool any; // a line was visited
+    z_stream z;
+    bool in_member; // a gzip member has begun and not ended
+    bool pending;   // zlib has more to give for what it was given
+    struct buf line;
+    unsigned char in[IN_SIZE], inflated[INFLATED_SIZE];
+};
+
+static int end_line(struct log_lines *v)
+{
+    int r = v->visit(buf_str(&v->line), v->line.len, v->userdata);
+
+    v->any = true;
+    buf_truncate(&v->line, 0);
+    return r;
+}
+
+static int add_text(struct log_lines *v, const char *text, size_t len)
+{
+    const char *end = text + len;
+    int r = 0;
+
+    while (text < end && r == 0) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        size_t n = (size_t)((newline ? newline : end) - text);
+        size_t room = LOG_LINE_MAX - v->line.len;
+
+        if (n > room) {
+            r = buf_add(&v->line, text, room);
+            if (r == 0)
+                r = end_line(v);
+            text += room;
+            continue;
+        }
+        r = buf_add(&v->line, text, n);
+        text += n;
+        if (newline) {
+            if (r == 0)
+                r = end_line(v);
+            text++;
+        }
+    }
+    return r;
+}
+
+// The last line, and why there is not more.
+static int finish(struct log_lines *v, const char *note)
+{
+    int r = v->line.len ? end_line(v) : 0;
+
+    if (r == 0 && note)
+        r = buf_add_str(&v->line, note);
+    if (r == 0 && (note || !v->any))
+        r = end_line(v);
+    return r;
+}
+
+// Inflates one piece into text. -EBADMSG: the data are bad; -ENOMEM.
+static int inflate_piece(struct log_lines *v)
+{
+    int rc, r;
+
+    v->z.next_out = v->inflated;
+    v->z.avail_out = INFLATED_SIZE;
+    v->in_member = true;
+    rc = inflate(&v->z, Z_NO_FLUSH);
+    if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
+        return -EBADMSG;
+    v->pending = v->z.avail_out == 0;
+    r = add_text(v, (const char *)v->inflated, INFLATED_SIZE - v->z.avail_out);
+    if (r < 0 || rc != Z_STREAM_END)
+        return r;
+    v->in_member = v->pending = false; // another member may follow
+    return inflateReset(&v->z) == Z_OK ? 0 : -EBADMSG;
+}
+
+int log_lines_step(struct log_lines *v)
+{
+    ssize_t n;
+    int r;
+
+    if (v->z.avail_in == 0 && !v->pending) {
+        n = read(v->fd, v->in, IN_SIZE);
+        if (n < 0)
+            return finish(v, "(the rest of the log cannot be read)");
+        if (n == 0)
+            return finish(v, v->in_member ? "(the log is cut off here)" : NULL);
+        v->z.next_in = v->in;
+        v->z.avail_in = (uInt)n;
+    }
+    r = inflate_piece(v);
+    if (r == -EBADMSG)
+        return finish(v, "(the rest of the log is damaged)");
+    return r < 0 ? r : 1;
+}
+
+int log_lines_new(int fd, log_line_visit *visit, void *userdata, struct log_lines **ret)
+{
+    struct log_lines *v = calloc(1, sizeof(*v));
+
+    if (!v || inflateInit2(&v->z, 15 + 32) != Z_OK) {
+        free(v);
+        return -ENOMEM;
+    }
+    v->line.max = LOG_LINE_MAX + 64;
+    v->fd = fd;
+    v->visit = visit;
+    v->userdata = userdata;
+    *ret = v;
+    return 0;
+}
+
+void log_lines_free(struct log_lines *v)
+{
+    (void)inflateEnd(&v->z);
+    (void)close(v->fd);
+    buf_release(&v->line);
+    free(v);
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// Browsing inside stored archives: below `…/artifacts.tar.gz/` are its folders and files.
+#include "base/clock.h"
+#include "base/parse.h"
+#include "base/utf8.h"
+#include "net/http.h"
+#include "web/archive_list.h"
+#include "web/pages.h"
+#include "web/reading.h"
+#include "web/store_http.h"
+#include "web/web.h"
+
+#define ARCHIVE_MAX ((uint64_t)8 * 1024 * 1024 * 1024) // compressed
+#define LISTING_MAX ((size_t)16 * 1024 * 1024)
+#define PAGE_ENTRIES 500
+#define PAGES_MAX (ARCHIVE_NAMES_MAX / PAGE_ENTRIES)
+#define FIND_MAX ((size_t)200)
+
+static const char *const endings[] = {".tar.gz", ".tgz", ".tar"};
+
+bool page_is_archive(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+        if (str_ends_with(name, endings[i]))
+            return true;
+    return false;
+}
+
+// Cuts `object` at the first component that looks like an archive. *ret_inside (borrowed) is what
+// is behind its slash. False: there is none.
+static bool split(const char *object, char **ret_archive, const char **ret_inside)
+{
+    for (const char *slash = strchr(object, '/'); slash; slash = strchr(slash + 1, '/')) {
+        char *archive = strndup(object, (size_t)(slash - object));
+
+        if (archive && page_is_archive(archive)) {
+            *ret_archive = archive;
+            *ret_inside = slash + 1;
+            return true;
+        }
+        free(archive);
+    }
+    return false;
+}
+
+// ---- folders
+
+// The folders above, each with the way back to it.
+// The folder that the archive is in is the first.
+static json_t *crumbs(const char *archive, const char *folder)
+{
+    const char *slash = strrchr(archive, '/');
+    const char *name = "all files", *end = name + strlen(name);
+    json_t *list = json_array();
+    size_t depth = 1;
+    bool above = true;
+
+    for (const char *c = folder; *c; c++)
+        depth += *c == '/';
+    for (;;) {
+        _cleanup_buf_ struct buf url = BUF_INIT(BUF_OWN_MAX), text = BUF_INIT(BUF_OWN_MAX);
+        int r = buf_add_str(&url, "./");
+
+        for (size_t i = 0; i < depth && r == 0; i++)
+            r = buf_add_str(&url, "../");
+        if (r < 0 || utf8_add_clean(&text, name, (size_t)(end - name)) < 0 ||
+            json_array_append_new(
+                list, json_pack("{s:s, s:s}", "name", buf_str(&text), "url", buf_str(&url))) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+        if (depth == 0)
+            return list;
+        depth--;
+        name = above ? (slash ? slash + 1 : archive) : folder;
+        end = above ? name + strlen(name) : strchr(name, '/');
+        if (!above)
+            folder = end + 1;
+        above = false;
+    }
+}
+
+static int put_dates(json_t *entries)
+{
+    json_t *entry;
+    size_t i;
+
+    json_array_foreach (entries, i, entry) {
+        int64_t at = json_integer_value(json_object_get(entry, "modified_s"));
+        _cleanup_free_ char *text = at > 0 ? clock_format_utc(at, "%Y-%m-%d %H:%M") : NULL;
+
+        (void)json_object_del(entry, "modified_s");
+        if (text && json_put_string(entry, "modified", text) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static uint64_t page_number(const struct exchange *x)
+{
+    const char *text = params_get_filled(&x->query, "page");
+    uint64_t n = 1;
+
+    return text && parse_uint(text, 1, PAGES_MAX, &n, NULL) < 0 ? 1 : n;
+}
+
+static int put_pages(struct exchange *x, const char *find)
+{
+    uint64_t total = (uint64_t)json_integer_value(json_object_get(x->data, "total"));
+    _cleanup_free_ char *escaped = find ? http_escape(find, false) : NULL;
+    _cleanup_free_ char *query = escaped ? str_format("q=%s&", escaped) : strdup("");
+
+    return query ? page_put_pages(x, page_number(x), total, PAGE_ENTRIES, query) : -ENOMEM;
+}
+
+static int put_listing(struct exchange *x, const char *archive, const char *folder,
+                       const char *find, struct error *err)
+{
+    _cleanup_buf_ struct buf title = BUF_INIT(BUF_OWN_MAX);
+    const char *text = NULL, *name = strrchr(archive, '/');
+    json_t *parts;
+    int r = reading_text(x, &text, err);
+
+    if (r == 0)
+        r = json_parse(text, strlen(text), "listing", &x->data, err);
+    if (r < 0)
+        return r;
+    reading_drop(x); // others may read while this is sent
+    name = name ? name + 1 : archive;
+    parts = crumbs(archive, folder);
+    if (utf8_add_clean(&title, name, strlen(name)) < 0 || buf_add_char(&title, '/') < 0 ||
+        utf8_add_clean(&title, folder, strlen(folder)) < 0 ||
+        json_put(x->data, "crumbs", parts) < 0 ||
+        json_put_string(x->data, "title", buf_str(&title)) < 0 ||
+        json_put_bool(x->data, "has_parent", *folder != '\0') < 0 ||
+        (find && json_put_string(x->data, "find", find) < 0) ||
+        json_put_bool(x->data, "is_empty",
+                      json_array_size(json_object_get(x->data, "entries")) == 0) < 0 ||
+        put_dates(json_object_get(x->data, "entries")) < 0 || put_pages(x, find) < 0)
+        return error_oom(err);
+    return page_answer(x, MHD_HTTP_OK, "archive", err);
+}
+
+// ---- files
+
+static int add_member_headers(struct exchange *x, const char *member, bool text)
+{
+    const char *slash = strrchr(member, '/');
+    _cleanup_free_ char *name = http_escape(slash ? slash + 1 : member, false), *as = NULL;
+
+    if (!name || store_add_guards(x) < 0 ||
+        exchange_add_header(x, "Content-Type",
+                            text ? "text/plain; charset=utf-8" : "application/octet-stream") < 0)
+        return -ENOMEM;
+    if (text && !params_get(&x->query, "download"))
+        return 0;
+    as = str_format("attachment; filename*=UTF-8''%s", name);
+    return as ? exchange_add_header(x, "Content-Disposition", as) : -ENOMEM;
+}
+
+static int send_member(struct exchange *x, const char *member, struct error *err)
+{
+    _cleanup_json_ json_t *head = NULL;
+    _cleanup_free_ char *url = NULL;
+    const char *text = NULL;
+    int64_t size = 0;
+    bool is_text = false;
+    int r;
+
+    if (reading_is_folder(x)) {
+        url = str_format("%s/", x->path);
+        return url ? exchange_redirect(x, MHD_HTTP_MOVED_PERMANENTLY, url) : error_oom(err);
+    }
+    r = reading_text(x, &text, err);
+    if (r == 0)
+        r = json_parse(text, strlen(text), "member", &head, err);
+    if (r == 0)
+        r = json_get_optional_int(head, "size", &size, err);
+    if (r == 0)
+        r = json_get_optional_bool(head, "text", &is_text, err);
+    if (r < 0)
+        return r;
+    if (add_member_headers(x, member, is_text) < 0)
+        return error_oom(err);
+    return reading_answer(x, (uint64_t)size, NULL, NULL, err);
+}
+
+// ---- both
+
+static int start(struct exchange *x, int *fd, const char *inside, const char *find,
+                 struct error *err)
+{
+    bool folder = !*inside || str_ends_with(inside, "/");
+    uint64_t skipped = (page_number(x) - 1) * PAGE_ENTRIES;
+    _cleanup_free_ char *skip = str_format("%llu", (unsigned long long)skipped);
+    _cleanup_free_ char *limit = str_format("%d", PAGE_ENTRIES);
+    const char *const list[] = {"list", inside, find ? find : "", skip, limit, NULL};
+    const char *const member[] = {"member", inside, NULL};
+
+    if (!skip || !limit)
+        return error_oom(err);
+    return reading_start(x, fd, folder ? list : member, folder ? LISTING_MAX : 0, err);
+}
+
+int page_archive(struct exchange *x, enum stored_reader reader, const char *container,
+                 const char *object, struct error *err)
+{
+    _cleanup_free_ char *archive = NULL;
+    _cleanup_close_ int fd = -1;
+    const char *inside = NULL, *find = NULL;
+    int r;
+
+    if (!split(object, &archive, &inside))
+        return -ENOENT;
+    if (*inside && !archive_name_is_good(inside))
+        return exchange_fail(x, 404, err, "there is no file of that name in an archive");
+    r = page_query_text(x, "q", FIND_MAX, &find, err);
+    if (r < 0)
+        return r;
+    if (reading_done(x))
+        return !*inside || str_ends_with(inside, "/") ? put_listing(x, archive, inside, find, err)
+                                                      : send_member(x, inside, err);
+    r = reading_claim(x, err);
+    if (r == 0)
+        r = stored_open(x, reader, container, archive, ARCHIVE_MAX, &fd, err);
+    if (r == -ENOENT)
+        reading_drop(x);
+    return r == 0 ? start(x, &fd, inside, find, err) : r;
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// A run's log: all of it, the lines with a text in it, or a part.
+#include "base/parse.h"
+#include "net/http.h"
+#include "web/log_search.h"
+#include "web/log_view.h"
+#include "web/page_run.h"
+#include "web/reading.h"
+#include "web/web.h"
+
+#include <limits.h>
+
+#define HITS 100                           // on a page
+#define HITS_MAX ((size_t)8 * 1024 * 1024) // bytes of JSON
+#define PART_LINES 2000
+#define PART_BEFORE 100 // lines that are shown before one that was found
+// A log of more lines is a page that browsers do not like: what was found in it leads to parts.
+#define WHOLE_LINES 20000
+
+#define LOG_MAX ((uint64_t)4 * 1024 * 1024 * 1024) // compressed
+#define LOG_BLOCK ((size_t)32 * 1024)
+#define LOG_MARK "\x01log\x01" // no template and no JSON string that is shown has it
+
+// ---- the log's page
+
+struct log_page {
+    struct log_view *view;
+    struct buf head, tail;
+    size_t head_at, tail_at;
+};
+
+static void log_page_free(void *userdata)
+{
+    struct log_page *p = userdata;
+
+    log_view_free(p->view);
+    buf_release(&p->head);
+    buf_release(&p->tail);
+    free(p);
+}
+
+static size_t take_bytes(const struct buf *from, size_t *at, char *bytes, size_t max)
+{
+    size_t n = from->len - *at;
+
+    n = n < max ? n : max;
+    if (n > 0)
+        memcpy(bytes, from->data + *at, n);
+    *at += n;
+    return n;
+}
+
+static ssize_t log_page_read(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
+{
+    struct log_page *p = userdata;
+    size_t n = take_bytes(&p->head, &p->head_at, bytes, max);
+    ssize_t body;
+
+    if (n > 0)
+        return (ssize_t)n;
+    body = log_view_read(p->view, bytes, max);
+    if (body < 0)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (body > 0)
+        return body;
+    n = take_bytes(&p->tail, &p->tail_at, bytes, max);
+    return n > 0 ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+// Renders the page around the log, cut in two where the log goes.
+static int render_frame(struct exchange *x, struct buf *head, struct buf *tail, struct error *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    const char *mark;
+    size_t before;
+    int r = json_put_string(x->data, "log", LOG_MARK);
+
+    if (r == 0)
+        r = page_render(x, "log", x->data, &text, err);
+    if (r < 0)
+        return r;
+    mark = strstr(buf_str(&text), LOG_MARK);
+    before = mark ? (size_t)(mark - text.data) : text.len;
+    r = buf_add(head, text.data, before);
+    if (r == 0 && mark)
+        r = buf_add_str(tail, mark + strlen(LOG_MARK));
+    if (r == 0)
+        r = page_add_headers(x);
+    if (r == 0)
+        r = exchange_add_header(x, "Content-Type", "text/html; charset=utf-8");
+    return r < 0 ? error_oom(err) : 0;
+}
+
+static int failed_tests(const struct exchange *x, struct strv *ret)
+{
+    const json_t *tests = json_object_get(x->data, "tests");
+    size_t i;
+    json_t *test;
+
+    json_array_foreach ((json_t *)tests, i, test) {
+        if (json_is_true(json_object_get(test, "failed")) &&
+            strv_add(ret, json_string_value(json_object_get(test, "name"))) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+// 0: there is none.
+static uint64_t query_number(const struct exchange *x, const char *name, uint64_t max)
+{
+    const char *text = params_get_filled(&x->query, name);
+    uint64_t n = 0;
+
+    return text && parse_uint(text, 1, max, &n, NULL) == 0 ? n : 0;
+}
+
+static int answer_log(struct exchange *x, int *fd, struct error *err)
+{
+    struct log_page *p = calloc(1, sizeof(*p));
+    _cleanup_strv_ struct strv open_tests = STRV_INIT;
+    struct log_part part = {0};
+    struct MHD_Response *response;
+    int r;
+
+    if (!p)
+        return error_oom(err);
+    p->head.max = p->tail.max = BUF_OWN_MAX;
+    part.open_section = (unsigned)query_number(x, "section", UINT_MAX);
+    r = render_frame(x, &p->head, &p->tail, err);
+    if (r == 0 && failed_tests(x, &open_tests) < 0)
+        r = error_oom(err);
+    if (r == 0)
+        r = log_view_new(*fd, &open_tests, &part, &p->view);
+    if (r < 0) {
+        log_page_free(p);
+        return r;
+    }
+    (void)take_fd(fd);
+    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LOG_BLOCK, log_page_read, p,
+                                                 log_page_free);
+    if (!response)
+        log_page_free(p);
+    return exchange_answer(x, MHD_HTTP_OK, response);
+}
+
+static int open_log(struct exchange *x, const struct run_names *n, int *ret_fd, struct error *err)
+{
+    _cleanup_free_ char *object = run_object_name(n, "log.gz");
+    int r = object ? stored_open(x, READER_ANYBODY, n->container, object, LOG_MAX, ret_fd, err)
+                   : error_oom(err);
+
+    return r == -ENOENT ? exchange_fail(x, 404, err, "there is no log of the run %s", n->run_id)
+                        : r;
+}
+
+// ---- what has a text in it
+
+// Where the line is, and the section's title over its first hit.
+static int finish_hit(const struct exchange *x, json_t *hit, const char *title_before, bool whole)
+{
+    const char *url = json_text(x->data, "url"), *title = json_text(hit, "title");
+    long long line = (long long)json_integer_value(json_object_get(hit, "line"));
+    long long section = (long long)json_integer_value(json_object_get(hit, "section"));
+    _cleanup_free_ char *address =
+        whole ? str_format("%s/log?section=%lld#L%lld", url, section, line)
+              : str_format("%s/log?from=%lld#L%lld", url,
+                           line > PART_BEFORE ? line - PART_BEFORE : 1, line);
+
+    if (!str_equal(title, title_before) && json_put_string(hit, "heading", title) < 0)
+        return -ENOMEM;
+    return json_put_string(hit, "url", address);
+}
+
+static int put_hits(struct exchange *x, json_t *found)
+{
+    json_t *hits = json_object_get(found, "hits"), *hit;
+    bool whole = json_integer_value(json_object_get(found, "lines")) <= WHOLE_LINES;
+    const char *title = NULL;
+    size_t i;
+
+    json_array_foreach (hits, i, hit) {
+        if (finish_hit(x, hit, title, whole) < 0)
+            return -ENOMEM;
+        title = json_text(hit, "title");
+    }
+    return json_object_update(x->data, found) < 0 ||
+                   json_put_bool(x->data, "has_hits", json_array_size(hits) > 0) < 0
+               ? -ENOMEM
+               : 0;
+}
+
+static int put_search(struct exchange *x, const char *text, bool exact)
+{
+    uint64_t total = (uint64_t)json_integer_value(json_object_get(x->data, "total"));
+    uint64_t page = query_number(x, "page", INT32_MAX);
+    _cleanup_free_ char *escaped = http_escape(text, false);
+    _cleanup_free_ char *query =
+        str_format("q=%s%s&", escaped ? escaped : "", exact ? "&exact=1" : "");
+
+    return !escaped || !query || json_put_string(x->data, "find", text) < 0 ||
+                   json_put_bool(x->data, "exact", exact) < 0 ||
+                   json_put_bool(x->data, "one", total == 1) < 0 ||
+                   page_put_pages(x, page ? page : 1, total, HITS, query) < 0
+               ? -ENOMEM
+               : 0;
+}
+
+static int begin_reading(struct exchange *x, const struct run_names *n,
+                         const char *const *arguments, size_t max, struct error *err)
+{
+    _cleanup_close_ int fd = -1;
+    int r = reading_claim(x, err);
+
+    if (r == 0)
+        r = open_log(x, n, &fd, err);
+    return r == 0 ? reading_start(x, &fd, arguments, max, err) : r;
+}
+
+static int search_log(struct exchange *x, const struct run_names *n, const char *text,
+                      struct error *err)
+{
+    _cleanup_json_ json_t *found = NULL;
+    const char *answer = NULL;
+    bool exact = params_get_filled(&x->query, "exact");
+    uint64_t page = query_number(x, "page", INT32_MAX);
+    _cleanup_free_ char *skip =
+        str_format("%llu", (unsigned long long)(page ? (page - 1) * HITS : 0));
+    _cleanup_free_ char *limit = str_format("%d", HITS);
+    const char *const arguments[] = {"search", text, exact ? "1" : "", skip, limit, NULL};
+    int r;
+
+    if (!skip || !limit)
+        return error_oom(err);
+    if (!reading_done(x))
+        return begin_reading(x, n, arguments, HITS_MAX, err);
+    r = reading_text(x, &answer, err);
+    if (r == 0)
+        r = json_parse(answer, strlen(answer), "hits", &found, err);
+    if (r == 0)
+        r = run_start(x, n, err);
+    if (r == 0)
+        r = run_put_result(x, n, false, err);
+    if (r < 0)
+        return r;
+    reading_drop(x); // others may read while this is sent
+    if (put_hits(x, found) < 0 || put_search(x, text, exact) < 0)
+        return error_oom(err);
+    return page_answer(x, MHD_HTTP_OK, "log_search", err);
+}
+
+// ---- a part
+
+static int put_part(struct exchange *x, uint64_t from)
+{
+    return json_put_bool(x->data, "part", true) < 0 ||
+                   json_put_int(x->data, "from", (int64_t)from) < 0 ||
+                   json_put_int(x->data, "to", (int64_t)from + PART_LINES - 1) < 0 ||
+                   json_put_int(x->data, "later", (int64_t)from + PART_LINES) < 0 ||
+                   (from > 1 &&
+                    json_put_int(x->data, "earlier",
+                                 from > PART_LINES ? (int64_t)from - PART_LINES : 1) < 0)
+               ? -ENOMEM
+               : 0;
+}
+
+static int part_of_log(struct exchange *x, const struct run_names *n, uint64_t from,
+                       struct error *err)
+{
+    _cleanup_free_ char *first = str_format("%llu", (unsigned long long)from);
+    _cleanup_free_ char *count = str_format("%d", PART_LINES);
+    const char *const arguments[] = {"lines", first, count, NULL};
+    _cleanup_buf_ struct buf head = BUF_INIT(BUF_OWN_MAX), tail = BUF_INIT(BUF_OWN_MAX);
+    const char *answer = NULL;
+    int r;
+
+    if (!first || !count)
+        return error_oom(err);
+    if (!reading_done(x))
+        return begin_reading(x, n, arguments, 0, err);
+    r = run_start(x, n, err);
+    if (r == 0)
+        r = run_put_result(x, n, false, err);
+    if (r == 0)
+        r = run_put_files(x, n, err);
+    if (r != 0)
+        return r;
+    r = reading_text(x, &answer, err);
+    if (r == 0 && put_part(x, from) < 0)
+        r = error_oom(err);
+    if (r == 0)
+        r = render_frame(x, &head, &tail, err);
+    return r < 0 ? r : reading_answer(x, MHD_SIZE_UNKNOWN, &head, &tail, err);
+}
+
+// ---- all of it
+
+static int whole_log(struct exchange *x, const struct run_names *n, struct error *err)
+{
+    _cleanup_close_ int fd = -1;
+    int r = run_start(x, n, err);
+
+    if (r == 0)
+        r = run_put_result(x, n, false, err);
+    if (r == 0)
+        r = open_log(x, n, &fd, err);
+    if (r >= 0)
+        r = run_both(r, run_put_tests(x, n, err));
+    if (r >= 0)
+        r = run_both(r, run_put_files(x, n, err));
+    if (r != 0 || x->wants_json)
+        return r;
+    return answer_log(x, &fd, err);
+}
+
+int page_log(struct exchange *x, struct error *err)
+{
+    _cleanup_(run_names_release) struct run_names n = {0};
+    uint64_t from = query_number(x, "from", INT32_MAX);
+    const char *text = NULL;
+    int r = run_names_read(x, &n, err);
+
+    if (r == 0)
+        r = page_query_text(x, "q", LOG_SEARCH_MAX, &text, err);
+    if (r < 0)
+        return r;
+    return text   ? search_log(x, &n, text, err)
+           : from ? part_of_log(x, &n, from, err)
+                  : whole_log(x, &n, err);
+}

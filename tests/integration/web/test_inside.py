@@ -1,0 +1,174 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-only
+"""Looking inside what is stored: browsing in archives, finding text in logs, parts of long logs."""
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import os
+import subprocess
+import sys
+import unittest
+import urllib.parse
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
+import counted  # noqa: E402
+from samples import FOLDER, RUN, archive, fill_database, fill_store  # noqa: E402
+from waiting import wait_for  # noqa: E402
+from webserver import ROOT, WebServer, build_dir  # noqa: E402
+
+HTML = {"Accept": "text/html"}
+ARCHIVE = f"/results/autopkgtest-noble/{FOLDER}/artifacts.tar.gz"
+RUN_PAGE = f"/packages/gzip/noble/amd64/{RUN}"
+READINGS_OF_CLIENT = 4  # services/web/reading.h
+
+
+def setUpModule() -> None:
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", str(build_dir() / "bin/autopkgtest-web"),
+                    str(build_dir() / "tests/bench/fill_results")], check=True)
+
+
+class InsideTest(unittest.TestCase):
+    server: WebServer
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.server = WebServer()
+        cls.server.start()
+        fill_database(cls.server)
+        fill_store(cls.server)
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        code = cls.server.stop()
+        log = cls.server.log()
+        cls.server.folder.cleanup()
+        assert code == 0, log
+
+    def put(self, name: str, body: bytes) -> str:
+        path = f"autopkgtest-noble/{FOLDER}/{name}"
+        self.assertEqual(self.server.request("PUT", f"/swift/v1/{path}", body, {"X-Auth-Token": self.server.token()})[0], 201)
+        return f"/results/{path}"
+
+    def page(self, path: str, expected: int = 200) -> str:
+        status, headers, body = self.server.request("GET", path, None, HTML)
+        self.assertEqual((status, headers["content-type"]), (expected, "text/html; charset=utf-8"), path)
+        return body.decode()
+
+    def data(self, path: str) -> dict[str, object]:
+        status, _, body = self.server.request("GET", path + ("&" if "?" in path else "?") + "format=json")
+        self.assertEqual(status, 200, body)
+        value: dict[str, object] = json.loads(body)
+        return value
+
+    # ---- archives
+
+    def test_folders_are_listed_and_lead_on(self) -> None:
+        self.assertIn(f'href="/results/autopkgtest-noble/{FOLDER.replace("@", "%40")}/artifacts.tar.gz/"', self.page(RUN_PAGE))
+        text = self.page(f"{ARCHIVE}/")
+        self.assertIn('<a href="./reports/">reports/</a>', text)
+        self.assertIn("b&amp;&lt;i&gt;", text)
+        self.assertNotIn("<i>", text)
+        for name in ("../../etc/cron.d/x", "/etc/passwd"):
+            self.assertIn(name, text)
+            self.assertNotIn(f'{name}"', text)
+        self.assertIn("link to ../../etc/passwd", self.page(f"{ARCHIVE}/reports/"))
+        status, headers, _ = self.server.request("GET", f"{ARCHIVE}/reports")
+        self.assertEqual((status, headers["location"]), (301, f"{ARCHIVE}/reports/"))
+
+    def test_many_files_are_paged_and_found_by_name(self) -> None:
+        first, second = self.data(f"{ARCHIVE}/many/"), self.data(f"{ARCHIVE}/many/?page=2")
+        self.assertEqual((first["total"], first["pages"]), (700, 2))
+        names = [entry["name"] for page in (first, second) for entry in page["entries"]]  # type: ignore[attr-defined]
+        self.assertEqual(names, [f"file-{n:04}.log" for n in range(700)])
+        self.assertEqual([e["url"] for e in self.data(f"{ARCHIVE}/?q=FILE-069")["entries"]],  # type: ignore[attr-defined]
+                         [f"many/file-069{n}.log" for n in range(10)])
+        self.assertIn("No file has that", self.page(f"{ARCHIVE}/?q=nothing"))
+        self.page(f"{ARCHIVE}/?q=" + "x" * 201, 400)
+        self.page(f"{ARCHIVE}/?q=%ff", 400)
+
+    def test_what_is_text_is_shown_and_nothing_is_executed(self) -> None:
+        for name, kind, body in (("reports/index.html", "text/plain; charset=utf-8", b"<script>alert(1)</script>"), ("reports/hard", "text/plain; charset=utf-8", b"<script>alert(1)</script>"),
+                                 ("reports/core", "application/octet-stream", b"\x7fELF\0\1\2"), ("empty", "text/plain; charset=utf-8", b""),
+                                 (urllib.parse.quote("b&<i>ü %41.txt"), "text/plain; charset=utf-8", b"x")):
+            status, headers, got = self.server.request("GET", f"{ARCHIVE}/{name}")
+            self.assertEqual((status, headers["content-type"], got, headers["content-length"]), (200, kind, body, str(len(body))), name)
+            self.assertEqual((headers["content-security-policy"], headers["x-content-type-options"]), ("sandbox; default-src 'none'", "nosniff"))
+            self.assertEqual(headers.get("content-disposition"), "attachment; filename*=UTF-8''core" if name == "reports/core" else None)
+        self.assertIn("attachment", self.server.request("GET", f"{ARCHIVE}/empty?download=1")[1]["content-disposition"])
+        status, headers, body = self.server.request("HEAD", f"{ARCHIVE}/reports/core")
+        self.assertEqual((status, headers["content-length"], body), (200, "7", b""))
+
+    def test_what_is_no_file_of_it_is_not_found(self) -> None:
+        for name in ("reports/latest", "null", "nope", "nope/", "..%2f..%2fetc/cron.d/x", "%2e%2e/log.gz", "/etc/passwd", "reports/index.html/x", "x" * 5000):
+            self.page(f"{ARCHIVE}/{name}", 404)
+
+    def test_damaged_archives_say_so(self) -> None:
+        whole = archive([("one", b"1"), ("two", os.urandom(200_000))])
+        cut = self.put("cut.tar.gz", whole[:100_000])
+        self.assertIn("The archive is damaged", self.page(f"{cut}/"))
+        self.assertEqual(self.server.request("GET", f"{cut}/one")[2], b"1")
+        with self.assertRaises(http.client.IncompleteRead):
+            self.server.request("GET", f"{cut}/two")
+        none = self.put("none.tar.gz", b"this is neither gzip nor tar" * 100)
+        self.assertIn("no archive that can be read", self.page(f"{none}/", 422))
+        self.page(f"{none}/file", 422)
+        self.page(f"{self.put('nothing.tar.gz', b'')}/", 422)
+        self.page(f"/results/autopkgtest-noble/{FOLDER}/no-such.tar.gz/", 404)
+        self.page(f"/results/private-autopkgtest-noble/{FOLDER}/artifacts.tar.gz/", 404)
+
+    def test_a_large_member_is_streamed_and_readers_are_few(self) -> None:
+        size = 96 * 1024 * 1024
+        path = f"{self.put('big.tar.gz', archive([('zeros', bytes(size)), ('last', b'the end')]))}/zeros"
+        assert self.server.process
+        status = Path(f"/proc/{self.server.process.pid}/status")
+
+        def kb(key: str) -> int:
+            return int(next(t for t in status.read_text().splitlines() if t.startswith(key)).split()[1])
+
+        before = kb("VmRSS")
+        slow = [http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10) for _ in range(READINGS_OF_CLIENT)]
+        for connection in slow:
+            connection.request("GET", path)
+        answers = [connection.getresponse() for connection in slow]
+        code, headers, _ = self.server.request("GET", path)
+        self.assertEqual((code, headers["retry-after"]), (429, "5"))
+        self.page(RUN_PAGE)  # others are served meanwhile
+        self.assertEqual(len(answers[0].read()), size)
+        answers[1].close()
+        for connection in slow:
+            connection.close()
+        self.assertLess(kb("VmRSS") - before, 8 * 1024)
+        wait_for("a place", lambda: self.server.request("GET", path.replace("zeros", "last"))[2] == b"the end")
+
+    # ---- logs
+
+    def test_text_in_a_log_is_found_with_a_way_to_its_line(self) -> None:
+        text = self.page(f"{RUN_PAGE}/log?q=%3Cb%3ENOT+bold")
+        self.assertIn("compressing <mark>&lt;b&gt;not bold</mark>&lt;/b&gt;", text)
+        self.assertIn(f'href="{RUN_PAGE.replace("@", "%40")}/log?section=5#L9"', text)
+        self.assertIn("1 line of 21", text)
+        self.assertIn('id="s5" open>', self.page(f"{RUN_PAGE}/log?section=5"))
+        self.assertIn("0 lines of 21", self.page(f"{RUN_PAGE}/log?q=NOT+bold&exact=1"))
+        self.assertIn('name="q"', self.page(f"{RUN_PAGE}/log"))
+        self.page(f"{RUN_PAGE}/log?q=" + "x" * 201, 400)
+        self.page(f"{RUN_PAGE.replace('abcde', 'fffff')}/log?q=x", 404)
+
+    def test_hits_in_a_long_log_are_paged_and_lead_to_a_part_of_it(self) -> None:
+        with WebServer() as server:
+            fill_store(server, gzip.compress(b"".join(b"line %d%s\n" % (n, b" needle" if n % 1000 == 0 else b"") for n in range(1, 250_001)), 1))
+            page = json.loads(server.request("GET", f"{RUN_PAGE}/log?q=needle&page=3&format=json")[2])
+            self.assertEqual((page["total"], page["pages"], page["lines"], page["hits"][0]["line"]), (250, 3, 250_000, 201_000))
+            address, _, anchor = page["hits"][0]["url"].partition("#")
+            part = server.request("GET", address)[2].decode()
+            self.assertIn(f'id="{anchor}"', part)
+            self.assertIn("line 201000 needle", part)
+            self.assertEqual(part.count("<span id="), 2000)
+            self.assertTrue(part.rstrip().endswith("</html>"))
+
+
+if __name__ == "__main__":
+    counted.main()
