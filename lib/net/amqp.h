@@ -136,6 +136,8 @@ int amqp_link_add_channel(struct amqp_link *link, unsigned *ret, struct error *e
 // Gives everything back that is unacknowledged there, at its old places. A get in the same channel
 // is answered after the queue has it.
 int amqp_link_nack_channel(struct amqp_link *link, unsigned channel, struct error *err);
+// Waits until the broker has passed on what was given back there: who asks the queue then finds it.
+int amqp_link_sync_channel(struct amqp_link *link, unsigned channel, struct error *err);
 // Closes it (waits); its number is not used again.
 int amqp_link_close_channel(struct amqp_link *link, unsigned channel, struct error *err);
 // Takes up to `count` messages with one wait for all, into a channel of amqp_link_add_channel():

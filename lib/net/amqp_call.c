@@ -473,6 +473,14 @@ int amqp_link_nack_channel(struct amqp_link *link, unsigned channel, struct erro
     return amqp_send(link, (amqp_channel_t)channel, AMQP_BASIC_NACK_METHOD, &m, err);
 }
 
+int amqp_link_sync_channel(struct amqp_link *link, unsigned channel, struct error *err)
+{
+    amqp_basic_qos_t m = {0}; // a channel does one thing after the other
+
+    return call_plain(link, (amqp_channel_t)channel, AMQP_BASIC_QOS_METHOD, &m,
+                      AMQP_BASIC_QOS_OK_METHOD, err);
+}
+
 int amqp_link_prefetch(struct amqp_link *link, uint16_t count, struct error *err)
 {
     amqp_basic_qos_t m = {.prefetch_count = count, .global = 1};

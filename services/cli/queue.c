@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/queue_edit.h"
+#include "cli/queue_walk.h"
 
 #include <getopt.h>
 
@@ -64,11 +65,13 @@ static int peek(struct amqp_link *link, const char *queue, uint64_t most, json_t
                 struct error *err)
 {
     uint64_t i;
+    int r = queue_walk_enter(link, queue, err);
 
-    for (i = 0; i < most; i++) {
+    for (i = 0; r == 0 && i < most; i++) {
         _cleanup_(amqp_delivery_release) struct amqp_delivery delivery = {0};
         bool empty = false;
-        int r = amqp_link_get(link, queue, &delivery, &empty, err);
+
+        r = amqp_link_get(link, queue, &delivery, &empty, err);
 
         if (r < 0)
             return r;
@@ -77,7 +80,7 @@ static int peek(struct amqp_link *link, const char *queue, uint64_t most, json_t
         if (json_array_append_new(ret, shown(&delivery.body)) < 0)
             return error_oom(err);
     }
-    return 0;
+    return r;
 }
 
 static int describe(struct amqp_link *link, const struct listing *listing, const char *queue,

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "cli/queue_walk.h"
 
+#include "adt/queue_lock.h"
+#include "base/clock.h"
+
 #define WINDOW 100U       // messages asked for at once: a worker's own request waits for so many
 #define BLOCK_MIN 250U    // messages given back at once
 #define BLOCKS_MOST 1000U // channels used
+#define READER_PAUSE_US (50 * USEC_PER_MSEC)
+#define READER_MOST_US (60 * USEC_PER_SEC) // then another reader is taken to be stuck
 
 // What is held in one channel: neighbours in the queue.
 struct block {
@@ -131,18 +136,43 @@ static int give_back(const struct state *state, struct error *err)
     return r;
 }
 
+int queue_walk_enter(struct amqp_link *link, const char *queue, struct error *err)
+{
+    uint64_t end = clock_monotonic_us() + READER_MOST_US;
+    int r;
+
+    while ((r = queue_lock(link, queue, err)) == 0) {
+        uint64_t next = clock_monotonic_us() + READER_PAUSE_US;
+
+        if (next > end)
+            return error_set(err, -EBUSY,
+                             "another program has been reading %s for %u s, and holds requests of "
+                             "it: try again",
+                             queue, (unsigned)(READER_MOST_US / USEC_PER_SEC));
+        while (r == 0 && clock_monotonic_us() < next)
+            r = cli_wait(link, next, err);
+        if (r < 0)
+            return r;
+    }
+    return r < 0 ? r : 0;
+}
+
 int queue_walk(struct queue_walk *walk, struct error *err)
 {
     struct state state = {.walk = walk, .block_size = BLOCK_MIN};
     int r;
 
     walk->seen = 0;
-    r = read_queue(&state, err);
+    r = queue_walk_enter(walk->link, walk->queue, err);
+    if (r == 0)
+        r = read_queue(&state, err);
     if (r == 0 && walk->settle)
         r = walk->settle(true, walk->userdata, err);
     // After a failure the end of the link gives everything back.
     if (r == 0)
         r = give_back(&state, err);
+    if (r == 0)
+        r = queue_unlock(walk->link, walk->queue, err);
     free(state.blocks);
     return r;
 }

@@ -30,5 +30,9 @@ struct queue_walk {
     uint64_t seen; // set by the walk
 };
 
-// No such queue: -ENOENT.
+// Waits until no other program looks into the queue (adt/queue_lock.h), which would hold requests
+// that are not seen then; until the link ends, or queue_unlock(). After a minute: -EBUSY.
+int queue_walk_enter(struct amqp_link *link, const char *queue, struct error *err);
+
+// Enters, and leaves. No such queue: -ENOENT.
 int queue_walk(struct queue_walk *walk, struct error *err);

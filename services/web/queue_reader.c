@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/queue_reader.h"
 
+#include "adt/queue_lock.h"
 #include "base/clock.h"
 
 #define HEAD 32U // requests that workers find between slices
@@ -8,6 +9,8 @@
 #define SLICES_MOST 200U // a channel each
 #define PAUSE_PART 4U    // of a slice's time
 #define PAUSE_MIN_US (10 * USEC_PER_MSEC)
+#define BUSY_PAUSE_US (20 * USEC_PER_MSEC)
+#define BUSY_US USEC_PER_SEC // while another reads a queue; then what is known of it has to do
 #define SAME_US                                                                                    \
     (10 * USEC_PER_SEC) // a queue of the same length is taken to be the same for so long
 #define DOUBT_US                                                                                   \
@@ -33,6 +36,8 @@ struct reading {
 };
 
 struct queue_reader {
+    bool locked;      // the queue that is read is ours
+    uint64_t busy_us; // since when another reads it; 0: none does
     size_t len;
     struct known *queues;
     struct reading reading;
@@ -392,14 +397,66 @@ static int compare(struct queue_reader *reader, struct amqp_link *link, struct k
            queue_copy_len(&known->copy) == first.messages;
 }
 
+// 1: nobody else reads the queue; QUEUE_READER_PAUSE: somebody does; 0: and for long.
+static int enter(struct queue_reader *reader, struct amqp_link *link, const char *queue,
+                 struct error *err)
+{
+    uint64_t now = clock_monotonic_us();
+    int r = reader->locked ? 1 : queue_lock(link, queue, err);
+
+    if (r != 0) {
+        reader->locked = r > 0;
+        reader->busy_us = 0;
+        return r;
+    }
+    if (reader->busy_us == 0)
+        reader->busy_us = now;
+    if (now - reader->busy_us > BUSY_US) {
+        reader->busy_us = 0;
+        return 0;
+    }
+    reader->reading.resume_us = now + BUSY_PAUSE_US;
+    return QUEUE_READER_PAUSE;
+}
+
+static int leave(struct queue_reader *reader, struct amqp_link *link, const char *queue,
+                 struct error *err)
+{
+    size_t used = reader->reading.slices > 0 ? reader->reading.slices : 1;
+    int r = 0;
+
+    if (!reader->locked)
+        return 0;
+    for (size_t i = 0; r == 0 && i < used && i < reader->channels_len; i++)
+        r = amqp_link_sync_channel(link, reader->channels[i], err);
+    reader->locked = false;
+    reader->reading.slices = 0;
+    return r < 0 ? r : queue_unlock(link, queue, err);
+}
+
+// When nobody else reads it.
+static int examine(struct queue_reader *reader, struct amqp_link *link, struct known *known,
+                   const char *queue, uint32_t messages, struct error *err)
+{
+    bool is_known = queue_copy_len(&known->copy) > 0;
+    int r = is_known ? compare(reader, link, known, queue, err) : 0;
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if (is_known && clock_monotonic_us() - known->read_us < QUEUE_READER_PACE * known->cost_us)
+        return 0;
+    begin_reading(reader, messages > 0 ? messages : 1);
+    return QUEUE_READER_MORE;
+}
+
 static int step(struct queue_reader *reader, struct amqp_link *link, struct known *known,
                 const char *queue, uint32_t messages, struct error *err)
 {
     uint64_t now = clock_monotonic_us();
     size_t len = queue_copy_len(&known->copy);
-    int r = 0;
+    int r;
 
-    if (reader->reading.active && now < reader->reading.resume_us)
+    if ((reader->reading.active || reader->busy_us > 0) && now < reader->reading.resume_us)
         return QUEUE_READER_PAUSE;
     if (reader->reading.active)
         return read_slice(reader, link, known, queue, err);
@@ -409,14 +466,8 @@ static int step(struct queue_reader *reader, struct amqp_link *link, struct know
     }
     if (len == messages && now - known->compared_us < SAME_US)
         return 0;
-    if (len > 0)
-        r = compare(reader, link, known, queue, err);
-    if (r != 0)
-        return r < 0 ? r : 0;
-    if (len > 0 && now - known->read_us < QUEUE_READER_PACE * known->cost_us)
-        return 0;
-    begin_reading(reader, messages > 0 ? messages : 1);
-    return QUEUE_READER_MORE;
+    r = enter(reader, link, queue, err);
+    return r == 1 ? examine(reader, link, known, queue, messages, err) : r;
 }
 
 int queue_reader_step(struct queue_reader *reader, struct amqp_link *link, size_t at,
@@ -431,5 +482,5 @@ int queue_reader_step(struct queue_reader *reader, struct amqp_link *link, size_
         queue_copy_release(&known->copy);
         r = 0;
     }
-    return r;
+    return r == 0 ? leave(reader, link, queue, err) : r;
 }

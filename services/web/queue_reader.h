@@ -16,6 +16,9 @@
 //             [ head ] ·········· [ slice 2 ]…        take head and slice 2, give back head, pause
 //             [ head ][ slice 1 ][ slice 2 ][ … ]     at the end: give back everything
 //
+// One program reads a queue at a time (adt/queue_lock.h): while another does for long, what is
+// known of it stays.
+//
 // When the link is lost or this process is killed, the broker puts everything back by itself.
 #pragma once
 

@@ -168,6 +168,26 @@ class Queues(unittest.TestCase):
         self.fill(SHORT, 0, 150)
         wait_for("another queue of nearly the same length", lambda: self.shown("arm64") == list(range(150)))
 
+    def test_one_reads_a_queue_at_a_time(self) -> None:
+        asking = threading.Thread(target=lambda: self.shown("amd64"))
+        asking.start()
+        with Client(self.broker) as client:
+            wait_for("it to hold some", lambda: client.waiting(LONG) < MANY - 2000)
+        env = dict(os.environ, AUTOPKGTEST_CLOUD_CONFIG=self.tmp.name)
+        done = subprocess.run([build_dir() / "bin/autopkgtest-cloud", "queue", "filter", "--all", "--dry-run", LONG], env=env, check=True,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.stderr, f"{MANY} requests would be removed from {LONG}\n")
+        asking.join()
+        self.assertEqual(len(self.shown("amd64")), MANY)
+        with Client(self.broker) as client:  # another, for long
+            client.channel.queue_declare(f"autopkgtest.reading.{SHORT}", exclusive=True)
+            self.broker.take(SHORT, 3)
+            wait_for("its length", lambda: "147" in self.server.request("GET", "/queues", None, {"Accept": "text/html"})[2].decode())
+            self.assertEqual(len(self.shown("arm64")), 150)
+        wait_for("what is left of it", lambda: self.shown("arm64") == list(range(3, 150)))
+        self.broker.purge(SHORT)
+        self.fill(SHORT, 0, 150)
+
     def test_pages_lead_to_every_request(self) -> None:
         seen: list[int] = []
         path = "/queues?context=ubuntu&release=noble&arch=arm64"
