@@ -187,13 +187,14 @@ static json_t *worker_data(const struct plan_input *in)
         }
         (void)json_object_set_new(item, "args", text_or_false(args));
     }
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "unit", in->model->unit,
-        "releases", releases, "autopkgtest", in->autopkgtest, "work-dir", work, "spool-dir", spool,
-        "lists-dir", LISTS_DIR, "retry-delay", (json_int_t)s->retry_delay_s, "upstream-percentage",
-        (json_int_t)s->upstream_percentage, "setup-command", text_or_false(s->setup_command),
-        "setup-command2", text_or_false(s->setup_command2), "mirror", text_or_false(s->mirror),
-        "instances", instances);
+    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "unit",
+                     in->model->unit, "model", text_or_false(in->model->uuid), "releases", releases,
+                     "autopkgtest", in->autopkgtest, "work-dir", work, "spool-dir", spool,
+                     "lists-dir", LISTS_DIR, "retry-delay", (json_int_t)s->retry_delay_s,
+                     "upstream-percentage", (json_int_t)s->upstream_percentage, "setup-command",
+                     text_or_false(s->setup_command), "setup-command2",
+                     text_or_false(s->setup_command2), "mirror", text_or_false(s->mirror),
+                     "instances", instances);
 }
 
 static char *architectures(const struct plan_input *in)

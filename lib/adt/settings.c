@@ -152,6 +152,7 @@ static int read_worker_common(const struct ini *ini, struct worker_settings *s, 
     int r;
 
     if ((r = copy(ini, "worker", "unit", "", &s->unit, err)) < 0 ||
+        (r = copy(ini, "worker", "model", "", &s->model, err)) < 0 ||
         (r = split(ini, "worker", "releases", &s->releases, err)) < 0 ||
         (r = copy(ini, "worker", "mirror", NULL, &s->mirror, err)) < 0 ||
         (r = copy(ini, "worker", "autopkgtest", "/usr/bin/autopkgtest", &s->autopkgtest, err)) <
@@ -225,6 +226,7 @@ void worker_settings_release(struct worker_settings *s)
 {
     free(s->name);
     free(s->unit);
+    free(s->model);
     free(s->cloud);
     free(s->arch);
     strv_release(&s->releases);

@@ -25,8 +25,9 @@ int settings_read_store(const char *path, struct swift_settings *ret, struct err
 
 // worker.conf: section [worker] for all, and one section per worker instance, `[local-amd64-1]`.
 struct worker_settings {
-    char *name; // instance: CLOUD-ARCH-N
-    char *unit; // Juju's name of the unit, "autopkgtest-cloud/0"
+    char *name;  // instance: CLOUD-ARCH-N
+    char *unit;  // Juju's name of the unit, "autopkgtest-cloud/0"
+    char *model; // UUID of its model, which tells it from others of that name; "" without Juju
     char *cloud, *arch;
     struct strv releases;
     char *backend;            // null, unshare, …

@@ -29,13 +29,15 @@ struct remote_call {
 
 // When an instance on a host is stale.
 struct remote_stale {
+    const char *app;         // whose units have marked it, "autopkgtest-cloud"
+    const char *model;       // UUID of the model of those; "": none, nor has the instance one
     const struct strv *runs; // of this unit, that go on: "20261126_181447_b9b95@"
     int64_t now;             // seconds since 1970
     uint64_t older_s;        // what is younger stays: another unit may be at work in it
 };
 
-// Of LXD's list of instances: an old one that a worker of any unit has marked, or in which
-// autopkgtest-build-lxd worked, and that is of no run that goes on here. Others are never stale.
+// Of LXD's list of instances: an old one that a worker of this application has marked, and that is
+// of no run that goes on here. Others are never stale: hosts are shared.
 bool remote_instance_is_stale(const json_t *instance, const struct remote_stale *stale);
 // Of its list of images: one made by autopkgtest-build-lxd that another has taken the name from.
 bool remote_image_is_stale(const json_t *image);

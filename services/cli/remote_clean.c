@@ -8,9 +8,9 @@
 
 #include <time.h>
 
-#define MARK "user.autopkgtest-cloud"    // as services/worker/command.h has it
-#define BUILDING "autopkgtest-prepare-"  // what autopkgtest-build-lxd works in
-#define IMAGE_DESCRIPTION "autopkgtest " // and what it calls an image, before and after it is old
+#define MARK "user.autopkgtest-cloud" // as services/worker/command.h has them
+#define MODEL "user.autopkgtest-cloud-model"
+#define IMAGE_DESCRIPTION "autopkgtest " // of an image of autopkgtest-build-lxd
 #define STOP_S 60
 
 // ---------------------------------------------------------------- what is stale
@@ -52,11 +52,20 @@ static bool is_running(const char *mark, const struct strv *runs)
     return false;
 }
 
+// Whether the mark begins with a unit of the application.
+static bool is_of(const char *mark, const char *app)
+{
+    size_t len = strlen(app);
+
+    return len > 0 && strncmp(mark, app, len) == 0 && mark[len] == '/';
+}
+
 bool remote_instance_is_stale(const json_t *instance, const struct remote_stale *s)
 {
-    const char *mark = json_text(json_object_get(instance, "config"), MARK);
+    const json_t *config = json_object_get(instance, "config");
+    const char *mark = json_text(config, MARK);
 
-    if (!*mark && !str_starts_with(json_text(instance, "name"), BUILDING))
+    if (!is_of(mark, s->app) || !str_equal(json_text(config, MODEL), s->model))
         return false;
     return is_old(instance, "created_at", s) && !is_running(mark, s->runs);
 }
@@ -69,16 +78,21 @@ bool remote_image_is_stale(const json_t *image)
            json_array_size(json_object_get(image, "aliases")) == 0;
 }
 
-// The runs that this unit's workers have at hand.
-static int read_runs(struct strv *ret, struct error *err)
+static int load_settings(struct ini **ret, struct error *err)
 {
     _cleanup_free_ char *path = path_join(settings_dir(), "worker.conf");
-    _cleanup_(ini_freep) struct ini *ini = NULL;
+
+    return path ? ini_load(path, ret, err) : error_oom(err);
+}
+
+// The runs that this unit's workers have at hand.
+static int read_runs(const struct ini *ini, struct strv *ret, struct error *err)
+{
     _cleanup_strv_ struct strv workers = STRV_INIT;
     const char *work = NULL;
-    int r = path ? ini_load(path, &ini, err) : error_oom(err);
+    int r = ini_require(ini, "worker", "work-dir", &work, err);
 
-    if (r < 0 || (r = ini_require(ini, "worker", "work-dir", &work, err)) < 0)
+    if (r < 0)
         return r;
     r = dir_list(work, &workers, err);
     if (r == -ENOENT)
@@ -188,14 +202,26 @@ static int clean_images(struct cleaning *c, const json_t *list, struct error *er
 static int clean(struct cleaning *c, struct error *err)
 {
     _cleanup_json_ json_t *instances = NULL, *images = NULL;
+    _cleanup_(ini_freep) struct ini *ini = NULL;
     _cleanup_strv_ struct strv runs = STRV_INIT;
+    _cleanup_free_ char *app = NULL;
+    const char *unit = NULL, *model = NULL;
     int r;
 
+    if ((r = load_settings(&ini, err)) < 0 ||
+        (r = ini_require(ini, "worker", "unit", &unit, err)) < 0)
+        return r;
+    model = ini_get(ini, "worker", "model");
+    app = strndup(unit, strcspn(unit, "/"));
+    if (!app)
+        return error_oom(err);
     if ((r = lxd_call(c->lxd, "GET", "/1.0/instances?recursion=1", NULL, &instances, err)) < 0 ||
         (r = lxd_call(c->lxd, "GET", "/1.0/images?recursion=1", NULL, &images, err)) < 0 ||
-        (r = read_runs(&runs, err)) < 0)
+        (r = read_runs(ini, &runs, err)) < 0)
         return r;
-    c->stale = (struct remote_stale){.runs = &runs,
+    c->stale = (struct remote_stale){.app = app,
+                                     .model = model ? model : "",
+                                     .runs = &runs,
                                      .now = (int64_t)(clock_realtime_us() / USEC_PER_SEC),
                                      .older_s = c->call->older_h * 3600};
     if ((r = clean_instances(c, instances, err)) < 0)

@@ -59,6 +59,7 @@ static const char *variable_value(const struct command_context *c, const char *n
         {"PACKAGE", c->request->package},
         {"NAME", c->name},
         {"UNIT", c->unit},
+        {"MODEL", c->model},
         {"TIMESTAMP", timestamp},
         {"PACKAGESIZE", c->big ? "big" : "default"},
         {"VMOPT", c->vm ? "--vm" : ""},
@@ -298,7 +299,10 @@ static int add_backend(const struct command_context *c, struct strv *argv)
         r = add_expanded(c, argv, "", *arguments);
     if (r == 0 && lxd) { // what is behind the image goes to `lxc launch`
         r = strv_add(argv, "-c");
-        return r < 0 ? r : add_expanded(c, argv, "", COMMAND_LXD_MARK);
+        r = r < 0 ? r : add_expanded(c, argv, "", COMMAND_LXD_MARK);
+        if (r < 0 || str_empty(c->model) || (r = strv_add(argv, "-c")) < 0)
+            return r;
+        r = add_expanded(c, argv, "", COMMAND_LXD_MODEL);
     }
     return r;
 }

@@ -25,6 +25,7 @@ struct command_context {
     const char *secrets_file;          // where the caller will put the argument file
     const char *name;                  // $NAME: command_name()
     const char *unit;                  // $UNIT: Juju's name of the unit; may be NULL
+    const char *model;                 // $MODEL: UUID of its model; may be NULL
     int64_t timestamp;                 // $TIMESTAMP: seconds since 1970
     bool big, long_tests, vm;          // of the per-package lists
     bool unnamed;                      // the backend takes no --name (testbed_takes_name())
@@ -43,10 +44,12 @@ char *command_name(const char *instance, const char *run_id);
 // Where the qemu backend expects its image.
 #define COMMAND_QEMU_IMAGE "/var/lib/autopkgtest-cloud/images/$RELEASE-$HOSTARCH.qcow2"
 
-// The configuration key and value of an LXD instance that tell whose it is.
+// The configuration keys and values of an LXD instance that tell whose it is: units of several
+// models may have the same name. Without a model there is only the first.
 #define COMMAND_LXD_MARK "user.autopkgtest-cloud=$UNIT/$NAME"
+#define COMMAND_LXD_MODEL "user.autopkgtest-cloud-model=$MODEL"
 
-// Replaces $RELEASE, $ARCHITECTURE, $HOSTARCH, $PACKAGE, $NAME, $UNIT, $TIMESTAMP, $PACKAGESIZE,
-// $VMOPT, $VMFLAG, $LXD_REMOTE, $MIRROR and $DISTRIBUTION (debian or ubuntu); other uses of '$'
-// stay. The caller frees; NULL for lack of memory.
+// Replaces $RELEASE, $ARCHITECTURE, $HOSTARCH, $PACKAGE, $NAME, $UNIT, $MODEL, $TIMESTAMP,
+// $PACKAGESIZE, $VMOPT, $VMFLAG, $LXD_REMOTE, $MIRROR and $DISTRIBUTION (debian or ubuntu); other
+// uses of '$' stay. The caller frees; NULL for lack of memory.
 char *command_expand(const struct command_context *context, const char *text);

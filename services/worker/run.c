@@ -105,6 +105,7 @@ static int try_start(struct worker *w, struct error *err)
         .secrets_file = secrets_file,
         .name = name,
         .unit = w->settings.unit,
+        .model = w->settings.model,
         .unnamed = !testbed_takes_name(w->settings.autopkgtest),
         .timestamp = (int64_t)(clock_realtime_us() / USEC_PER_SEC),
     };

@@ -31,7 +31,8 @@ static const struct keeper {
      false,
      {"podman", "rm", "--force", "$NAME"}},
     {"lxd",
-     {"lxc", "list", "--format=csv", "--columns=n", "$LXD_REMOTE:", COMMAND_LXD_MARK},
+     {"lxc", "list", "--format=csv", "--columns=n", "$LXD_REMOTE:", COMMAND_LXD_MARK,
+      COMMAND_LXD_MODEL},
      true,
      {"lxc", "delete", "--force", "$LXD_REMOTE:$NAME"}},
 };
@@ -47,8 +48,11 @@ static const struct keeper *find_keeper(const char *backend)
 static int expand(const struct command_context *context, const char *const *words, struct strv *ret)
 {
     for (size_t i = 0; i < WORDS_MAX && words[i]; i++) {
+        bool absent = str_empty(context->model) && str_equal(words[i], COMMAND_LXD_MODEL);
         _cleanup_free_ char *word = command_expand(context, words[i]);
 
+        if (absent)
+            continue;
         if (!word || strv_add(ret, word) < 0)
             return -ENOMEM;
     }
@@ -147,6 +151,7 @@ static int sweep(const struct worker_settings *settings, const char *name, const
                                             .release = "",
                                             .arch = settings->arch,
                                             .unit = settings->unit,
+                                            .model = settings->model,
                                             .mirror = settings->mirror,
                                             .remote = settings->cloud,
                                             .name = name ? name : ""};
@@ -189,6 +194,7 @@ int testbed_remove(const struct worker_settings *settings, const char *run_id, s
                                       .release = "",
                                       .arch = settings->arch,
                                       .unit = settings->unit,
+                                      .model = settings->model,
                                       .remote = settings->cloud,
                                       .name = name};
     _cleanup_strv_ struct strv found = STRV_INIT;

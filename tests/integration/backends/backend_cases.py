@@ -157,16 +157,27 @@ def test_nova_reboot(bed: Bed) -> None:
         assert cloud.servers == {}
 
 
+MODEL = "5e1b5a0e-7b52-4f0e-8f6e-2f4b0f3c9d11"
+
+
+def marks(mark: str, model: str) -> list[str]:
+    """How an instance tells whose it is."""
+    return [word for key, value in (("", mark), ("-model", model)) if value for word in ("-c", f"user.autopkgtest-cloud{key}={value}")]
+
+
 def cleaned(bed: Bed, remote: str) -> None:
     """What is stale goes, whether it runs or not; nothing else does."""
     run = "20261126_181500_ccccc@"
     (bed.dir / f"work/local-amd64-2/{run}").mkdir(parents=True)
     image = f"{remote}:{testbeds.tiny_image(bed.dir, bed.env, remote)}"
-    for name, mark in (("ours", "autopkgtest-cloud/0/local-amd64-2-20261126-181500-ccccc"), ("autopkgtest-prepare-abc", ""), ("somebody-s", "")):
-        testbeds.run("lxc", "-q", "init", image, f"{remote}:{name}", *(["-c", f"user.autopkgtest-cloud={mark}"] if mark else []), env=bed.env)
+    ended = "lxd-1-amd64-1-20261126-181447-aaaaa"
+    for name, mark, model in (("ours", "autopkgtest-cloud/0/local-amd64-2-20261126-181500-ccccc", MODEL), ("stopped", f"autopkgtest-cloud/0/{ended}", MODEL),
+                              ("other-model-s", f"autopkgtest-cloud/0/{ended}", "other"), ("other-application-s", f"autopkgtest/0/{ended}", MODEL),
+                              ("somebody-s", "", "")):
+        testbeds.run("lxc", "-q", "init", image, f"{remote}:{name}", *marks(mark, model), env=bed.env)
     testbeds.run("lxc", "-q", "image", "alias", "delete", image, env=bed.env)
     testbeds.run("lxc", "-q", "launch", "--ephemeral", f"{remote}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{remote}:running",
-                 "-c", "user.autopkgtest-cloud=autopkgtest-cloud/1/lxd-1-amd64-1-20261126-181447-aaaaa", env=bed.env)
+                 *marks(f"autopkgtest-cloud/1/{ended}", MODEL), env=bed.env)
 
     def clean(*words: str) -> tuple[set[str], int]:
         done = json.loads(cli(bed, "remote", "clean", "--format=json", *words, remote.removeprefix("lxd-")))[remote.removeprefix("lxd-")]
@@ -178,11 +189,11 @@ def cleaned(bed: Bed, remote: str) -> None:
 
     everything = names()
     assert clean("--dry-run") == (set(), 1), "they are too young"
-    gone = {"others", "running", "autopkgtest-prepare-abc"}
+    gone = {"stopped", "running"}
     assert clean("--dry-run", "--older=0") == (gone, 1)
     assert names() == everything
     assert clean("--older=0") == (gone, 1)
-    assert names() == {"ours", "somebody-s"}
+    assert names() == everything - gone
     assert clean("--older=0") == (set(), 0)
 
 
@@ -194,8 +205,9 @@ def test_lxd(bed: Bed) -> None:
         listing = ("lxc", "list", f"{remote}:", "--format=csv", "--columns=n,user.autopkgtest-cloud")
         testbeds.run("lxc", "-q", "init", f"{remote}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{remote}:others",
                      "-c", "user.autopkgtest-cloud=autopkgtest-cloud/10/testremote-amd64-1-20261126-181447-b9b95", env=bed.env)
-        log = tested(bed, "lxd", listing, cloud=remote)
+        log = tested(bed, "lxd", listing, cloud=remote, model=MODEL)
         assert "limits.memory=4GiB" in log
+        assert f"user.autopkgtest-cloud-model={MODEL}" in log
         assert listed(bed, *listing).startswith("others,"), "nothing but the other unit's is there"
         cleaned(bed, remote)
 

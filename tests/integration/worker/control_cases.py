@@ -116,7 +116,7 @@ esac
 
 def test_an_instance_that_cannot_be_removed_yet_is_removed_later(bed: Bed) -> None:
     """Also by the worker's next life. LXD does not remove what it is making."""
-    bed.configure(cloud="far", backend="lxd", retry_delay=3600)
+    bed.configure(cloud="far", backend="lxd", model="0f2c", retry_delay=3600)
     programs = bed.dir / "programs"
     programs.mkdir()
     (programs / "lxc").write_text(BUSY_LXC)
@@ -129,7 +129,7 @@ def test_an_instance_that_cannot_be_removed_yet_is_removed_later(bed: Bed) -> No
     cli(bed, "kill", uuid)
     wait_for("the second try", lambda: bed.fake.joinpath("lxc").read_text().count("delete --force far:autopkgtest-lxd-abcdef\n") >= 2)
     mark = f"user.autopkgtest-cloud=autopkgtest-cloud/0/local-amd64-1-{run.rstrip('@').replace('_', '-')}"
-    assert f"list --format=csv --columns=n far: {mark}\n" in bed.fake.joinpath("lxc").read_text()
+    assert f"list --format=csv --columns=n far: {mark} user.autopkgtest-cloud-model=0f2c\n" in bed.fake.joinpath("lxc").read_text()
     assert mark in bed.runs()[0], bed.runs()
     text = worker.text()
     assert text.count("may be left behind") == 1, text

@@ -8,38 +8,46 @@
 #define NOW 1700000000 // 2023-11-14T22:13:20Z
 #define HOUR 3600
 
-static json_t *instance(const char *name, const char *mark, const char *made)
+static json_t *instance(const char *mark, const char *model, const char *made)
 {
-    return json_pack("{s:s, s:s, s:{s:s}}", "name", name, "created_at", made, "config",
-                     "user.autopkgtest-cloud", mark);
+    return json_pack("{s:s, s:s, s:{s:s, s:s*}}", "name", "autopkgtest-lxd-a", "created_at", made,
+                     "config", "user.autopkgtest-cloud", mark, "user.autopkgtest-cloud-model",
+                     model);
 }
 
-TEST(what_old_tests_have_left_is_stale)
+#define RUN "lxd-1-amd64-1-20231114-200000-b9b95"
+#define OLD "2023-11-14T20:00:00Z"
+
+TEST(what_old_tests_of_the_application_have_left_is_stale)
 {
     static const struct {
-        const char *name, *mark, *made;
+        const char *case_, *mark, *model, *made;
         bool stale;
     } cases[] = {
-        {"autopkgtest-lxd-a", "a/0/lxd-1-amd64-1-20231114-200000-b9b95", "2023-11-14T20:00:00Z",
-         true},
-        {"autopkgtest-lxd-b", "a/0/lxd-1-amd64-1-20231114-213000-b9b95",
-         "2023-11-14T21:30:00.123456789Z", false}, // another unit may be at work in it
-        {"autopkgtest-lxd-c", "a/0/lxd-1-amd64-1-20231114-100000-abcde", "2023-11-14T10:00:00Z",
-         false}, // a long test of ours
-        {"autopkgtest-prepare-x", "", "2023-11-14T20:00:00Z", true},
-        {"somebody-s", "", "2020-01-01T00:00:00Z", false},
-        {"no-date", "a/0/lxd-1-amd64-1-20231114-200000-b9b95", "", false},
-        {"no-date", "a/0/lxd-1-amd64-1-20231114-200000-b9b95", "0001-01-01T00:00:00Z", false},
+        {"ours", "a/0/" RUN, "m1", OLD, true},
+        {"a gone unit's", "a/7/" RUN, "m1", OLD, true},
+        {"another unit may be at work in it", "a/1/" RUN, "m1", "2023-11-14T21:30:00.123456789Z",
+         false},
+        {"a long test of ours", "a/0/lxd-1-amd64-1-20231114-100000-abcde", "m1",
+         "2023-11-14T10:00:00Z", false},
+        {"another application's", "b/0/" RUN, "m1", OLD, false},
+        {"one whose name begins as ours", "a-lxd/0/" RUN, "m1", OLD, false},
+        {"a unit of that name of another model", "a/0/" RUN, "m2", OLD, false},
+        {"of no model", "a/0/" RUN, NULL, OLD, false},
+        {"of somebody", "", NULL, "2020-01-01T00:00:00Z", false},
+        {"without a date", "a/0/" RUN, "m1", "", false},
+        {"before all dates", "a/0/" RUN, "m1", "0001-01-01T00:00:00Z", false},
     };
     _cleanup_strv_ struct strv runs = STRV_INIT;
-    const struct remote_stale stale = {.runs = &runs, .now = NOW, .older_s = HOUR};
+    const struct remote_stale stale = {
+        .app = "a", .model = "m1", .runs = &runs, .now = NOW, .older_s = HOUR};
 
     ck_assert_int_eq(strv_add(&runs, "20231114_100000_abcde@"), 0);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_json_ json_t *one = instance(cases[i].name, cases[i].mark, cases[i].made);
+        _cleanup_json_ json_t *one = instance(cases[i].mark, cases[i].model, cases[i].made);
 
-        ck_assert_msg(remote_instance_is_stale(one, &stale) == cases[i].stale, "%zu: %s", i,
-                      cases[i].name);
+        ck_assert_msg(one && remote_instance_is_stale(one, &stale) == cases[i].stale, "%s",
+                      cases[i].case_);
     }
 }
 

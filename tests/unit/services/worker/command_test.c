@@ -274,6 +274,20 @@ TEST(an_argument_that_is_only_an_empty_variable_is_left_out)
     expect(&l, "autopkgtest|--output-dir|/w/out|--apt-upgrade|gzip|" TIMEOUTS "|--|unshare|x");
 }
 
+TEST(an_instance_of_lxd_tells_of_which_model_it_is)
+{
+    struct line l;
+
+    setup(&l, "gzip");
+    l.context.backend = "lxd";
+    l.context.remote = "far";
+    l.context.model = "0f2c";
+    ck_assert_int_eq(strv_add(&l.backend_args, "far:image"), 0);
+    expect(&l, "autopkgtest|--output-dir|/w/out|--apt-upgrade|gzip|" TIMEOUTS
+               "|--|lxd|far:image|-c|user.autopkgtest-cloud=autopkgtest-cloud/0/local-amd64-1"
+               "|-c|user.autopkgtest-cloud-model=0f2c");
+}
+
 TEST(each_backend_has_arguments_of_its_own)
 {
 #define LXD_LIMITS(cpu, memory, disk)                                                              \
