@@ -6,12 +6,11 @@
 //     database_result.c  results and what is derived from them
 //     database_request.c what has become of requests
 //     database_change.c  which results are new, in an order that all units share
-//     database_status.c  what is still to be told to GitHub
 #pragma once
 
 #include "adt/database.h"
 
-#define SCHEMA_VERSION 6
+#define SCHEMA_VERSION 7
 
 int database_execute(struct database *db, const char *sql, const char *doing, struct error *err);
 

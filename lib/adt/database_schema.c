@@ -65,7 +65,7 @@ static const char sources[] =
     "CREATE TABLE rebuild_progress (container TEXT NOT NULL, prefix TEXT NOT NULL,"
     " marker TEXT NOT NULL, PRIMARY KEY(container, prefix)) STRICT, WITHOUT ROWID;";
 
-// What is still to be told to GitHub (adt/github.h); times in microseconds since 1970.
+// What was still to be told to GitHub, when each unit told it by itself.
 static const char statuses[] =
     "CREATE TABLE github_status (id INTEGER PRIMARY KEY, url TEXT NOT NULL, body TEXT NOT NULL,"
     " made_us INTEGER NOT NULL, next_us INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT;"
@@ -109,9 +109,16 @@ static int make_changes(struct database *db, struct error *err)
     return database_execute(db, changes, "cannot make the table of changes", err);
 }
 
+static int drop_statuses(struct database *db, struct error *err)
+{
+    return database_execute(db, "DROP TABLE github_status",
+                            "cannot take away the table of statuses", err);
+}
+
 // steps[N] makes version N + 1 of version N.
 static int (*const steps[SCHEMA_VERSION])(struct database *, struct error *) = {
-    make_results, make_derived, make_requests, make_sources, make_statuses, make_changes};
+    make_results,  make_derived, make_requests, make_sources,
+    make_statuses, make_changes, drop_statuses};
 
 int schema_read_version(struct database *db, int *ret, struct error *err)
 {

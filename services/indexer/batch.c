@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "indexer/github.h"
 #include "indexer/indexer.h"
 
 struct batch {
@@ -10,7 +9,6 @@ struct batch {
         struct buf body;
     } * message;
     size_t len, alloc;
-    const struct web_settings *github; // NULL: nothing is told to GitHub
 };
 
 struct batch *batch_new(void)
@@ -56,11 +54,6 @@ int batch_add(struct batch *batch, struct amqp_delivery *delivery)
     return 0;
 }
 
-void batch_tell_github(struct batch *batch, const struct web_settings *settings)
-{
-    batch->github = settings;
-}
-
 size_t batch_size(const struct batch *batch)
 {
     return batch->len;
@@ -79,14 +72,11 @@ static int write_message(const struct batch *batch, size_t i, struct database *d
     int r = is_event ? event_parse(buf_str(body), body->len, &event, &reason)
                      : test_complete_parse(buf_str(body), body->len, &done, &reason);
 
-    if (r == 0 && is_event) {
-        r = database_add_event(db, &event, err);
-        return r == 0 && batch->github ? github_note_event(db, batch->github, &event, err) : r;
-    }
+    if (r == 0 && is_event)
+        return database_add_event(db, &event, err);
     if (r == 0) {
         done.announced_s = announced_s >> 40 == 0 ? (int64_t)announced_s : 0;
-        r = database_add_result(db, &done, err);
-        return r == 0 && batch->github ? github_note_result(db, batch->github, &done, err) : r;
+        return database_add_result(db, &done, err);
     }
     if (r == -ENOMEM)
         return error_oom(err);

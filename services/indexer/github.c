@@ -1,271 +1,388 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "indexer/github.h"
 
-#include "adt/database_status.h"
 #include "adt/github.h"
-#include "adt/names.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/amqp.h"
 #include "net/http_async.h"
 
-#define BODY_MAX ((size_t)16 * 1024)
+#include <sys/epoll.h>
+
+#define CONSUMER "github"
+#define PREFETCH 1000 // most that one unit holds
+#define BUSY 4        // commits that are told at a time
 #define ANSWER_MAX ((size_t)256 * 1024)
 #define TIMEOUT_US (30 * USEC_PER_SEC)
 #define FIRST_WAIT_US (10 * USEC_PER_SEC)
 #define LONGEST_WAIT_US (3600 * USEC_PER_SEC)
-#define GIVEN_UP_US ((int64_t)(24 * 3600 * USEC_PER_SEC))
-#define DATABASE_RETRY_US (30 * USEC_PER_SEC)
+#define HELD_US (600 * USEC_PER_SEC) // RabbitMQ allows half an hour
+#define RETRY_US (30 * USEC_PER_SEC) // when something of ours fails
+#define GIVEN_UP_US (24 * 3600 * USEC_PER_SEC)
+#define UNUSED_MS (7 * 24 * 3600 * 1000) // then the queue goes: nobody has credentials any more
 
-// ---- into the outbox
-
-static char *log_url(const struct web_settings *s, const struct test_complete *done)
-{
-    _cleanup_free_ char *site = web_settings_url(s);
-
-    return site ? str_format("%s/results/%s/%s/log.gz", site, done->container, done->swift_dir)
-                : NULL;
-}
-
-static const char *describe(const char *state)
-{
-    return strcmp(state, "success") == 0   ? "autopkgtest passed"
-           : strcmp(state, "failure") == 0 ? "autopkgtest failed"
-                                           : "autopkgtest could not be run to its end";
-}
-
-int github_note_result(struct database *db, const struct web_settings *settings,
-                       const struct test_complete *done, struct error *err)
-{
-    _cleanup_buf_ struct buf body = BUF_INIT(BODY_MAX);
-    _cleanup_free_ char *url = NULL, *testname = NULL, *target = NULL;
-    struct github_status status = {
-        .state = github_state_of(done->exitcode), .release = done->release, .arch = done->arch};
-
-    // Only requests of our own webhook have such a requester: nobody else speaks for a commit.
-    if (!settings->github_credentials_file || !done->requester ||
-        !str_starts_with(done->requester, "github:"))
-        return 0;
-    url = github_env_value(done->env, GITHUB_STATUSES_VARIABLE);
-    if (!url || !github_statuses_url_is_valid(settings->github_api_url, url))
-        return 0;
-    testname = github_env_value(done->env, "testname");
-    target = log_url(settings, done);
-    if (!target)
-        return error_oom(err);
-    status.testname = testname;
-    status.description = describe(status.state);
-    status.target_url = target;
-    if (github_status_format(&status, &body) < 0)
-        return error_oom(err);
-    return database_add_status(db, url, buf_str(&body), (int64_t)clock_realtime_us(), err);
-}
-
-int github_note_event(struct database *db, const struct web_settings *settings,
-                      const struct request_event *event, struct error *err)
-{
-    _cleanup_buf_ struct buf body = BUF_INIT(BODY_MAX);
-    _cleanup_free_ char *site = web_settings_url(settings);
-    _cleanup_free_ char *target = site ? str_format("%s/requests/%s", site, event->uuid) : NULL;
-    bool queued = event->state == EVENT_QUEUED;
-    const struct github_status status = {
-        .state = queued ? GITHUB_PENDING : "error",
-        .release = event->release,
-        .arch = event->arch,
-        .testname = *event->testname ? event->testname : NULL,
-        .description = queued ? "autopkgtest is queued" : "autopkgtest was removed from its queue",
-        .target_url = target};
-
-    if ((!queued && event->state != EVENT_CANCELLED) || !settings->github_credentials_file ||
-        !github_statuses_url_is_valid(settings->github_api_url, event->statuses_url))
-        return 0;
-    if (!target || github_status_format(&status, &body) < 0)
-        return error_oom(err);
-    return database_add_status(db, event->statuses_url, buf_str(&body), event->time_us, err);
-}
-
-// ---- and out of it
+struct github {
+    const char *config_dir;
+    const struct web_settings *settings;
+    struct amqp_settings broker;
+    struct amqp_link *link; // NULL while there is no broker
+    size_t host;
+    unsigned attempt;
+    bool stale; // the link is to be opened anew
+    sd_event *event;
+    sd_event_source *io, *timer, *due;
+    struct http_async *http;
+    struct outbox *outbox;
+    unsigned busy;
+    int64_t quiet_until_us; // what GitHub's limits want
+};
 
 struct sending {
-    struct github_sender *sender;
-    struct outgoing_status status; // id 0: none
+    struct github *github;
+    struct outbox_entry *entry;
 };
 
-struct github_sender {
-    struct database *db;
-    const struct web_settings *settings;
-    struct http_async *http;
-    sd_event_source *timer;
-    struct sending sending[DATABASE_STATUS_BUSY]; // on their way, of different commits
-};
-
-static void set_timer(struct github_sender *s, uint64_t wait_us)
+static int64_t now_us(void)
 {
-    (void)sd_event_source_set_time(s->timer, clock_monotonic_us() + wait_us);
-    (void)sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
+    return (int64_t)clock_realtime_us();
 }
 
-static uint64_t backoff(int64_t attempts)
+static void set_timer(sd_event_source *timer, uint64_t when)
+{
+    (void)sd_event_source_set_time(timer, when);
+    (void)sd_event_source_set_enabled(timer,
+                                      when == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+// A link that is broken says so when it is used next.
+static void acknowledge(struct github *g, uint64_t tag)
+{
+    if (tag > 0 && g->link)
+        (void)amqp_link_ack(g->link, tag, NULL);
+}
+
+// ---- out of the outbox
+
+static uint64_t backoff(unsigned attempts)
 {
     uint64_t wait = FIRST_WAIT_US << (attempts < 9 ? attempts : 9);
 
     return wait < LONGEST_WAIT_US ? wait : LONGEST_WAIT_US;
 }
 
-// Whether it is to be sent again, and after how long.
-static bool is_temporary(int r, const struct http_response *response, int64_t attempts, int64_t now,
-                         uint64_t *ret_wait_us)
+// Whether it is to be sent again; *ret_quiet_us: how long nothing is to be sent.
+static bool is_temporary(int r, const struct http_response *response, uint64_t *ret_quiet_us)
 {
     const char *after, *left;
-    uint64_t least;
 
-    *ret_wait_us = backoff(attempts);
+    *ret_quiet_us = 0;
     if (r < 0)
         return true;
     after = http_response_header(response, "retry-after");
     left = http_response_header(response, "x-ratelimit-remaining");
-    least = github_answer_wait_us(after, left, http_response_header(response, "x-ratelimit-reset"),
-                                  (uint64_t)now);
-    if (least > *ret_wait_us)
-        *ret_wait_us = least;
+    *ret_quiet_us = github_answer_wait_us(
+        after, left, http_response_header(response, "x-ratelimit-reset"), (uint64_t)now_us());
     return github_answer_is_temporary(response->status, after, left);
 }
 
-static int settle(const struct sending *sending, int r, const struct http_response *response,
-                  const char *why, struct error *err)
+static void end(struct github *g, struct outbox_entry *entry)
 {
-    const struct outgoing_status *status = &sending->status;
-    struct database *db = sending->sender->db;
-    int64_t now = (int64_t)clock_realtime_us();
-    bool taken = r == 0 && response->status >= 200 && response->status < 300;
-    bool late = now - status->made_us > GIVEN_UP_US;
-    uint64_t wait = 0;
+    acknowledge(g, entry->status.tag);
+    outbox_remove(g->outbox, entry);
+}
 
-    if (taken)
-        return database_end_status(db, status, err);
-    if (!is_temporary(r, response, status->attempts, now, &wait) || late) {
-        log_error("a commit's status is given up: %s: %s", status->url, why);
-        return database_end_status(db, status, err);
+static void settle(struct github *g, struct outbox_entry *entry, int r,
+                   const struct http_response *response, const char *why)
+{
+    int64_t now = now_us();
+    uint64_t quiet = 0;
+
+    entry->sending = false;
+    if (r == 0 && response->status >= 200 && response->status < 300) {
+        end(g, entry);
+    } else if (!is_temporary(r, response, &quiet) ||
+               now - entry->status.made_us > (int64_t)GIVEN_UP_US) {
+        log_error("a commit's status is given up: %s: %s", entry->status.url, why);
+        end(g, entry);
+    } else {
+        if (quiet > 0)
+            g->quiet_until_us = now + (int64_t)quiet;
+        entry->due_us = now + (int64_t)backoff(entry->attempts++);
+        log_warning("a commit's status will be sent again: %s: %s", entry->status.url, why);
+        if (entry->status.tag == 0 || outbox_is_superseded(g->outbox, entry))
+            end(g, entry);
     }
-    log_warning("a commit's status will be sent again: %s: %s", status->url, why);
-    return database_delay_status(db, status, now + (int64_t)wait, err);
 }
 
 static void on_answer(int r, const struct http_response *response, const struct error *why,
                       void *userdata)
 {
     struct sending *sending = userdata;
-    _cleanup_error_ struct error err = ERROR_INIT;
+    struct github *g = sending->github;
     _cleanup_free_ char *status = str_format("GitHub answers with status %ld", response->status);
-    const char *said = r < 0 ? error_message(why) : status ? status : "";
-    uint64_t wait = 0;
 
-    if (r != -ECANCELED && settle(sending, r, response, said, &err) < 0) {
-        log_error("%s", error_message(&err));
-        wait = DATABASE_RETRY_US;
+    if (r != -ECANCELED) {
+        g->busy--;
+        settle(g, sending->entry, r, response, r < 0 ? error_message(why) : status ? status : "");
+        set_timer(g->due, 0);
     }
-    outgoing_status_release(&sending->status);
-    if (r != -ECANCELED)
-        set_timer(sending->sender, wait);
+    free(sending);
 }
 
-static int send_status(struct sending *sending, struct error *err)
+static int send_status(struct github *g, struct outbox_entry *entry, struct error *err)
 {
-    struct github_sender *s = sending->sender;
     _cleanup_strv_ struct strv headers = STRV_INIT;
-    _cleanup_free_ char *credentials = github_credentials(s->settings->github_credentials_file);
+    _cleanup_free_ char *credentials = github_credentials(g->settings->github_credentials_file);
+    _cleanup_free_ struct sending *sending = calloc(1, sizeof(*sending));
     const struct http_request request = {.method = "POST",
-                                         .url = sending->status.url,
+                                         .url = entry->status.url,
                                          .headers = &headers,
-                                         .body = sending->status.body,
-                                         .body_len = strlen(sending->status.body),
+                                         .body = entry->status.body,
+                                         .body_len = strlen(entry->status.body),
                                          .connect_timeout_us = TIMEOUT_US,
                                          .idle_timeout_us = TIMEOUT_US};
+    int r;
 
     if (!credentials)
         return error_set(err, -ENOENT, "there are no credentials for GitHub");
-    if (strv_take(&headers, github_authorization(credentials)) < 0 ||
+    if (!sending || strv_take(&headers, github_authorization(credentials)) < 0 ||
         strv_add(&headers, "Accept: application/vnd.github+json") < 0 ||
         strv_add(&headers, "Content-Type: application/json") < 0)
         return error_oom(err);
-    return http_async_start(s->http, &request, ANSWER_MAX, on_answer, sending, err);
+    *sending = (struct sending){.github = g, .entry = entry};
+    r = http_async_start(g->http, &request, ANSWER_MAX, on_answer, sending, err);
+    if (r < 0)
+        return r;
+    TAKE_PTR(sending);
+    entry->sending = true;
+    g->busy++;
+    return 0;
 }
 
-// NULL: as many are on their way as may be.
-static struct sending *free_place(struct github_sender *s, const char *busy[DATABASE_STATUS_BUSY])
+// Before the broker takes offence.
+static void give_back(struct github *g, int64_t now)
 {
-    struct sending *place = NULL;
+    struct outbox_entry *entry;
 
-    for (size_t i = 0; i < DATABASE_STATUS_BUSY; i++) {
-        busy[i] = s->sending[i].status.url;
-        if (s->sending[i].status.id == 0)
-            place = &s->sending[i];
+    while (g->link && (entry = outbox_older(g->outbox, now - (int64_t)HELD_US))) {
+        (void)amqp_link_nack(g->link, entry->status.tag, true, NULL);
+        outbox_remove(g->outbox, entry);
     }
-    return place;
 }
 
-static int on_timer(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata)
+static int on_due(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
-    struct github_sender *s = userdata;
+    struct github *g = userdata;
     _cleanup_error_ struct error err = ERROR_INIT;
-    const char *busy[DATABASE_STATUS_BUSY];
-    struct sending *place;
+    int64_t now = now_us(), next = INT64_MAX, oldest;
+    struct outbox_entry *entry = NULL;
     int r = 0;
 
-    while (r == 0 && (place = free_place(s, busy))) {
-        int64_t now_us = (int64_t)clock_realtime_us(), next_us = INT64_MAX;
-
-        r = database_next_status(s->db, now_us, busy, &place->status, &next_us, &err);
-        if (r == -ENOENT) {
-            if (next_us != INT64_MAX)
-                set_timer(s, (uint64_t)(next_us - now_us));
-            return 0;
-        }
-        if (r == 0)
-            r = send_status(place, &err);
-    }
+    give_back(g, now);
+    while (r == 0 && g->busy < BUSY && now >= g->quiet_until_us &&
+           (entry = outbox_next(g->outbox, now, &next)))
+        r = send_status(g, entry, &err);
     if (r < 0) {
         log_error("a commit's status cannot be sent: %s", error_message(&err));
-        outgoing_status_release(&place->status);
-        set_timer(s, DATABASE_RETRY_US);
+        entry->due_us = now + (int64_t)RETRY_US;
     }
+    // What waits is looked at again after half a minute in any case: it may be held for too long.
+    oldest = outbox_older(g->outbox, INT64_MAX) ? now + (int64_t)RETRY_US : INT64_MAX;
+    if (g->quiet_until_us > now)
+        next = g->quiet_until_us;
+    if (next > oldest || next <= now) // all hands are busy: an answer wakes us
+        next = oldest;
+    set_timer(g->due,
+              next == INT64_MAX ? USEC_INFINITY : clock_monotonic_us() + (uint64_t)(next - now));
     return 0;
 }
 
-int github_sender_new(sd_event *event, struct database *db, const struct web_settings *settings,
-                      struct github_sender **ret, struct error *err)
+// ---- and into it
+
+// 1: there is something to tell; 0: nothing, also of what cannot be read (the indexer's own queue
+// has it too, and sets it aside).
+static int read_status(const struct github *g, const struct amqp_delivery *d,
+                       struct outbox_status *ret, struct error *err)
 {
-    struct github_sender *s = calloc(1, sizeof(*s));
+    _cleanup_(test_complete_release) struct test_complete done = {0};
+    _cleanup_(event_release) struct request_event event = {0};
+    bool is_event = str_equal(d->exchange, EXCHANGE_EVENT);
+    int r = is_event ? event_parse(buf_str(&d->body), d->body.len, &event, NULL)
+                     : test_complete_parse(buf_str(&d->body), d->body.len, &done, NULL);
+
+    if (r < 0)
+        return r == -ENOMEM ? error_oom(err) : 0;
+    if (is_event)
+        return github_status_of_event(g->settings, &event, ret, err);
+    done.announced_s = d->timestamp_s >> 40 == 0 ? (int64_t)d->timestamp_s : 0;
+    return github_status_of_result(g->settings, &done, ret, err);
+}
+
+static void on_delivery(struct amqp_link *link, struct amqp_delivery *delivery, void *userdata)
+{
+    struct github *g = userdata;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct outbox_status status = {0};
+    uint64_t old_tag = 0;
+    int r = read_status(g, delivery, &status, &err);
+
+    if (r > 0 && now_us() - status.made_us > (int64_t)GIVEN_UP_US) {
+        outbox_status_release(&status);
+        r = 0;
+    }
+    if (r == 0) {
+        (void)amqp_link_ack(link, delivery->tag, NULL);
+        return;
+    }
+    status.tag = delivery->tag;
+    if (r > 0 && outbox_add(g->outbox, &status, now_us(), &old_tag) < 0)
+        r = -ENOMEM;
+    if (r < 0) {
+        (void)amqp_link_nack(link, delivery->tag, true, NULL);
+        return;
+    }
+    acknowledge(g, old_tag);
+    set_timer(g->due, 0);
+}
+
+static void disconnect(struct github *g)
+{
+    g->io = sd_event_source_disable_unref(g->io);
+    if (g->link)
+        amqp_link_free(g->link);
+    g->link = NULL;
+    g->stale = false;
+    outbox_forget(g->outbox);
+}
+
+static void on_cancelled(struct amqp_link *link _unused_, const char *consumer _unused_,
+                         void *userdata)
+{
+    github_reconnect(userdata); // the queue was deleted: it is made anew
+}
+
+static int subscribe(struct github *g, struct error *err)
+{
+    static const char *const exchanges[] = {EXCHANGE_COMPLETE, EXCHANGE_EVENT};
+    _cleanup_json_ json_t *arguments =
+        json_pack("{s:b, s:i}", "x-single-active-consumer", 1, "x-expires", UNUSED_MS);
     int r;
 
-    if (!s)
+    if (!arguments)
         return error_oom(err);
-    s->db = db;
-    s->settings = settings;
-    for (size_t i = 0; i < DATABASE_STATUS_BUSY; i++)
-        s->sending[i].sender = s;
-    r = http_async_new(event, "autopkgtest-cloud/" VERSION, &s->http, err);
-    if (r == 0 && (r = sd_event_add_time(event, &s->timer, CLOCK_MONOTONIC, 0, 1, on_timer, s)) < 0)
-        (void)error_errno(err, r, "cannot watch a timer");
-    if (r < 0) {
-        github_sender_free(s);
-        return r;
+    r = amqp_link_declare_queue(g->link, GITHUB_QUEUE, AMQP_DURABLE, arguments, NULL, err);
+    for (size_t i = 0; i < ARRAY_SIZE(exchanges) && r == 0; i++) {
+        r = amqp_link_declare_exchange(g->link, exchanges[i], "fanout", AMQP_DURABLE, err);
+        if (r == 0)
+            r = amqp_link_bind(g->link, GITHUB_QUEUE, exchanges[i], "", NULL, err);
     }
-    *ret = s; // the timer is due at once: what an earlier life has left
+    if (r == 0)
+        r = amqp_link_prefetch(g->link, PREFETCH, err);
+    return r < 0 ? r : amqp_link_consume(g->link, GITHUB_QUEUE, CONSUMER, false, false, err);
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata);
+
+static int connect_broker(struct github *g, struct error *err)
+{
+    const struct amqp_handlers handlers = {
+        .on_delivery = on_delivery, .on_cancelled = on_cancelled, .userdata = g};
+    int r;
+
+    amqp_settings_release(&g->broker);
+    if ((r = settings_load_broker(g->config_dir, &g->broker, err)) < 0 ||
+        (r = amqp_link_open(&g->broker, GITHUB_QUEUE, &handlers, &g->host, &g->link, err)) < 0 ||
+        (r = subscribe(g, err)) < 0)
+        return r;
+    r = sd_event_add_io(g->event, &g->io, amqp_link_fd(g->link), EPOLLIN, on_readable, g);
+    return r < 0 ? error_errno(err, r, "cannot watch the broker") : 0;
+}
+
+static void dispatch(struct github *g)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    int r;
+
+    if (g->stale)
+        disconnect(g);
+    r = g->link ? amqp_link_dispatch(g->link, &err) : connect_broker(g, &err);
+    if (r == 0)
+        r = amqp_link_dispatch(g->link, &err); // what came with the answers
+    if (r < 0) {
+        uint64_t wait = amqp_backoff_us(g->attempt++);
+
+        disconnect(g);
+        log_warning("statuses of commits wait for the broker, next try in %.1f s: %s",
+                    (double)wait / 1e6, error_message(&err));
+        set_timer(g->timer, clock_monotonic_us() + wait);
+        return;
+    }
+    g->attempt = 0;
+    set_timer(g->timer, g->stale ? 0 : amqp_link_deadline(g->link));
+}
+
+static int on_readable(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_,
+                       void *userdata)
+{
+    dispatch(userdata);
     return 0;
 }
 
-void github_sender_free(struct github_sender *s)
+static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
-    if (!s)
-        return;
-    http_async_free(s->http);
-    (void)sd_event_source_disable_unref(s->timer);
-    for (size_t i = 0; i < DATABASE_STATUS_BUSY; i++)
-        outgoing_status_release(&s->sending[i].status);
-    free(s);
+    dispatch(userdata);
+    return 0;
 }
 
-void github_sender_touch(struct github_sender *s)
+int github_new(sd_event *event, const char *config_dir, const struct web_settings *settings,
+               struct github **ret, struct error *err)
 {
-    set_timer(s, 0);
+    struct github *g;
+    int r;
+
+    *ret = NULL;
+    if (!settings->github_credentials_file)
+        return 0;
+    g = calloc(1, sizeof(*g));
+    if (!g)
+        return error_oom(err);
+    g->config_dir = config_dir;
+    g->settings = settings;
+    g->event = event;
+    g->outbox = outbox_new();
+    r = g->outbox ? http_async_new(event, "autopkgtest-cloud/" VERSION, &g->http, err)
+                  : error_oom(err);
+    if (r == 0 &&
+        ((r = sd_event_add_time(event, &g->timer, CLOCK_MONOTONIC, 0, 1, on_timer, g)) < 0 ||
+         (r = sd_event_add_time(event, &g->due, CLOCK_MONOTONIC, USEC_INFINITY, 1, on_due, g)) < 0))
+        (void)error_errno(err, r, "cannot watch a timer");
+    if (r < 0) {
+        github_free(g);
+        return r;
+    }
+    *ret = g;
+    return 0;
+}
+
+void github_free(struct github *g)
+{
+    if (!g)
+        return;
+    http_async_free(g->http);
+    if (g->outbox)
+        disconnect(g);
+    (void)sd_event_source_disable_unref(g->timer);
+    (void)sd_event_source_disable_unref(g->due);
+    amqp_settings_release(&g->broker);
+    outbox_free(g->outbox);
+    free(g);
+}
+
+void github_reconnect(struct github *g)
+{
+    if (!g)
+        return;
+    g->attempt = 0;
+    g->stale = true;
+    set_timer(g->timer, 0);
 }

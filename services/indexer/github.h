@@ -1,33 +1,43 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Commit statuses of tested pull requests: put into the outbox with the result, in one transaction
-// (adt/database_status.h), and sent from there until GitHub takes them.
+// Commit statuses of tested pull requests: told to GitHub once, by one of the web units.
 //
-// Each web unit tells them by itself, as no one of them is more than the others: GitHub takes the
-// same status as often as it comes. Statuses of one commit are sent in their order, and of one
-// context only the newest, so that what every unit tells last is how the test has ended.
+// The units share one durable queue of what becomes of requests and of results. It has a single
+// active consumer: the broker gives all messages to one unit's indexer, in their order, and to
+// another one when that is gone. A message is acknowledged when GitHub has taken its status, so
+// that a unit that dies takes none with it; what it was just telling is told again.
 //
-//     completion message ──batch──▶ result, github_status ──github_sender──▶ GitHub
-//                                        ▲   2xx: done         │
-//                                        │   4xx: given up     │
-//                                        └── else: later ◀─────┘   10 s … 1 h, for a day
+//     testcomplete.fanout ┐                      ┌─▶ unit 0 ─▶ outbox ─▶ GitHub
+//                         ├─▶ autopkgtest-github ┤              ▲  2xx: acknowledged
+//     autopkgtest.events  ┘     (one at a time)  └ ─ unit 1     │  4xx: given up
+//                                                               └─ else: later, 10 s … 1 h, for a
+//                                                               day
+//
+// A broker closes the channel of who holds messages for long: after some minutes of trouble they
+// are given back, and come again at once, with a new time-out.
 #pragma once
 
-#include "adt/database.h"
+#include "adt/event.h"
+#include "adt/message.h"
 #include "adt/settings.h"
+#include "indexer/outbox.h"
 
 #include <systemd/sd-event.h>
 
-// Puts the status of this test into the outbox, when a webhook has asked for it.
-int github_note_result(struct database *db, const struct web_settings *settings,
-                       const struct test_complete *done, struct error *err);
-// The same when it was queued, or removed from its queue, as one that newer code supersedes.
-int github_note_event(struct database *db, const struct web_settings *settings,
-                      const struct request_event *event, struct error *err);
+// What is to be told of a finished test, or of a request that was queued or taken out of its queue.
+// 1: *ret is filled but for its tag, the caller releases it; 0: nothing; -ENOMEM.
+int github_status_of_result(const struct web_settings *settings, const struct test_complete *done,
+                            struct outbox_status *ret, struct error *err);
+int github_status_of_event(const struct web_settings *settings, const struct request_event *event,
+                           struct outbox_status *ret, struct error *err);
 
-struct github_sender;
+#define GITHUB_QUEUE "autopkgtest-github"
 
-int github_sender_new(sd_event *event, struct database *db, const struct web_settings *settings,
-                      struct github_sender **ret, struct error *err);
-void github_sender_free(struct github_sender *sender);
-// There may be something new in the outbox.
-void github_sender_touch(struct github_sender *sender);
+struct github;
+
+// Takes part in telling. *ret is NULL when no credentials are configured: then this unit does not.
+int github_new(sd_event *event, const char *config_dir, const struct web_settings *settings,
+               struct github **ret, struct error *err);
+// Takes NULL, as the following.
+void github_free(struct github *github);
+// The broker's settings may be others now.
+void github_reconnect(struct github *github);

@@ -35,7 +35,7 @@ struct indexer {
     uint64_t total, rejected, expire_at_us;
     sd_event *event;
     sd_event_source *io, *timer;
-    struct github_sender *github;
+    struct github *github;       // NULL: nothing is told to GitHub
     struct publisher *publisher; // NULL: there is no public copy to be made
 };
 
@@ -55,8 +55,6 @@ static void empty_batch(struct indexer *x)
     batch_free(x->batch);
     x->batch = batch_new();
     x->incomplete = !x->batch;
-    if (x->batch)
-        batch_tell_github(x->batch, &x->settings);
 }
 
 static void disconnect(struct indexer *x)
@@ -158,7 +156,6 @@ static int flush(struct indexer *x, struct error *err)
     x->rejected += rejected;
     if (x->publisher)
         publisher_touch(x->publisher);
-    github_sender_touch(x->github);
     report(x);
     return amqp_link_ack_up_to(x->link, tag, err);
 }
@@ -252,6 +249,7 @@ static int on_hangup(sd_event_source *source _unused_, const struct signalfd_sig
     disconnect(x);
     x->attempt = 0;
     dispatch(x);
+    github_reconnect(x->github);
     (void)sd_notify(0, "READY=1");
     return 0;
 }
@@ -297,7 +295,7 @@ static void indexer_release(struct indexer *x)
     versions_stop(x->versions);
     sd_event_source_unref(x->timer);
     publisher_free(x->publisher);
-    github_sender_free(x->github);
+    github_free(x->github);
     sd_event_unref(x->event);
     if (x->db)
         database_close(x->db);
@@ -330,7 +328,7 @@ int indexer_run(const char *config_dir, struct error *err)
     if (r == 0 && x.settings.public_database)
         r = publisher_new(x.event, &x.publisher, err);
     if (r == 0)
-        r = github_sender_new(x.event, x.db, &x.settings, &x.github, err);
+        r = github_new(x.event, config_dir, &x.settings, &x.github, err);
     if (r == 0)
         r = versions_start(x.event, &x.archive, on_versions, &x, &x.versions, err);
     if (r < 0)

@@ -16,8 +16,6 @@ struct batch *batch_new(void);
 void batch_free(struct batch *batch);
 // Takes the delivery's content.
 int batch_add(struct batch *batch, struct amqp_delivery *delivery);
-// Results that a webhook has asked for are told to GitHub (github.h). Borrowed; NULL: nothing is.
-void batch_tell_github(struct batch *batch, const struct web_settings *settings);
 size_t batch_size(const struct batch *batch);
 // Writes all in one transaction and empties the batch. On failure nothing is written and the batch
 // is as it was. *ret_last_tag: the delivery tag up to which all can be acknowledged; *ret_rejected:

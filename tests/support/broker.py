@@ -89,6 +89,6 @@ class Broker:
         for name in names():
             self.api("DELETE", f"/connections/{urllib.parse.quote(name, safe='')}")
 
-    def is_bound(self, exchange: str) -> bool:
-        """Whether some queue gets what is published to the exchange."""
-        return any(binding["source"] == exchange for binding in self.api("GET", "/bindings/%2F"))
+    def is_bound(self, exchange: str, queue: str = "") -> bool:
+        """Whether some queue, or this one, gets what is published to the exchange."""
+        return any(binding["source"] == exchange and queue in ("", binding["destination"]) for binding in self.api("GET", "/bindings/%2F"))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import sqlite3
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +37,14 @@ def setUpModule() -> None:
     subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
 
 
+def completion(params: dict[str, Any], exitcode: int, day: int) -> dict[str, Any]:
+    """What a worker announces at the end of this request's test."""
+    env = ([f"testname={params['testname']}"] if "testname" in params else []) + params["env"]
+    return {"architecture": "amd64", "container": "autopkgtest-noble-upstream-ci-systemd", "duration": 10, "exitcode": exitcode, "env": ",".join(env),
+            "package": "systemd-upstream", "testpkg_version": "systemd-upstream 1", "release": "noble", "requester": params["requester"],
+            "swift_dir": f"noble/amd64/s/systemd-upstream/{run_of_day(day)}", "triggers": ""}
+
+
 class Webhook(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
@@ -54,7 +62,7 @@ class Webhook(unittest.TestCase):
         cls.server.start()
         cls.start_indexer()
         wait_for("the broker", lambda: json.loads(cls.server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
-        wait_for("the indexer", lambda: cls.broker.is_bound("testcomplete.fanout"))
+        wait_for("the indexer", lambda: cls.broker.is_bound("testcomplete.fanout", "autopkgtest-github"))
 
     @classmethod
     def start_indexer(cls) -> None:
@@ -70,14 +78,9 @@ class Webhook(unittest.TestCase):
         cls.github.close()
         cls.tmp.cleanup()
 
-    def tearDown(self) -> None:
-        self.all_is_told()  # it would be heard by the next test
-
     def all_is_told(self) -> None:
-        def left() -> int:
-            with contextlib.closing(sqlite3.connect(f"file:{self.server.dir}/results.db?mode=ro", uri=True)) as db:
-                return int(db.execute("SELECT count(*) FROM github_status").fetchone()[0])
-        wait_for("an empty outbox", lambda: left() == 0)
+        """What GitHub has taken is acknowledged; the broker counts every few seconds."""
+        wait_for("an empty queue", lambda: self.broker.api("GET", "/queues/%2F/autopkgtest-github").get("messages") == 0)
 
     def setUp(self) -> None:
         self.github.told.clear()
@@ -105,11 +108,7 @@ class Webhook(unittest.TestCase):
         return found[0]
 
     def complete(self, params: dict[str, Any], exitcode: int, day: int = 0) -> None:
-        env = ([f"testname={params['testname']}"] if "testname" in params else []) + params["env"]
-        self.broker.publish(json.dumps({
-            "architecture": "amd64", "container": "autopkgtest-noble-upstream-ci-systemd", "duration": 10, "exitcode": exitcode, "env": ",".join(env),
-            "package": "systemd-upstream", "testpkg_version": "systemd-upstream 1", "release": "noble", "requester": params["requester"],
-            "swift_dir": f"noble/amd64/s/systemd-upstream/{run_of_day(day)}", "triggers": ""}), exchange="testcomplete.fanout")
+        self.broker.publish(json.dumps(completion(params, exitcode, day)), exchange="testcomplete.fanout")
 
     def told(self, count: int) -> list[dict[str, Any]]:
         wait_for(f"{count} statuses", lambda: len(self.github.told) >= count)
@@ -162,6 +161,7 @@ class Webhook(unittest.TestCase):
         self.assertEqual((status, text[:44]), (200, "nothing to do: the same test is queued alrea"))
         params = self.take_one()
         self.assertEqual([request["uuid"] for request in json.loads(first[1])["requests"]], [params["uuid"]])
+        self.told(1)
         self.complete(params, 0, 6)
         self.told(2)
         self.assertEqual(self.send(sha="same", delivery="72d3162e-cc78-11e3-81ab-4c9367dc0958"), first)
@@ -228,6 +228,12 @@ class Webhook(unittest.TestCase):
         self.start_indexer()
         self.assertEqual([body["state"] for body in self.told(3)], ["pending", "success", "success"])
 
+    def test_a_queue_that_is_deleted_is_made_anew(self) -> None:
+        self.broker.api("DELETE", "/queues/%2F/autopkgtest-github")
+        wait_for("the queue", lambda: self.broker.is_bound("autopkgtest.events", "autopkgtest-github"))
+        self.send()
+        self.told(1)
+
     def test_a_pending_status_outlives_its_sender(self) -> None:
         self.github.answers = [(500, {})]
         self.send(sha="kept")
@@ -272,6 +278,71 @@ class Webhook(unittest.TestCase):
         self.complete(params | {"requester": "alice"}, 0, 4)
         self.complete(params, 0, 5)
         self.assertTrue(self.told(2)[1]["target_url"].endswith(f"{run_of_day(5)}/log.gz"))
+
+
+class Units(unittest.TestCase):
+    """Two web units, each with a server and an indexer: GitHub is told once, whichever of them lives."""
+
+    def setUp(self) -> None:
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        place = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="web-units-")))
+        self.github = self.stack.enter_context(GitHub())
+        self.broker = self.stack.enter_context(Broker(place))
+        self.broker.declare_queue(QUEUE)
+        (place / "secrets.json").write_text(json.dumps({"systemd-upstream": SECRET}))
+        (place / "credentials.json").write_text(json.dumps({"ci-user": TOKEN}))
+        account = {key: self.broker.settings[key] for key in KEYS}
+        self.servers = [self.stack.enter_context(WebServer({
+            "unit": f"autopkgtest-web/{number}", "github-secrets-file": str(place / "secrets.json"), "github-api-url": self.github.url,
+            "github-credentials-file": str(place / "credentials.json")}, account)) for number in range(2)]
+        self.indexers: list[subprocess.Popen[bytes]] = []
+        for server in self.servers:
+            self.indexers.append(subprocess.Popen([build_dir() / "bin/autopkgtest-indexer"], stderr=subprocess.DEVNULL,
+                                                  env={"AUTOPKGTEST_CLOUD_CONFIG": str(server.dir)}))
+            self.stack.callback(self.end, self.indexers[-1])
+            queue = f"autopkgtest-indexer.autopkgtest-web-{len(self.indexers) - 1}"
+            wait_for("the indexer", lambda: self.broker.is_bound("testcomplete.fanout", queue) and self.broker.is_bound("autopkgtest.events", "autopkgtest-github"))
+            wait_for("the broker", lambda: json.loads(server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+
+    @staticmethod
+    def end(indexer: subprocess.Popen[bytes]) -> None:
+        indexer.kill()
+        indexer.wait()
+
+    def pull(self, server: WebServer, sha: str, number: int) -> dict[str, Any]:
+        """A webhook at this server; gives what was queued."""
+        body = pull_request(f"{self.github.url}/repos/systemd/systemd/statuses/{sha}", number=number)
+        query = urllib.parse.urlencode({"package": "systemd-upstream", "release": "noble", "arch": "amd64", "ppa": "upstream-ci/systemd"})
+        status = server.request("POST", f"/request.cgi?{query}", body, {"X-GitHub-Event": "pull_request"} | signature(SECRET, body))[0]
+        self.assertEqual(status, 202)
+        found: list[str] = []
+        wait_for("the request", lambda: found or found.extend(self.broker.take(QUEUE)) or found)
+        return json.loads(found[0].split("\n", 1)[1])
+
+    def complete(self, params: dict[str, Any], exitcode: int, day: int) -> None:
+        self.broker.publish(json.dumps(completion(params, exitcode, day)), exchange="testcomplete.fanout")
+
+    def told(self, count: int) -> list[tuple[str, str]]:
+        wait_for(f"{count} statuses", lambda: len(self.github.told) >= count, 90)
+        time.sleep(0.5)  # nothing comes behind them
+        return [(path.rsplit("/", 1)[1], body["state"]) for path, _, body in self.github.told]
+
+    def test_each_status_is_told_once_and_a_unit_that_dies_takes_none_with_it(self) -> None:
+        params = self.pull(self.servers[1], "one", 1)
+        self.assertEqual(self.told(1), [("one", "pending")])
+        self.complete(params, 0, 1)
+        self.assertEqual(self.told(2), [("one", "pending"), ("one", "success")])
+        # The first unit was the first to ask: it tells, and has just been answered with an error when it dies.
+        self.github.answers = [(500, {})]
+        self.github.told.clear()
+        params = self.pull(self.servers[1], "two", 2)
+        self.assertEqual(self.told(1), [("two", "pending")])
+        self.end(self.indexers[0])
+        self.servers[0].stop(signal.SIGKILL)
+        self.assertEqual(self.told(2), [("two", "pending")] * 2)
+        self.complete(params, 4, 2)
+        self.assertEqual(self.told(3)[2:], [("two", "failure")])
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ TEST(a_database_of_before_gets_the_tables_of_current_versions)
     add(db, "autopkgtest-noble", "gzip/1", 0);
     ck_assert_int_eq(sqlite3_exec(database_handle(db),
                                   "DROP TABLE source_version; DROP TABLE rebuild_progress;"
-                                  "DROP TABLE github_status; DROP TABLE result_change;"
+                                  "DROP TABLE result_change;"
                                   "PRAGMA user_version = 3",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
@@ -226,7 +226,7 @@ TEST(statistics_and_summaries_are_the_same_in_whatever_order_results_come)
                                   "DROP TABLE statistic; DROP TABLE test_summary;"
                                   "DROP TABLE request; DROP TABLE request_event;"
                                   "DROP TABLE source_version; DROP TABLE rebuild_progress;"
-                                  "DROP TABLE github_status; DROP TABLE result_change;"
+                                  "DROP TABLE result_change;"
                                   "DROP INDEX special_result_container;"
                                   "PRAGMA user_version = 1",
                                   NULL, NULL, NULL),
