@@ -14,6 +14,7 @@ const struct action_definition *const actions_table[] = {
     &action_kill_test,
     &action_set_alert,
     &action_remove_alert,
+    &action_rotate_login_key,
     &action_request_test,
     &action_list_queue,
     &action_filter_queue,

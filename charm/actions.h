@@ -18,6 +18,8 @@ extern const struct action_definition action_lxd_node_userdata;
 extern const struct action_definition action_drain, action_resume, action_kill_test;
 // actions_alert.c
 extern const struct action_definition action_set_alert, action_remove_alert;
+// actions_login.c
+extern const struct action_definition action_rotate_login_key;
 // actions_queue.c
 extern const struct action_definition action_request_test, action_list_queue, action_filter_queue;
 // actions_database.c

@@ -25,3 +25,12 @@ int cluster_session_key(const char *root, const struct model *model,
 
 // Gives the key in the file to all units.
 int cluster_share(const char *root, const struct model *model, struct error *err);
+
+// Makes another key, for the leader (-EACCES for another unit, -ENOENT where there is no key): a
+// new revision of the secret, and a number in the relation's data, which sends every unit a hook.
+// The next cluster_session_key() gives it; *ret (the caller frees) is the number.
+int cluster_rotate(const char *root, const struct model *model, struct state *state, char **ret,
+                   struct error *err);
+// Lets the next hook ask for the key: whether Juju has taken what an action has sent is known only
+// then.
+int cluster_forget_key(struct state *state, struct error *err);

@@ -223,6 +223,11 @@ int juju_secret_add(const char *label, const char *path, char **ret, struct erro
     return *ret ? 0 : error_oom(err);
 }
 
+int juju_secret_set(const char *uri, const char *path, struct error *err)
+{
+    return call((const char *[]){"secret-set", uri, "--file", path, NULL}, NULL, NULL, err);
+}
+
 int juju_secret_grant(const char *uri, const char *relation, struct error *err)
 {
     return call((const char *[]){"secret-grant", uri, "-r", relation, NULL}, NULL, NULL, err);

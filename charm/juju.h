@@ -46,6 +46,9 @@ int juju_secret_find(const char *label, char **ret, struct error *err);
 // Makes a secret of our application; for the leader. Its content is in a file, as a JSON object of
 // texts. Sent when the hook succeeds; *ret (the caller frees) is its id.
 int juju_secret_add(const char *label, const char *path, char **ret, struct error *err);
+// Gives a secret of our application another content (as above), a new revision; for the leader.
+// Sent when the hook succeeds.
+int juju_secret_set(const char *uri, const char *path, struct error *err);
 // Lets the application at the other end of a relation read it.
 int juju_secret_grant(const char *uri, const char *relation, struct error *err);
 // Identifiers of the attached storage of a name, e.g. "data/0".

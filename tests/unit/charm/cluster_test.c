@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // The key that the units of an application share.
+#include "action_rig.h"
 #include "charm/reconcile.h"
-#include "unit.h"
 
 #define FILE "/etc/autopkgtest-cloud/session-key.json"
 #define ADD "secret-add --label session-key --file "
@@ -139,6 +139,113 @@ TEST(a_secret_that_cannot_be_read_yet_is_asked_for_again)
     later = calls_of(&rig, HOOK_UPDATE_STATUS);
     rig_assert_called(later, GET);
     ck_assert(names_key(&rig));
+}
+
+// A unit that knows the shared key "0123".
+static struct rig sharing_new(bool leader)
+{
+    struct rig rig = peer_new(leader);
+
+    shared(&rig, "0123");
+    free(calls_of(&rig, HOOK_INSTALL));
+    return rig;
+}
+
+TEST(the_leader_changes_the_key_by_an_action)
+{
+    _cleanup_rig_ struct rig rig = sharing_new(true);
+    _cleanup_free_ char *set = str_format("secret-set secret:abc --file "
+                                          "%s/var/lib/autopkgtest-cloud/charm/session-key.new",
+                                          rig.root);
+    _cleanup_free_ char *calls = NULL, *again = NULL, *key = NULL, *next = NULL, *quiet = NULL;
+    _cleanup_free_ char *old = NULL, *script = NULL;
+
+    rig_script(&rig, "secret-set", "#!/bin/sh\ncp \"$3\" \"$RIG/answer.secret-get\"\n");
+    calls = run_action(&rig, &action_rotate_login_key, "{}");
+    rig_assert_called(calls, SET);
+    rig_assert_called(calls, "{\"session-key-turn\":\"1\"}");
+    rig_assert_called(calls, "action-set -- rotated=1");
+    rig_assert_called(calls, "systemctl restart -- autopkgtest-web.service");
+    key = rig_get(&rig, FILE);
+    ck_assert_uint_eq(strlen(key), strlen("{\"key\":\"\"}\n") + 64);
+    ck_assert(!rig_has(&rig, "/var/lib/autopkgtest-cloud/charm/session-key.new"));
+    // Whether Juju has taken it the next hook sees, and no other one.
+    next = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(next, GET);
+    rig_assert_not_called(next, "restart");
+    quiet = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_not_called(quiet, "secret-get");
+    rig_answer(&rig, "relation-get.autopkgtest-cloud",
+               "{\"session-secret\": \"secret:abc\", \"session-key-turn\": \"1\"}");
+    again = run_action(&rig, &action_rotate_login_key, "{}");
+    rig_assert_called(again, "action-set -- rotated=2");
+    old = rig_get(&rig, FILE);
+    ck_assert_str_ne(old, key);
+    // A recorder in the place of the script notes the call, which has no key in it.
+    script = str_format("%s/do.secret-set", rig.dir);
+    ck_assert_int_eq(unlink(script), 0);
+    free(TAKE_PTR(calls));
+    calls = run_action(&rig, &action_rotate_login_key, "{}");
+    rig_assert_called(calls, set);
+}
+
+TEST(what_juju_did_not_take_is_undone_by_the_next_hook)
+{
+    _cleanup_rig_ struct rig rig = sharing_new(true);
+    _cleanup_free_ char *key = NULL, *next = NULL;
+
+    rig_script(&rig, "secret-set", "#!/bin/sh\ncp \"$3\" \"$RIG/answer.secret-get\"\n");
+    free(run_action(&rig, &action_rotate_login_key, "{}"));
+    shared(&rig, "0123"); // as before
+    next = calls_of(&rig, HOOK_UPDATE_STATUS);
+    key = rig_get(&rig, FILE);
+    ck_assert_str_eq(key, "{\"key\":\"0123\"}\n");
+}
+
+TEST(a_key_that_was_changed_is_taken_up)
+{
+    static const struct {
+        const char *variable, *value;
+        enum hook hook;
+        const char *data;
+    } hooks[] = {{"JUJU_RELATION_ID", "cluster:0", HOOK_RELATION_CHANGED,
+                  "{\"session-secret\": \"secret:abc\", \"session-key-turn\": \"7\"}"},
+                 {"JUJU_SECRET_ID", "secret:abc", HOOK_SECRET_CHANGED,
+                  "{\"session-secret\": \"secret:abc\"}"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+        _cleanup_rig_ struct rig rig = sharing_new(false);
+        _cleanup_free_ char *other = NULL, *calls = NULL, *key = NULL, *quiet = NULL;
+
+        rig_answer(&rig, "secret-get", "{\"key\": \"4567\"}");
+        setenv("JUJU_SECRET_ID", "secret:other", 1);
+        other = calls_of(&rig, HOOK_SECRET_CHANGED);
+        rig_assert_not_called(other, GET);
+        unsetenv("JUJU_SECRET_ID");
+        rig_answer(&rig, "relation-get.autopkgtest-cloud", hooks[i].data);
+        setenv(hooks[i].variable, hooks[i].value, 1);
+        calls = calls_of(&rig, hooks[i].hook);
+        unsetenv(hooks[i].variable);
+        rig_assert_called(calls, GET);
+        rig_assert_called(calls, "systemctl restart -- autopkgtest-web.service");
+        key = rig_get(&rig, FILE);
+        ck_assert_str_eq(key, "{\"key\":\"4567\"}\n");
+        quiet = calls_of(&rig, HOOK_UPDATE_STATUS);
+        rig_assert_not_called(quiet, GET);
+    }
+}
+
+TEST(only_the_leader_changes_the_key_and_only_where_there_is_one)
+{
+    _cleanup_rig_ struct rig rig = sharing_new(false);
+
+    assert_action_fails(&rig, &action_rotate_login_key, "{}",
+                        "autopkgtest-cloud/0 is not the leader, who alone may change the key: juju "
+                        "run autopkgtest-cloud/leader rotate-login-key");
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/charm/state.json", "{}");
+    rig_answer(&rig, "is-leader", "true\n");
+    assert_action_fails(&rig, &action_rotate_login_key, "{}",
+                        "there is no login key: units whose option roles has `web` have one");
 }
 
 TEST(workers_need_no_key)

@@ -189,6 +189,7 @@ static inline struct rig rig_new(void)
                                         "action-fail",
                                         "secret-info-get",
                                         "secret-add",
+                                        "secret-set",
                                         "secret-grant"};
     struct rig rig = {.dir = strdup(test_dir())};
     _cleanup_free_ char *recorder = str_format("%s/recorder", rig.dir);
