@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/names.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "cli/backup.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/rebuild.h"
 #include "cli/results_database.h"
 
@@ -13,8 +13,6 @@
 
 #define PARALLEL 8
 #define PARALLEL_MAX 64
-#define SHOW_TERMINAL_US (USEC_PER_SEC / 2)
-#define SHOW_LOG_US (10 * USEC_PER_SEC)
 
 static const char help[] =
     "autopkgtest-cloud index --rebuild [OPTION…]: fill the database from the results in the store\n"
@@ -80,12 +78,6 @@ struct call {
     bool rebuild, backup, restore, dry_run, restart, anonymous, quiet, json, help;
 };
 
-// Where the progress is shown.
-struct display {
-    bool quiet, terminal;
-    uint64_t next_us;
-};
-
 static void call_release(struct call *call)
 {
     strv_release(&call->releases);
@@ -96,26 +88,13 @@ static void call_release(struct call *call)
 static void show_progress(const struct rebuild_counts *counts, const char *container,
                           const char *prefix, void *userdata)
 {
-    struct display *d = userdata;
-    uint64_t now = clock_monotonic_us();
-
-    if (d->quiet || now < d->next_us)
-        return;
-    d->next_us = now + (d->terminal ? SHOW_TERMINAL_US : SHOW_LOG_US);
-    (void)fprintf(stderr, "%s%" PRIu64 " runs, %" PRIu64 " missing, %" PRIu64 " added; %s %s%s",
-                  d->terminal ? "\r\033[K" : "", counts->runs, counts->missing, counts->added,
-                  container, prefix, d->terminal ? "" : "\n");
-}
-
-static void end_progress(const struct display *d)
-{
-    if (!d->quiet && d->terminal)
-        (void)fputs("\r\033[K", stderr);
+    progress_show(userdata, "%" PRIu64 " runs, %" PRIu64 " missing, %" PRIu64 " added; %s %s",
+                  counts->runs, counts->missing, counts->added, container, prefix);
 }
 
 static void complain(const char *what, const struct error *why, void *userdata)
 {
-    end_progress(userdata);
+    progress_clear(userdata);
     (void)fprintf(stderr, "autopkgtest-cloud index: left out: %s: %s\n", what, error_message(why));
 }
 
@@ -175,8 +154,8 @@ static int open_database(const struct call *call, const char *path, struct datab
     return r;
 }
 
-static int run_rebuild(const struct call *call, struct display *display, struct rebuild_counts *ret,
-                       struct error *err)
+static int run_rebuild(const struct call *call, struct progress *progress,
+                       struct rebuild_counts *ret, struct error *err)
 {
     _cleanup_(web_settings_release) struct web_settings web = {0};
     _cleanup_(database_closep) struct database *db = NULL;
@@ -187,7 +166,7 @@ static int run_rebuild(const struct call *call, struct display *display, struct 
                               .restart = call->restart,
                               .progress = show_progress,
                               .complain = complain,
-                              .userdata = display};
+                              .userdata = progress};
     bool anonymous = false;
     int r = settings_load_web(settings_dir(), &web, err);
 
@@ -326,10 +305,13 @@ static int rebuild(const struct call *call)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     struct rebuild_counts counts = {0};
-    struct display display = {.quiet = call->quiet, .terminal = isatty(STDERR_FILENO) == 1};
-    int r = run_rebuild(call, &display, &counts, &err);
+    struct progress progress;
+    int r;
 
-    end_progress(&display);
+    progress_begin(&progress, call->quiet);
+    r = run_rebuild(call, &progress, &counts, &err);
+
+    progress_clear(&progress);
     if (r < 0)
         return cli_fail("index", r, &err);
     r = print_counts(&counts, call->dry_run, call->json);

@@ -3,16 +3,13 @@
 
 #include "adt/database_release.h"
 #include "adt/names.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/results_database.h"
 
 #include <getopt.h>
 #include <inttypes.h>
-
-#define SHOW_TERMINAL_US (USEC_PER_SEC / 2)
-#define SHOW_LOG_US (10 * USEC_PER_SEC)
 
 static const char help[] =
     "autopkgtest-cloud release seed [OPTION…] OLD NEW: begin a release with results of another\n"
@@ -62,32 +59,16 @@ struct call {
 
 // ---------------------------------------------------------------- progress
 
-static bool quiet;
-
-// Whether it is time to show something.
-static bool is_due(void)
+static void show_seed(const struct seed *seed, void *userdata)
 {
-    static uint64_t next_us;
-    uint64_t now = clock_monotonic_us();
-
-    if (quiet || now < next_us)
-        return false;
-    next_us = now + (isatty(STDERR_FILENO) == 1 ? SHOW_TERMINAL_US : SHOW_LOG_US);
-    return true;
+    progress_show(userdata, "%" PRIu64 " runs looked at, %" PRIu64 " copied", seed->runs,
+                  seed->copied);
 }
 
-static void show_seed(const struct seed *seed)
+static void show_removal(const struct removal *x, void *userdata)
 {
-    if (is_due())
-        (void)fprintf(stderr, "%" PRIu64 " runs looked at, %" PRIu64 " copied\n", seed->runs,
-                      seed->copied);
-}
-
-static void show_removal(const struct removal *x)
-{
-    if (is_due())
-        (void)fprintf(stderr, "%" PRIu64 " objects and %" PRIu64 " results removed\n", x->objects,
-                      x->results);
+    progress_show(userdata, "%" PRIu64 " objects and %" PRIu64 " results removed", x->objects,
+                  x->results);
 }
 
 // ---------------------------------------------------------------- what they need
@@ -174,13 +155,18 @@ static int seed(const struct call *call)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_json_ json_t *done = NULL;
+    struct progress progress;
     struct seed seed = {.old_release = call->release,
                         .new_release = call->new_release,
                         .artifacts = call->artifacts,
                         .dry_run = call->dry_run,
-                        .progress = show_seed};
-    int r = run_seed(call, &seed, &err);
+                        .progress = show_seed,
+                        .userdata = &progress};
+    int r;
 
+    progress_begin(&progress, call->quiet);
+    r = run_seed(call, &seed, &err);
+    progress_clear(&progress);
     if (r < 0)
         return cli_fail("release seed", r, &err);
     if (!call->json) {
@@ -200,10 +186,16 @@ static int remove_release(const struct call *call)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_json_ json_t *done = NULL;
-    struct removal x = {
-        .release = call->release, .dry_run = call->dry_run, .progress = show_removal};
-    int r = run_removal(call, &x, &err);
+    struct progress progress;
+    struct removal x = {.release = call->release,
+                        .dry_run = call->dry_run,
+                        .progress = show_removal,
+                        .userdata = &progress};
+    int r;
 
+    progress_begin(&progress, call->quiet);
+    r = run_removal(call, &x, &err);
+    progress_clear(&progress);
     if (r < 0)
         return cli_fail("release remove", r, &err);
     if (!call->json) {
@@ -232,7 +224,7 @@ static bool parse_option(int option, struct call *call)
     case OPT_DRY_RUN:
         return call->dry_run = true;
     case OPT_QUIET:
-        return call->quiet = quiet = true;
+        return call->quiet = true;
     case OPT_HELP:
         return call->help = true;
     case OPT_FORMAT:

@@ -18,7 +18,8 @@ struct seed {
     const char *scratch; // a file that may be made, and is removed
     bool artifacts;      // these too
     bool dry_run;        // only count
-    void (*progress)(const struct seed *seed);
+    void (*progress)(const struct seed *seed, void *userdata);
+    void *userdata;
     uint64_t runs;       // that the new release begins with
     uint64_t missing;    // of these not there
     uint64_t copied;     // of these
@@ -34,7 +35,8 @@ struct removal {
     const char *release;
     const struct strv *archs; // whose queues are looked for
     bool dry_run;             // only count
-    void (*progress)(const struct removal *removal);
+    void (*progress)(const struct removal *removal, void *userdata);
+    void *userdata;
     uint64_t requests, queues, results, objects, containers;
 };
 

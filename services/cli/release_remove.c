@@ -72,7 +72,7 @@ static int remove_rows(struct removal *x, struct error *err)
             x->results += step;
             left -= step;
         }
-        x->progress(x);
+        x->progress(x, x->userdata);
     }
     return r;
 }
@@ -86,7 +86,7 @@ static int remove_page(struct removal *x, const char *container, const struct st
 
     if (r == 0)
         x->objects += page->len;
-    x->progress(x);
+    x->progress(x, x->userdata);
     return r;
 }
 

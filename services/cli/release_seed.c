@@ -145,7 +145,7 @@ static int copy_batch(struct seed *seed, const struct batch *batch, struct error
         copied[i] = r > 0;
         seed->copied += r > 0;
         seed->incomplete += r == 0;
-        seed->progress(seed);
+        seed->progress(seed, seed->userdata);
     }
     return write_rows(seed, batch, copied, err);
 }
