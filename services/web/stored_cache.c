@@ -10,24 +10,23 @@
 
 struct entry {
     char *key; // NULL: free
-    int fd;    // a file without a name
+    int fd;
+    int64_t size;
     uint64_t until_us;
 };
 
 struct stored_cache {
     struct entry entries[STORED_CACHE_ENTRIES];
-    size_t next; // the entry that goes when a place is needed, in turn
+    int64_t bytes;
+    size_t next;            // the entry that goes when a place is needed, in turn
+    sd_event_source *timer; // gives back the room of what is old
 };
 
-struct stored_cache *stored_cache_new(void)
-{
-    return calloc(1, sizeof(struct stored_cache));
-}
-
-static void drop(struct entry *entry)
+static void drop(struct stored_cache *cache, struct entry *entry)
 {
     if (!entry->key)
         return;
+    cache->bytes -= entry->size;
     free(TAKE_PTR(entry->key));
     close_fd(&entry->fd);
 }
@@ -35,7 +34,37 @@ static void drop(struct entry *entry)
 void stored_cache_forget(struct stored_cache *cache)
 {
     for (size_t i = 0; i < STORED_CACHE_ENTRIES; i++)
-        drop(&cache->entries[i]);
+        drop(cache, &cache->entries[i]);
+}
+
+static int arm(const struct stored_cache *cache)
+{
+    int r = sd_event_source_set_time(cache->timer, clock_monotonic_us() + STORED_CACHE_US);
+
+    return r < 0 ? r : sd_event_source_set_enabled(cache->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_timer(sd_event_source *source _unused_, uint64_t now, void *userdata)
+{
+    struct stored_cache *cache = userdata;
+
+    for (size_t i = 0; i < STORED_CACHE_ENTRIES; i++)
+        if (cache->entries[i].key && now >= cache->entries[i].until_us)
+            drop(cache, &cache->entries[i]);
+    return cache->bytes > 0 ? arm(cache) : 0;
+}
+
+struct stored_cache *stored_cache_new(sd_event *event)
+{
+    struct stored_cache *cache = calloc(1, sizeof(*cache));
+
+    if (cache &&
+        (sd_event_add_time(event, &cache->timer, CLOCK_MONOTONIC, 0, 0, on_timer, cache) < 0 ||
+         sd_event_source_set_enabled(cache->timer, SD_EVENT_OFF) < 0)) {
+        stored_cache_free(cache);
+        return NULL;
+    }
+    return cache;
 }
 
 void stored_cache_free(struct stored_cache *cache)
@@ -43,6 +72,7 @@ void stored_cache_free(struct stored_cache *cache)
     if (!cache)
         return;
     stored_cache_forget(cache);
+    (void)sd_event_source_disable_unref(cache->timer);
     free(cache);
 }
 
@@ -54,7 +84,7 @@ static struct entry *find(struct stored_cache *cache, const char *key)
         struct entry *entry = &cache->entries[i];
 
         if (entry->key && now >= entry->until_us)
-            drop(entry);
+            drop(cache, entry);
         else if (entry->key && strcmp(entry->key, key) == 0)
             return entry;
     }
@@ -74,7 +104,7 @@ void stored_cache_put(struct stored_cache *cache, const char *key, int fd)
     struct entry *entry;
     struct stat st;
 
-    if (fstat(fd, &st) < 0 || st.st_size > STORED_CACHE_BYTES || find(cache, key))
+    if (fstat(fd, &st) < 0 || st.st_size > STORED_CACHE_FILE || find(cache, key))
         return;
     fresh.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (fresh.fd < 0)
@@ -84,7 +114,13 @@ void stored_cache_put(struct stored_cache *cache, const char *key, int fd)
         close_fd(&fresh.fd);
         return;
     }
-    entry = &cache->entries[cache->next++ % STORED_CACHE_ENTRIES];
-    drop(entry);
+    fresh.size = st.st_size;
+    do {
+        entry = &cache->entries[cache->next++ % STORED_CACHE_ENTRIES];
+        drop(cache, entry);
+    } while (cache->bytes + fresh.size > STORED_CACHE_BYTES);
     *entry = fresh;
+    cache->bytes += fresh.size;
+    if (sd_event_source_get_enabled(cache->timer, NULL) == 0)
+        (void)arm(cache);
 }

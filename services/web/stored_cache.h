@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Small public objects of a Swift that were just read, for who looks at the same run, or at its log
-// next: objects of a run do not change once they are there. Nothing private is kept here.
+// Public objects of a Swift that were just read, for who looks at the next part of the same log,
+// into another folder of the same archive, or at the run again: objects of a run do not change once
+// they are there. They are files without names. Nothing private is kept here.
 #pragma once
 
 #include <stdint.h>
+#include <systemd/sd-event.h>
 
 #define STORED_CACHE_ENTRIES 64
-#define STORED_CACHE_BYTES ((int64_t)1024 * 1024) // larger ones are not kept
-#define STORED_CACHE_US UINT64_C(60000000)        // what was removed is shown no longer than this
+#define STORED_CACHE_FILE ((int64_t)256 * 1024 * 1024)  // larger ones are not kept
+#define STORED_CACHE_BYTES ((int64_t)512 * 1024 * 1024) // of all
+#define STORED_CACHE_US UINT64_C(60000000) // what was removed is shown no longer than this
 
 struct stored_cache;
 
-struct stored_cache *stored_cache_new(void);
+// NULL for lack of memory.
+struct stored_cache *stored_cache_new(sd_event *event);
 void stored_cache_free(struct stored_cache *cache);
 
 // The file of an object, a descriptor of the caller's own; -1: none.
 int stored_cache_get(struct stored_cache *cache, const char *key);
-// Keeps a file (the descriptor stays the caller's), if it is small.
+// Keeps a file (the descriptor stays the caller's), if there is room for it.
 void stored_cache_put(struct stored_cache *cache, const char *key, int fd);
 void stored_cache_forget(struct stored_cache *cache); // all

@@ -8,6 +8,7 @@
 #include "web/web.h"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define LISTING_MAX ((size_t)8 * 1024 * 1024)
@@ -42,7 +43,7 @@ int stored_configure(struct web *web, struct error *err)
         return 0;
     if (!swift) {
         swift = calloc(1, sizeof(*swift));
-        if (!swift || !(swift->cache = stored_cache_new())) {
+        if (!swift || !(swift->cache = stored_cache_new(web->event))) {
             free(swift);
             return error_oom(err);
         }
@@ -242,6 +243,15 @@ static void on_end(int r, const struct http_response *answer, const struct error
         exchange_again(x);
 }
 
+// One object may take a quarter of what is free on the disk, which is the database's, too.
+static size_t room(int fd, size_t max)
+{
+    struct statvfs fs;
+    uint64_t quarter = fstatvfs(fd, &fs) < 0 ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize / 4;
+
+    return quarter < max ? (size_t)quarter : max;
+}
+
 static int start(struct stored_want *want, struct swift_async_request *request)
 {
     struct exchange *x = want->x;
@@ -254,6 +264,7 @@ static int start(struct stored_want *want, struct swift_async_request *request)
         want->fd = web_unnamed_file(x->web, &want->why);
         if (want->fd < 0)
             return want->fd;
+        request->body_max = room(want->fd, request->body_max);
         request->answer_fd = &want->fd;
     }
     request->as_account = want->reader == READER_ACCOUNT;

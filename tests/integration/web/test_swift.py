@@ -51,6 +51,7 @@ def fill(swift: bed.Swift) -> None:
     client.put_object("autopkgtest-noble", f"noble/amd64/g/gzip/{PASSED}/result.tar", result_tar(0, BEFORE))
     for container in (PRIVATE, "private-autopkgtest-noble-alone"):
         client.put_object(container, f"{FOLDER}/readable-by", b"alice\nothers-team")
+        client.put_object(container, f"{FOLDER}/artifacts.tar.gz", artifacts())
         client.put_object(container, f"{FOLDER}/log.gz", SECRET, headers={"Content-Type": "text/html"})
 
 
@@ -206,6 +207,10 @@ class AtSwift(unittest.TestCase):
         status, headers, text = alice.go(f"{path}log.gz", Range="bytes=5-10")
         self.assertEqual((status, text, headers["content-range"]), (206, SECRET[5:11].decode(), f"bytes 5-10/{len(SECRET)}"))
         self.assertEqual(alice.go(f"{path}nothing")[0], 404)
+        status, headers, text = alice.go(f"{path}artifacts.tar.gz/reports/")
+        self.assertEqual((status, headers["cache-control"]), (200, "no-store"))
+        self.assertIn("index.html", text)
+        self.assertEqual(bob.go(f"{path}artifacts.tar.gz/reports/index.html")[0], 404)
         for above in (f"/private-results/{PRIVATE}/", f"/private-results/{PRIVATE}/noble/", f"/private-results/autopkgtest-noble/{FOLDER}/"):
             self.assertEqual(alice.go(above)[0], 404, above)
         for public in (f"/results/{PRIVATE}/", f"/results/{PRIVATE}/{FOLDER}/", f"/results/{PRIVATE}/{FOLDER}/log.gz"):
@@ -257,16 +262,17 @@ class AtSwift(unittest.TestCase):
 
     # ---- what is kept
 
-    def test_small_public_objects_are_asked_for_once_and_private_ones_each_time(self) -> None:
+    def test_public_objects_are_asked_for_once_a_minute_and_private_ones_each_time(self) -> None:
         with Between(self.swift.url) as between, self.new_server(between.url) as server:
             alice = self.visitor("alice", server)
             for _ in range(3):
                 self.assertEqual(alice.go(RUN_PAGE)[0], 200)
                 self.assertEqual(alice.go(f"{RUN_PAGE}/log")[0], 200)
+                self.assertEqual(alice.go(f"{STORED}/artifacts.tar.gz/")[0], 200)
                 self.assertEqual(alice.go(f"/private-results/{PRIVATE}/{FOLDER}/log.gz")[2], SECRET.decode())
             times = {name: between.asked.count(f"{container}/{FOLDER}/{name}") for container, name in (
-                ("autopkgtest-noble", "result.tar"), ("autopkgtest-noble", "log.gz"), (PRIVATE, "readable-by"))}
-            self.assertEqual(times, {"result.tar": 1, "log.gz": 1, "readable-by": 3})
+                ("autopkgtest-noble", "result.tar"), ("autopkgtest-noble", "log.gz"), ("autopkgtest-noble", "artifacts.tar.gz"), (PRIVATE, "readable-by"))}
+            self.assertEqual(times, {"result.tar": 1, "log.gz": 1, "artifacts.tar.gz": 1, "readable-by": 3})
             assert server.process
             server.process.send_signal(signal.SIGHUP)
             wait_for("another one", lambda: alice.go(RUN_PAGE)[0] == 200 and between.asked.count(f"autopkgtest-noble/{FOLDER}/result.tar") == 2)

@@ -4,10 +4,12 @@
 #include "fault.h"
 #include "net/amqp.h"
 #include "net/swift.h"
+#include "net/swift_async.h"
 #include "server.h"
 
 static struct amqp_settings broker;
 static struct swift_settings store;
+static char *storage_url;
 static const char *file;
 static json_t *headers;
 
@@ -135,5 +137,96 @@ TEST(a_store_client_survives_lack_of_memory_and_bad_files)
     store.project_domain_name = strdup("d");
     store.region = strdup("two");
     fault_try_each(FAULT_MEMORY, ENOMEM, FAULT_TOLERATED, use_store);
+    swift_settings_release(&store);
+}
+
+// ---- the same in an event loop
+
+struct ended {
+    bool done;
+    int r;
+    struct error *err;
+};
+
+static int begin(const struct http_response *head, void *userdata)
+{
+    (void)head;
+    (void)userdata;
+    return 0;
+}
+
+static int take(const void *bytes, size_t len, void *userdata)
+{
+    (void)bytes;
+    (void)len;
+    (void)userdata;
+    return 0;
+}
+
+static void on_end(int r, const struct http_response *answer, const struct error *why,
+                   void *userdata)
+{
+    struct ended *ended = userdata;
+
+    (void)answer;
+    ended->done = true;
+    ended->r = r < 0 ? error_set(ended->err, r, "%s", error_message(why)) : 0;
+}
+
+static int read_object(struct swift_async *swift, sd_event *event, struct error *err)
+{
+    static const struct http_sink sink = {begin, take};
+    const struct swift_async_request request = {
+        .container = "c", .object = "o", .as_account = true, .body_max = 1000, .sink = &sink};
+    struct swift_async_call *call = NULL;
+    struct ended ended = {.err = err};
+    int r = swift_async_change(swift, storage_url, &store, err);
+
+    if (r == 0)
+        r = swift_async_start(swift, &request, on_end, &ended, &call, err);
+    while (r == 0 && !ended.done)
+        r = sd_event_run(event, UINT64_MAX) < 0 ? error_set(err, -EIO, "the loop ends") : 0;
+    if (r < 0 && call && !ended.done)
+        swift_async_cancel(call);
+    return r < 0 ? r : ended.r;
+}
+
+static int use_loop(struct error *err)
+{
+    struct http_async *http = NULL;
+    struct swift_async *swift = NULL;
+    sd_event *event = NULL;
+    int r = sd_event_new(&event);
+
+    r = r < 0 ? error_errno(err, r, "no loop") : http_async_new(event, "test/1", &http, err);
+    if (r == 0)
+        r = swift_async_new(http, "http://127.0.0.1:1/v1", &store, &swift, err);
+    if (r == 0)
+        r = read_object(swift, event, err);
+    http_async_free(http);
+    swift_async_free(swift);
+    (void)sd_event_unref(event);
+    return r;
+}
+
+TEST(reading_a_store_in_a_loop_survives_lack_of_memory)
+{
+    _cleanup_(server_stop) struct server server =
+        server_start("tests/unit/lib/net/fake_store.py", "");
+    struct swift *swift = NULL;
+
+    (void)unsetenv("http_proxy");
+    store = (struct swift_settings){.username = strdup("u"), .password = strdup("secret")};
+    store.auth_url = str_format("http://127.0.0.1:%u/v3", server.port);
+    store.project_name = strdup("p");
+    store.project_domain_name = strdup("d");
+    store.region = strdup("two");
+    storage_url = str_format("http://127.0.0.1:%u/v1", server.port);
+    ck_assert_int_eq(swift_new(&store, &swift, NULL), 0);
+    ck_assert_int_eq(swift_ensure_container(swift, "c", NULL, NULL), 0);
+    ck_assert_int_eq(swift_put(swift, "c", "o", "x", 1, NULL, NULL), 0);
+    swift_free(swift);
+    fault_try_each(FAULT_MEMORY, ENOMEM, FAULT_TOLERATED, use_loop);
+    free(storage_url);
     swift_settings_release(&store);
 }
