@@ -43,6 +43,7 @@ class Cloud(served.Served):
         self.tokens: set[str] = set()
         self.calls: list[str] = []
         self.refuse: list[Answer | str] = []
+        self.links = "http://unreachable.example"  # where the addresses in answers lead; who follows them wants `url`
         self.down = False  # every service but Keystone answers 503
         self.most = 0      # servers at a time
         self.servers: dict[str, dict[str, Any]] = {}
@@ -88,7 +89,7 @@ class Cloud(served.Served):
 
     def add_server(self, name: str, metadata: dict[str, str], status: str = "ACTIVE") -> str:
         key = str(uuid.uuid4())
-        self.servers[key] = {"id": key, "name": name, "status": status, "metadata": metadata, "addresses": {}}
+        self.servers[key] = {"id": key, "name": name, "status": status, "metadata": metadata, "addresses": {}, "image": {"id": "gone"}, "flavor": {"id": "1"}}
         return key
 
     # ---- requests
@@ -101,6 +102,8 @@ class Cloud(served.Served):
             self.calls.append(f"{method} {target}")
         if url.path.startswith("/v3"):
             return self.keystone(method, url.path.removeprefix("/v3").rstrip("/"), document)
+        if method == "GET" and url.path.strip("/") in ("image", "network"):
+            return *self.versions(url.path.strip("/")), {}
         if token not in self.tokens:
             return *fault(401, "unauthorized", "The request you have made requires authentication."), {}
         if self.down:
@@ -131,6 +134,12 @@ class Cloud(served.Served):
         return 201, {"token": {"catalog": catalog, "expires_at": until, "methods": ["password"], "project": {"id": "p", "name": PROJECT},
                                "user": {"id": "u", "name": USER}, "issued_at": until}}, {"X-Subject-Token": token}
 
+    def versions(self, service: str) -> Answer:
+        """What there is below an endpoint that names no version; nobody has to log in for that."""
+        numbers = {"image": [("v2.9", "CURRENT", "v2"), ("v2.8", "SUPPORTED", "v2")], "network": [("v2.0", "CURRENT", "v2.0")]}[service]
+        return 300 if service == "image" else 200, {"versions": [
+            {"id": number, "status": status, "links": [{"rel": "self", "href": f"{self.url}/{service}/{path}/"}]} for number, status, path in numbers]}
+
     def page(self, key: str, items: list[dict[str, Any]], path: str, query: dict[str, str]) -> Answer:
         """One page of a listing; Glance's link to the next is a path, the others' are whole addresses."""
         ids = [item["id"] for item in items]
@@ -142,7 +151,7 @@ class Cloud(served.Served):
             if key == "images":
                 body["next"] = link
             else:
-                body[f"{key}_links"] = [{"rel": "next", "href": f"http://unreachable.example{link}"}]
+                body[f"{key}_links"] = [{"rel": "next", "href": f"{self.links}{link}"}]
         return 200, body
 
     # ---- Glance, Neutron, Cinder
@@ -154,9 +163,9 @@ class Cloud(served.Served):
 
     def network(self, method: str, words: list[str], query: dict[str, str], document: Any) -> Answer:
         if (method, words) == ("GET", ["networks"]):
-            return self.page("networks", list(self.networks.values()), "/v2.0/networks", query)
+            return self.page("networks", list(self.networks.values()), "/network/v2.0/networks", query)
         if (method, words) == ("GET", ["security-groups"]):
-            return self.page("security_groups", list(self.groups.values()), "/v2.0/security-groups", query)
+            return self.page("security_groups", list(self.groups.values()), "/network/v2.0/security-groups", query)
         if (method, words) == ("POST", ["security-groups"]):
             asked = document["security_group"]
             return 201, {"security_group": self.groups[self.add_group(asked["name"], asked["description"])]}
@@ -184,6 +193,8 @@ class Cloud(served.Served):
                 return 200, {"limits": {"rate": [], "absolute": self.limits}}
             case "GET", ["flavors"] | ["flavors", "detail"]:
                 return self.page("flavors", list(self.flavors.values()), "/compute/v2.1/flavors", query)
+            case "GET", ["flavors", _, "os-extra_specs"]:
+                return 200, {"extra_specs": {}}
             case _, ["os-keypairs", *_]:
                 return self.keypair(method, words[1:], document)
             case "GET", ["servers", "detail"]:
@@ -215,7 +226,8 @@ class Cloud(served.Served):
         if isinstance(refused, tuple):
             return refused
         key = str(uuid.uuid4())
-        server = asked | {"id": key, "status": "BUILD", "addresses": {}, "tenant_id": "p", "user_id": "u"}
+        server = asked | {"id": key, "status": "BUILD", "addresses": {}, "tenant_id": "p", "user_id": "u", "image": {"id": asked["imageRef"]},
+                          "flavor": {"id": asked["flavorRef"]}}
         with self.lock:
             self.servers[key] = server
             self.most = max(self.most, len(self.servers))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -265,6 +266,38 @@ class Setup(unittest.TestCase):
         for path in folder.iterdir():
             path.unlink()
         self.assertIn("this unit has no .rc file of a cloud: see the option novarcs", quota().stderr)
+
+    @unittest.skipUnless(shutil.which("openstack"), "python3-openstackclient is not installed")
+    def test_the_client_of_openstack_and_ours_tell_the_same(self) -> None:
+        """So that what the double answers is what a cloud does."""
+        self.cloud.links = self.cloud.url
+        self.cloud.limits |= {"totalCoresUsed": 6, "totalRAMUsed": 12288}
+        self.call("open")
+        account = dict(line.removeprefix("export ").split("=", 1) for line in self.cloud.rc().splitlines())
+        env = {key: value for key, value in self.env.items() if not key.startswith("OS_")} | {key: value.strip("'") for key, value in account.items()}
+        asked = {words: subprocess.Popen(["openstack", *words.split(), "--format=json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                 for words in ("image list", "server list", "network list", "security group list", "limits show --absolute")}
+        told = {}
+        for words, process in asked.items():
+            out, said = process.communicate(timeout=120)
+            self.assertEqual((process.returncode, said.strip()), (0, ""), words)
+            told[words] = json.loads(out)
+        self.assertEqual({row["ID"]: row["Name"] for row in told["image list"]}, {key: image["name"] for key, image in self.cloud.images.items()})
+        image = self.cloud.images[self.newest]["name"]
+        self.assertEqual([(row["Name"], row["Status"], row["Networks"], row["Image"], row["Flavor"]) for row in told["server list"]],
+                         [(RUN, "ACTIVE", {"net_tests": ["fe80::1", "127.0.0.1"]}, image, "cpu2-ram4-disk20")])
+        self.assertEqual({row["ID"]: row["Name"] for row in told["network list"]}, {"net-a": "public", "net-b": "net_tests", "net-c": "other"})
+        self.assertEqual(sorted(row["Name"] for row in told["security group list"]), ["default", "tests"])
+        limits = {row["Name"]: row["Value"] for row in told["limits show --absolute"]}
+        (self.dir / "novarcs").mkdir()
+        (self.dir / "novarcs/lcy02.rc").write_text(self.cloud.rc())
+        done = subprocess.run([PROGRAM.with_name("autopkgtest-cloud"), "quota", "--format=json"], env=self.env | {"AUTOPKGTEST_CLOUD_CONFIG": str(self.dir)},
+                              check=True, stdout=subprocess.PIPE, text=True, timeout=60)
+        ours = json.loads(done.stdout)["lcy02"]
+        self.assertEqual(ours["cores"], {"limit": limits["maxTotalCores"], "used": limits["totalCoresUsed"]})
+        self.assertEqual(ours["ram-gb"], {"limit": limits["maxTotalRAMSize"] // 1024, "used": limits["totalRAMUsed"] // 1024})
+        self.assertEqual(ours["instances"], {"limit": limits["maxTotalInstances"], "used": limits["totalInstancesUsed"]})
+        self.assertEqual(ours["volume-gb"], {"limit": limits["maxTotalVolumeGigabytes"], "used": limits["totalGigabytesUsed"]})
 
     # ---- the command line
 
