@@ -210,6 +210,18 @@ static int write_listing(struct listing *l, const char *damaged, json_t **ret)
     return 0;
 }
 
+// What is the end of it, for all members that were read.
+static int finish(struct listing *l, const char *name, const char *damaged, json_t **ret,
+                  struct error *err)
+{
+    if (l->r == 0 && !l->seen)
+        l->r = error_set(err, -ENOENT, "%s: has no folder of that name", name);
+    else if (l->r == 0)
+        l->r = write_listing(l, damaged, ret);
+    tdestroy(l->tree, item_free);
+    return l->r == -ENOMEM ? error_oom(err) : l->r;
+}
+
 int archive_list(int fd, const char *name, const struct archive_query *query, json_t **ret,
                  struct error *err)
 {
@@ -228,10 +240,99 @@ int archive_list(int fd, const char *name, const struct archive_query *query, js
         damaged = shown(error_message(&why)); // may have bytes of the archive in it
     if (l.r == 0 && r < 0 && !damaged)
         l.r = error_set(err, r, "%s", error_message(&why));
-    else if (l.r == 0 && !l.seen)
-        l.r = error_set(err, -ENOENT, "%s: has no folder of that name", name);
-    else if (l.r == 0)
-        l.r = write_listing(&l, damaged, ret);
-    tdestroy(l.tree, item_free);
-    return l.r == -ENOMEM ? error_oom(err) : l.r;
+    return finish(&l, name, damaged, ret, err);
+}
+
+// ---- indexes
+
+// Before the name and the target, which follow without a NUL. The last one says with its name why
+// the archive cannot be read further.
+struct record {
+    uint64_t size;
+    int64_t mtime_s;
+    uint32_t name_len, target_len;
+    uint32_t kind; // enum tar_kind, or THE_END
+    uint32_t has_target;
+};
+
+#define THE_END UINT32_MAX
+#define KEPT_MAX (ARCHIVE_NAME_MAX + 1) // of a name that is too long to be good
+
+static int write_record(FILE *out, const struct tar_entry *e, uint32_t kind)
+{
+    const struct record record = {
+        .size = e->size,
+        .mtime_s = e->mtime_s,
+        .name_len = (uint32_t)strnlen(e->name, KEPT_MAX),
+        .target_len = e->target ? (uint32_t)strnlen(e->target, KEPT_MAX) : 0,
+        .kind = kind,
+        .has_target = e->target != NULL,
+    };
+
+    if (fwrite(&record, sizeof(record), 1, out) != 1 ||
+        fwrite(e->name, 1, record.name_len, out) != record.name_len ||
+        (e->target && fwrite(e->target, 1, record.target_len, out) != record.target_len))
+        return -EIO;
+    return 0;
+}
+
+int archive_index(int fd, const char *name, FILE *out, struct error *err)
+{
+    _cleanup_(tar_reader_freep) struct tar_reader *reader = NULL;
+    _cleanup_error_ struct error why = ERROR_INIT;
+    struct tar_entry e, end = {.name = ""};
+    bool any = false;
+    int r = tar_reader_open(fd, name, &reader, err), w = 0;
+
+    if (r < 0)
+        return r;
+    while ((r = tar_reader_next(reader, &e, &why)) > 0 && w == 0) {
+        w = write_record(out, &e, e.kind);
+        any = true;
+    }
+    if (r < 0 && (r != -EBADMSG || !any))
+        return error_set(err, r, "%s", error_message(&why));
+    if (r < 0)
+        end.name = error_message(&why);
+    if (w == 0)
+        w = write_record(out, &end, THE_END);
+    if (w < 0 || fflush(out) != 0)
+        return error_set(err, -EIO, "cannot write the index");
+    return 0;
+}
+
+// The next record's text into `text`. 1, 0 at the end.
+static int read_record(FILE *in, struct tar_entry *e, char *name, char *target)
+{
+    struct record record;
+
+    if (fread(&record, sizeof(record), 1, in) != 1 || record.name_len > KEPT_MAX ||
+        record.target_len > KEPT_MAX || fread(name, 1, record.name_len, in) != record.name_len ||
+        fread(target, 1, record.target_len, in) != record.target_len)
+        return -EBADMSG;
+    name[record.name_len] = target[record.target_len] = '\0';
+    *e = (struct tar_entry){.name = name,
+                            .target = record.has_target ? target : NULL,
+                            .kind = (enum tar_kind)record.kind,
+                            .size = record.size,
+                            .mtime_s = record.mtime_s};
+    return record.kind != THE_END;
+}
+
+int archive_list_index(FILE *in, const char *name, const struct archive_query *query, json_t **ret,
+                       struct error *err)
+{
+    char text[KEPT_MAX + 1], target[KEPT_MAX + 1];
+    _cleanup_free_ char *damaged = NULL;
+    struct listing l = {.query = query, .seen = !*query->folder};
+    struct tar_entry e;
+    int r;
+
+    while ((r = read_record(in, &e, text, target)) > 0 && l.r == 0)
+        l.r = add_member(&l, &e);
+    if (r < 0)
+        l.r = error_set(err, r, "%s: its index is incomplete", name);
+    else if (l.r == 0 && *e.name)
+        damaged = shown(e.name);
+    return finish(&l, name, damaged, ret, err);
 }

@@ -6,6 +6,8 @@
 #include "data/json.h"
 #include "data/tar_reader.h"
 
+#include <stdio.h>
+
 #define ARCHIVE_NAMES_MAX 100000 // in one folder, or found: more are counted and not listed
 #define ARCHIVE_NAMES_BYTES ((size_t)16 * 1024 * 1024) // the same
 #define ARCHIVE_NAME_MAX ((size_t)4096) // a longer name is shown in part, and has no address
@@ -26,6 +28,12 @@ struct archive_query {
 // first member can be read.
 int archive_list(int fd, const char *name, const struct archive_query *query, json_t **ret,
                  struct error *err);
+
+// The same in two steps, for an archive that takes long to read: writes an index of all members (a
+// format of this program's own, for the same program to read), and lists from that.
+int archive_index(int fd, const char *name, FILE *out, struct error *err);
+int archive_list_index(FILE *in, const char *name, const struct archive_query *query, json_t **ret,
+                       struct error *err);
 
 // Whether a member of this name has an address.
 bool archive_name_is_good(const char *name);

@@ -15,6 +15,7 @@ struct exchange *exchange_new(struct web *web, const char *uri)
     if (!x)
         return NULL;
     x->web = web;
+    x->index_fd = -1;
     if (uri_split(uri, &x->path, &x->query_text) < 0) {
         exchange_free(x);
         return NULL;
@@ -38,6 +39,7 @@ void exchange_free(struct exchange *x)
         x->free_userdata(x->userdata);
     stored_forget(x);
     reading_free(x->reading);
+    close_fd(&x->index_fd);
     exchange_drop_response(x);
     free(x->path);
     free(x->query_text);

@@ -12,10 +12,9 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 
-#define NICE 15 // pages come first
+#define NICE 10 // pages come first
 #define BLOCK ((size_t)64 * 1024)
 #define ANSWER_MAX ((size_t)64 * 1024 * 1024)
-#define MESSAGE_MAX 65536
 #define THE_ARCHIVE "the archive"
 
 static void limit(__rlimit_resource_t what, uint64_t to)
@@ -33,7 +32,7 @@ static void confine(void)
     limit(RLIMIT_AS, INSIDE_MEMORY);
     limit(RLIMIT_CPU, INSIDE_CPU_S);
     limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_FSIZE, MESSAGE_MAX); // standard error may be a file
+    limit(RLIMIT_FSIZE, INSIDE_INDEX_MAX); // of the index, which is the one file that is written
     limit(RLIMIT_NPROC, 0);
     limit(RLIMIT_NOFILE, 3);
 }
@@ -59,18 +58,40 @@ static int parse_size(const char *text, size_t *ret, struct error *err)
     return r;
 }
 
+static int read_query(char **arguments, struct archive_query *ret, struct error *err)
+{
+    int r = parse_size(arguments[2], &ret->skip, err);
+
+    ret->folder = arguments[0];
+    ret->find = *arguments[1] ? arguments[1] : NULL;
+    return r < 0 ? r : parse_size(arguments[3], &ret->limit, err);
+}
+
 static int list(char **arguments, struct error *err)
 {
-    struct archive_query query = {.folder = arguments[0],
-                                  .find = *arguments[1] ? arguments[1] : NULL};
+    struct archive_query query = {0};
     json_t *value = NULL;
-    int r = parse_size(arguments[2], &query.skip, err);
+    int r = read_query(arguments, &query, err);
 
-    if (r == 0)
-        r = parse_size(arguments[3], &query.limit, err);
     if (r == 0)
         r = archive_list(STDIN_FILENO, THE_ARCHIVE, &query, &value, err);
     return r < 0 ? r : write_json(value, err);
+}
+
+static int list_index(char **arguments, struct error *err)
+{
+    struct archive_query query = {0};
+    json_t *value = NULL;
+    int r = read_query(arguments, &query, err);
+
+    if (r == 0)
+        r = archive_list_index(stdin, THE_ARCHIVE, &query, &value, err);
+    return r < 0 ? r : write_json(value, err);
+}
+
+static int make_index(char **arguments _unused_, struct error *err)
+{
+    return archive_index(STDIN_FILENO, THE_ARCHIVE, stdout, err);
 }
 
 static int member(char **arguments, struct error *err)
@@ -117,7 +138,8 @@ static const struct {
     const char *name;
     int arguments;
     int (*run)(char **arguments, struct error *err);
-} verbs[] = {{"list", 4, list}, {"member", 1, member}, {"search", 4, search}, {"lines", 2, lines}};
+} verbs[] = {{"list", 4, list},     {"index", 0, make_index}, {"list-index", 4, list_index},
+             {"member", 1, member}, {"search", 4, search},    {"lines", 2, lines}};
 
 int inside_main(int argc, char **argv)
 {

@@ -5,6 +5,8 @@
 // starts it.
 //
 //     list FOLDER FIND SKIP LIMIT      what is in an archive (archive_list.h), as JSON
+//     index                            standard output, a file, becomes the archive's index
+//     list-index FOLDER FIND SKIP LIMIT  as list, of such an index
 //     member NAME                      a line of JSON about a member, then its content
 //     search TEXT EXACT SKIP LIMIT     text in a log (log_search.h), as JSON; EXACT: "1" or ""
 //     lines FIRST COUNT                {}, then these lines of a log as HTML (log_view.h)
@@ -17,5 +19,6 @@
 
 #define INSIDE_MEMORY ((uint64_t)256 * 1024 * 1024) // of address space
 #define INSIDE_CPU_S 60
+#define INSIDE_INDEX_MAX ((uint64_t)16 * 1024 * 1024) // a larger one is not written
 
 int inside_main(int argc, char **argv);

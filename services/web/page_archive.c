@@ -4,16 +4,20 @@
 #include "base/parse.h"
 #include "base/utf8.h"
 #include "net/http.h"
+#include "web/archive_indexes.h"
 #include "web/archive_list.h"
 #include "web/pages.h"
 #include "web/reading.h"
 #include "web/store_http.h"
 #include "web/web.h"
 
+#include <sys/stat.h>
+
 #define ARCHIVE_MAX ((uint64_t)8 * 1024 * 1024 * 1024) // compressed
 #define LISTING_MAX ((size_t)16 * 1024 * 1024)
 #define PAGE_ENTRIES 500
 #define PAGES_MAX (ARCHIVE_NAMES_MAX / PAGE_ENTRIES)
+#define NO_INDEX (-2) // exchange.index_fd: it would be too large
 #define FIND_MAX ((size_t)200)
 
 static const char *const endings[] = {".tar.gz", ".tgz", ".tar"};
@@ -187,19 +191,85 @@ static int send_member(struct exchange *x, const char *member, struct error *err
 
 // ---- both
 
-static int start(struct exchange *x, int *fd, const char *inside, const char *find,
-                 struct error *err)
+static bool is_folder(const char *inside)
 {
-    bool folder = !*inside || str_ends_with(inside, "/");
+    return !*inside || str_ends_with(inside, "/");
+}
+
+static int start_list(struct exchange *x, int *fd, bool index, const char *folder, const char *find,
+                      struct error *err)
+{
     uint64_t skipped = (page_number(x) - 1) * PAGE_ENTRIES;
     _cleanup_free_ char *skip = str_format("%llu", (unsigned long long)skipped);
     _cleanup_free_ char *limit = str_format("%d", PAGE_ENTRIES);
-    const char *const list[] = {"list", inside, find ? find : "", skip, limit, NULL};
-    const char *const member[] = {"member", inside, NULL};
+    const char *const arguments[] = {
+        index ? "list-index" : "list", folder, find ? find : "", skip, limit, NULL};
 
-    if (!skip || !limit)
+    return skip && limit ? reading_start(x, fd, arguments, LISTING_MAX, err) : error_oom(err);
+}
+
+// An index is written when the archive is large; afterwards the handler is here again.
+static int start_index(struct exchange *x, int *fd, struct error *err)
+{
+    static const char *const arguments[] = {"index", NULL};
+    int out = web_unnamed_file(x->web, err);
+
+    if (out < 0)
+        return out;
+    x->index_fd = out;
+    return reading_start_to(x, fd, arguments, out, err);
+}
+
+static bool is_large(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && (uint64_t)st.st_size >= ARCHIVE_INDEXED_FROM;
+}
+
+static int start(struct exchange *x, int *fd, const char *container, const char *archive,
+                 const char *inside, const char *find, struct error *err)
+{
+    const char *const member[] = {"member", inside, NULL};
+    _cleanup_free_ char *key = NULL;
+    _cleanup_close_ int index = -1;
+
+    if (!is_folder(inside))
+        return reading_start(x, fd, member, 0, err);
+    if (!is_large(*fd) || x->index_fd == NO_INDEX)
+        return start_list(x, fd, false, inside, find, err);
+    key = archive_index_key(*fd, container, archive);
+    if (!key)
         return error_oom(err);
-    return reading_start(x, fd, folder ? list : member, folder ? LISTING_MAX : 0, err);
+    if (x->index_fd >= 0) { // it has just been written
+        index = x->index_fd;
+        x->index_fd = -1;
+        if (archive_index_keep(x->web, key, &index) < 0)
+            return error_oom(err);
+    }
+    index = archive_index_open(x->web, key);
+    return index >= 0 ? start_list(x, &index, true, inside, find, err) : start_index(x, fd, err);
+}
+
+// What was asked for is there: an index, with which the work begins, or the answer.
+static int go_on(struct exchange *x, const char *archive, const char *inside, const char *find,
+                 struct error *err)
+{
+    const char *text = NULL;
+    int r;
+
+    if (!is_folder(inside))
+        return send_member(x, inside, err);
+    if (x->index_fd < 0)
+        return put_listing(x, archive, inside, find, err);
+    if (reading_was_too_large(x)) {
+        close_fd(&x->index_fd);
+        x->index_fd = NO_INDEX;
+        r = 0;
+    } else
+        r = reading_text(x, &text, err);
+    reading_drop(x);
+    return r < 0 ? r : 1;
 }
 
 int page_archive(struct exchange *x, enum stored_reader reader, const char *container,
@@ -215,15 +285,16 @@ int page_archive(struct exchange *x, enum stored_reader reader, const char *cont
     if (*inside && !archive_name_is_good(inside))
         return exchange_fail(x, 404, err, "there is no file of that name in an archive");
     r = page_query_text(x, "q", FIND_MAX, &find, err);
-    if (r < 0)
-        return r;
-    if (reading_done(x))
-        return !*inside || str_ends_with(inside, "/") ? put_listing(x, archive, inside, find, err)
-                                                      : send_member(x, inside, err);
-    r = reading_claim(x, err);
+    if (r == 0 && reading_done(x)) {
+        r = go_on(x, archive, inside, find, err);
+        if (r <= 0)
+            return r;
+    }
+    if (r >= 0)
+        r = reading_claim(x, err);
     if (r == 0)
         r = stored_open(x, reader, container, archive, ARCHIVE_MAX, &fd, err);
     if (r == -ENOENT)
         reading_drop(x);
-    return r == 0 ? start(x, &fd, inside, find, err) : r;
+    return r == 0 ? start(x, &fd, container, archive, inside, find, err) : r;
 }

@@ -7,6 +7,7 @@
 #include "web/web.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sysexits.h>
@@ -159,7 +160,8 @@ static int check_limits(struct exchange *x, const char *client, struct error *er
                          all < READINGS_MAX ? "enough of your" : "enough");
 }
 
-static int start_process(struct reading *r, int fd, const char *const *arguments, struct error *err)
+static int start_process(struct reading *r, int fd, const char *const *arguments, int out,
+                         struct error *err)
 {
     static const char *const environment[] = {"LC_ALL=C.UTF-8", NULL};
     struct process_spec spec = PROCESS_SPEC_INIT;
@@ -170,16 +172,18 @@ static int start_process(struct reading *r, int fd, const char *const *arguments
     for (size_t i = 0; arguments[i] && i + 3 < ARRAY_SIZE(argv); i++)
         argv[i + 2] = arguments[i];
     r->errors_fd = memfd_create("messages", MFD_CLOEXEC);
-    if (r->errors_fd < 0 || pipe2(fds, O_CLOEXEC) < 0)
+    if (r->errors_fd < 0 || lseek(fd, 0, SEEK_SET) < 0 || (out < 0 && pipe2(fds, O_CLOEXEC) < 0))
         return error_errno(err, -errno, "cannot look into the file");
-    r->out_fd = fds[0];
-    theirs = fds[1];
-    if (lseek(fd, 0, SEEK_SET) < 0 || fcntl(r->out_fd, F_SETFL, O_NONBLOCK) < 0)
-        return error_errno(err, -errno, "cannot look into the file");
+    if (out < 0) {
+        r->out_fd = fds[0];
+        theirs = fds[1];
+        if (fcntl(r->out_fd, F_SETFL, O_NONBLOCK) < 0)
+            return error_errno(err, -errno, "cannot look into the file");
+    }
     spec.argv = argv;
     spec.env = environment;
     spec.stdin_fd = fd;
-    spec.stdout_fd = theirs;
+    spec.stdout_fd = out < 0 ? theirs : out;
     spec.stderr_fd = r->errors_fd;
     spec.die_with_parent = true;
     return process_start(&spec, &r->process, err);
@@ -187,7 +191,8 @@ static int start_process(struct reading *r, int fd, const char *const *arguments
 
 static int watch(struct reading *r, struct error *err)
 {
-    int e = sd_event_add_io(r->web->event, &r->io, r->out_fd, EPOLLIN, on_output, r);
+    int e =
+        r->at_end ? 0 : sd_event_add_io(r->web->event, &r->io, r->out_fd, EPOLLIN, on_output, r);
 
     if (e >= 0)
         e = sd_event_add_io(r->web->event, &r->end, r->process.pidfd, EPOLLIN, on_end, r);
@@ -225,15 +230,16 @@ void reading_drop(struct exchange *x)
     reading_free(TAKE_PTR(x->reading));
 }
 
-int reading_start(struct exchange *x, int *fd, const char *const *arguments, size_t max,
-                  struct error *err)
+static int start(struct exchange *x, int *fd, const char *const *arguments, size_t max, int out,
+                 struct error *err)
 {
     struct reading *r = x->reading;
     int e;
 
     r->out.max = max ? max : 2 * AHEAD;
     r->max = max;
-    e = start_process(r, *fd, arguments, err);
+    r->at_end = out >= 0; // there is nothing to collect
+    e = start_process(r, *fd, arguments, out, err);
     if (e == 0)
         e = watch(r, err);
     if (e < 0)
@@ -244,11 +250,28 @@ int reading_start(struct exchange *x, int *fd, const char *const *arguments, siz
     return EXCHANGE_WAIT;
 }
 
+int reading_start(struct exchange *x, int *fd, const char *const *arguments, size_t max,
+                  struct error *err)
+{
+    return start(x, fd, arguments, max, -1, err);
+}
+
+int reading_start_to(struct exchange *x, int *fd, const char *const *arguments, int out,
+                     struct error *err)
+{
+    return start(x, fd, arguments, 1, out, err);
+}
+
 // ---- what the handler gets
 
 bool reading_done(const struct exchange *x)
 {
     return x->reading && x->reading->ready;
+}
+
+bool reading_was_too_large(const struct exchange *x)
+{
+    return reading_done(x) && x->reading->ended && x->reading->status == -SIGXFSZ;
 }
 
 bool reading_is_folder(const struct exchange *x)
@@ -367,7 +390,7 @@ void readings_end(struct web *web)
 {
     for (struct reading *r = web->readings, *next; r; r = next) {
         next = r->next;
-        if (r->out_fd < 0)
+        if (!r->end)
             continue; // its file is still on its way
         stop(r, EX_TEMPFAIL);
         r->ready = true;

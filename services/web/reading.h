@@ -23,10 +23,16 @@ void reading_drop(struct exchange *x);
 int reading_start(struct exchange *x, int *fd, const char *const *arguments, size_t max,
                   struct error *err);
 
+// The same, where the output goes to the file `out` (borrowed).
+int reading_start_to(struct exchange *x, int *fd, const char *const *arguments, int out,
+                     struct error *err);
+
 // Whether this exchange has one that was waited for. *ret_text (borrowed): all the output, or the
 // first line. Fails as exchange_fail() does, with 404 when there is no
 // such thing in the file, 422 when the file is damaged.
 bool reading_done(const struct exchange *x);
+// The output was larger than a file may be.
+bool reading_was_too_large(const struct exchange *x);
 // What was to be read of an archive is a folder of it.
 bool reading_is_folder(const struct exchange *x);
 int reading_text(struct exchange *x, const char **ret_text, struct error *err);

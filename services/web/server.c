@@ -2,6 +2,7 @@
 // The event loop, and libmicrohttpd in it: the daemon polls with an epoll descriptor of its own,
 // which is one source of ours; a timer stands for its time-outs.
 #include "net/http_async.h"
+#include "web/archive_indexes.h"
 #include "web/broker.h"
 #include "web/command.h"
 #include "web/forward.h"
@@ -436,6 +437,7 @@ static void stop_server(struct server *s)
         MHD_stop_daemon(s->daemon);
     }
     streams_free(TAKE_PTR(s->web->streams));
+    archive_indexes_free(s->web);
     stored_free(s->web);
     s->web->event = sd_event_unref(s->web->event);
 }

@@ -17,6 +17,7 @@
 
 #define WEB_KEYED_MAX 1000
 
+struct archive_index_entry;
 struct broker;
 struct command;
 struct http_async;
@@ -40,9 +41,10 @@ struct web {
     struct streams *streams;
     struct launchpad *launchpad;
     struct limits *limits;
-    struct command *commands; // on their way (command.h)
-    struct reading *readings; // on their way (reading.h)
-    struct http_async *http;  // what the service itself asks of others
+    struct command *commands;                    // on their way (command.h)
+    struct reading *readings;                    // on their way (reading.h)
+    struct archive_index_entry *archive_indexes; // kept (archive_indexes.h)
+    struct http_async *http;                     // what the service itself asks of others
     sd_event *event;
     sd_event_source *http_timer; // of server.c: makes libmicrohttpd run
 

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import unittest
 import urllib.parse
 from pathlib import Path
@@ -119,6 +120,30 @@ class InsideTest(unittest.TestCase):
         self.page(f"{self.put('nothing.tar.gz', b'')}/", 422)
         self.page(f"/results/autopkgtest-noble/{FOLDER}/no-such.tar.gz/", 404)
         self.page(f"/results/private-autopkgtest-noble/{FOLDER}/artifacts.tar.gz/", 404)
+
+    def test_a_large_archive_is_listed_by_an_index_until_it_changes(self) -> None:
+        random = os.urandom(5_000_000)
+        path = self.put("large.tar.gz", archive([("a/one", random), ("b/two", b"2"), ("c", b"", tarfile.LNKTYPE, "b/two")]))
+        for _ in range(2):
+            self.assertEqual([(e["name"], e.get("bytes"), e.get("note")) for e in self.data(f"{path}/")["entries"]],  # type: ignore[attr-defined]
+                             [("a", None, None), ("b", None, None), ("c", None, "hard link to b/two")])
+        assert self.server.process
+        kept = [os.stat(f) for f in Path(f"/proc/{self.server.process.pid}/fd").iterdir() if "(deleted)" in os.readlink(f)]
+        self.assertEqual(len([f for f in kept if f.st_nlink == 0 and 0 < f.st_size < 1000]), 1)
+        self.assertEqual([e["url"] for e in self.data(f"{path}/?q=TWO")["entries"]], ["b/two"])  # type: ignore[attr-defined]
+        self.page(f"{path}/nope/", 404)
+        self.put("large.tar.gz", archive([("other", random), ("cut", random)])[:9_000_000])
+        for _ in range(2):
+            changed = self.data(f"{path}/")
+            self.assertEqual([e["name"] for e in changed["entries"]], ["cut", "other"])  # type: ignore[attr-defined]
+            self.assertIn("runcated", str(changed["damaged"]))
+        self.page(f"{self.put('large.tar.gz', random)}/", 422)
+
+    def test_an_archive_with_too_many_members_for_an_index_is_listed_too(self) -> None:
+        # 40 bytes of an index each, and names: more than 16 MiB.
+        path = self.put("crowd.tar.gz", archive([("random", os.urandom(5_000_000)), *((f"{'x' * 3000}/{n:05}", b"") for n in range(6000))]))
+        listing = self.data(f"{path}/?q=05999")
+        self.assertEqual((listing["total"], listing["members"]), (1, 6001))
 
     def test_a_large_member_is_streamed_and_readers_are_few(self) -> None:
         size = 96 * 1024 * 1024

@@ -5,6 +5,7 @@
 #include "tarball.h"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 // An archive in a file of its own.
 static int file_of(const struct buf *tar, size_t len)
@@ -90,6 +91,63 @@ TEST(names_are_found_below_a_folder_whatever_their_case)
     expect(&tar, "", "TXT", "logs/a.txt=logs/a.txt logs/b/deep.txt=logs/b/deep.txt ");
     expect(&tar, "logs/", "a.", "A.bin=A.bin a.txt=a.txt ");
     expect(&tar, "", "nothing has it", "");
+}
+
+// An index in a file of its own.
+static FILE *index_of(const struct buf *tar, size_t len)
+{
+    _cleanup_close_ int fd = file_of(tar, len);
+    _cleanup_error_ struct error err = ERROR_INIT;
+    FILE *f = tmpfile();
+
+    ck_assert_ptr_nonnull(f);
+    ASSERT_OK(archive_index(fd, "t", f, &err), &err);
+    rewind(f);
+    return f;
+}
+
+TEST(an_index_lists_as_the_archive_does)
+{
+    static const struct archive_query queries[] = {
+        {"", NULL, 0, 100}, {"logs/", NULL, 1, 2}, {"", "txt", 0, 100}, {"empty/", NULL, 0, 9}};
+    _cleanup_buf_ struct buf tar = BUF_INIT(BUF_OWN_MAX);
+    char long_name[100];
+
+    make_tar(&tar);
+    tarball_add(&tar, "link", '2', "");
+    memset(long_name, 'n', sizeof(long_name) - 1);
+    long_name[sizeof(long_name) - 1] = '\0';
+    tarball_add(&tar, long_name, '0', "x");
+    end_tar(&tar);
+    for (size_t cut = 0; cut < 2; cut++)
+        for (size_t i = 0; i < ARRAY_SIZE(queries); i++) {
+            size_t len = cut ? 10 * TAR_BLOCK - 100 : tar.len;
+            _cleanup_close_ int fd = file_of(&tar, len);
+            _cleanup_fclose_ FILE *index = index_of(&tar, len);
+            _cleanup_json_ json_t *one = NULL, *two = NULL;
+            int r = archive_list(fd, "t", &queries[i], &one, NULL);
+
+            ck_assert_int_eq(archive_list_index(index, "t", &queries[i], &two, NULL), r);
+            ck_assert(r < 0 || json_equal(one, two));
+            ck_assert(r < 0 || cut == (json_object_get(two, "damaged") != NULL));
+        }
+}
+
+TEST(an_index_that_is_cut_off_is_refused)
+{
+    _cleanup_buf_ struct buf tar = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_fclose_ FILE *index = NULL;
+    const struct archive_query query = {"", NULL, 0, 10};
+    json_t *value = NULL;
+    struct stat st;
+
+    make_tar(&tar);
+    end_tar(&tar);
+    index = index_of(&tar, tar.len);
+    ck_assert_int_eq(fstat(fileno(index), &st), 0);
+    ck_assert_int_eq(ftruncate(fileno(index), st.st_size - 1), 0);
+    ck_assert_int_eq(archive_list_index(index, "t", &query, &value, NULL), -EBADMSG);
+    ck_assert_ptr_null(value);
 }
 
 TEST(a_long_listing_comes_in_pages)
