@@ -89,13 +89,14 @@ static int remember_told(struct state *state, const char *key, const char *what,
     return state_set_value(state, TOLD, told, err);
 }
 
-// Whether Juju has it.
+// Whether Juju has it. Of the application's data another leader may have told something else since.
 static bool is_told(const struct model *model, const json_t *entry, const char *what,
-                    const char *relation, const char *hook)
+                    const char *relation, bool app, const char *hook)
 {
     const char *by = json_string_value(json_object_get(entry, "hook"));
 
-    return !str_equal(relation, getenv("JUJU_RELATION_ID")) && model->hook != HOOK_UPGRADE_CHARM &&
+    return !(app && model->hook == HOOK_LEADER_ELECTED) &&
+           !str_equal(relation, getenv("JUJU_RELATION_ID")) && model->hook != HOOK_UPGRADE_CHARM &&
            strcmp(json_text(entry, "what"), what) == 0 && !str_equal(by, hook);
 }
 
@@ -112,7 +113,7 @@ int relations_tell(const struct model *model, struct state *state, const char *r
     r = fingerprint(data, &now, err);
     if (r < 0)
         return r;
-    if (is_told(model, entry, now, relation, hook))
+    if (is_told(model, entry, now, relation, app, hook))
         return json_object_get(entry, "hook") ? remember_told(state, key, now, NULL, err) : 0;
     r = app ? juju_relation_set_app(relation, data, err) : juju_relation_set(relation, data, err);
     return r < 0 ? r : remember_told(state, key, now, hook, err);

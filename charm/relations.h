@@ -14,7 +14,8 @@ int relations_of(const struct model *model, struct state *state, const char *end
 bool relations_concern(const char *endpoint);
 
 // Sets keys of this unit's data (`app`: of the application's; only a leader may) on a relation,
-// when they are not what was told last, or when this hook is the relation's or an upgrade's. What
+// when they are not what was told last, or when this hook is the relation's or an upgrade's (of the
+// application's also an election's: another leader may have told something else). What
 // was told counts from the next hook of another kind on: Juju runs a hook that was killed again
 // before any other, and has forgotten what it told.
 int relations_tell(const struct model *model, struct state *state, const char *relation, bool app,

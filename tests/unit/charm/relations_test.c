@@ -241,6 +241,19 @@ TEST(a_proxy_learns_of_unit_and_application)
     rig_assert_called(elected, APP_DATA);
 }
 
+TEST(who_becomes_leader_again_tells_what_another_one_may_have_changed)
+{
+    _cleanup_rig_ struct rig rig = proxied_new(true);
+    _cleanup_free_ char *first = hook_of(&rig, HOOK_RELATION_CREATED, PROXY);
+    _cleanup_free_ char *next = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    _cleanup_free_ char *elected = calls_of(&rig, HOOK_LEADER_ELECTED);
+
+    rig_assert_called(first, APP_DATA);
+    rig_assert_not_called(next, "--app --file");
+    rig_assert_called(elected, APP_DATA);
+    rig_assert_not_called(elected, UNIT_DATA); // its own, which nobody else changes
+}
+
 TEST(nothing_is_asked_or_told_between_changes)
 {
     _cleanup_rig_ struct rig rig = proxied_new(true);
