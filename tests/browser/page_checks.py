@@ -64,8 +64,15 @@ FOCUS = f"""(() => {{ {COLOURS}
     return bad.slice(0, 3).join(' | ');
 }})()"""
 
-# How much there is to read, but for what is told while a form is filled in.
-READ = """document.querySelector('main').innerText.length - [...document.querySelectorAll('main [role=status]')].reduce((n, e) => n + e.innerText.length, 0)"""
+# How much there is to read, but for what is told while a form is filled in. (innerText leaves out what was not painted yet.)
+READ = """(() => {
+    const walk = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+    let read = 0;
+    while (walk.nextNode())
+        if (walk.currentNode.parentElement.checkVisibility() && !walk.currentNode.parentElement.closest('[role=status]'))
+            read += walk.currentNode.data.trim().length;
+    return read;
+})()"""
 
 
 class Checks:

@@ -62,7 +62,7 @@ class Webhook(unittest.TestCase):
         cls.server.start()
         cls.start_indexer()
         wait_for("the broker", lambda: json.loads(cls.server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
-        wait_for("the indexer", lambda: cls.broker.is_bound("testcomplete.fanout", "autopkgtest-github"))
+        wait_for("the indexer", lambda: cls.broker.is_bound("autopkgtest.events", "autopkgtest-github"))
 
     @classmethod
     def start_indexer(cls) -> None:
