@@ -146,13 +146,19 @@ static int read_setup_commands(const struct ini *ini, struct strv *ret, struct e
     return 0;
 }
 
+static int read_identity(const struct ini *ini, struct worker_settings *s, struct error *err)
+{
+    int r = copy(ini, "worker", "unit", "", &s->unit, err);
+
+    return r < 0 ? r : copy(ini, "worker", "model", "", &s->model, err);
+}
+
 // What all workers of the unit share.
 static int read_worker_common(const struct ini *ini, struct worker_settings *s, struct error *err)
 {
     int r;
 
-    if ((r = copy(ini, "worker", "unit", "", &s->unit, err)) < 0 ||
-        (r = copy(ini, "worker", "model", "", &s->model, err)) < 0 ||
+    if ((r = read_identity(ini, s, err)) < 0 ||
         (r = split(ini, "worker", "releases", &s->releases, err)) < 0 ||
         (r = copy(ini, "worker", "mirror", NULL, &s->mirror, err)) < 0 ||
         (r = copy(ini, "worker", "autopkgtest", "/usr/bin/autopkgtest", &s->autopkgtest, err)) <

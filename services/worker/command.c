@@ -283,6 +283,17 @@ static const char *const *backend_defaults(const struct command_context *c)
     return none;
 }
 
+// What is behind the image goes to `lxc launch`.
+static int add_marks(const struct command_context *c, struct strv *argv)
+{
+    int r = strv_add(argv, "-c");
+
+    r = r < 0 ? r : add_expanded(c, argv, "", COMMAND_LXD_MARK);
+    if (r < 0 || str_empty(c->model) || (r = strv_add(argv, "-c")) < 0)
+        return r;
+    return add_expanded(c, argv, "", COMMAND_LXD_MODEL);
+}
+
 static int add_backend(const struct command_context *c, struct strv *argv)
 {
     const char *const *arguments =
@@ -297,14 +308,7 @@ static int add_backend(const struct command_context *c, struct strv *argv)
         return -ENOMEM;
     for (; r == 0 && *arguments; arguments++)
         r = add_expanded(c, argv, "", *arguments);
-    if (r == 0 && lxd) { // what is behind the image goes to `lxc launch`
-        r = strv_add(argv, "-c");
-        r = r < 0 ? r : add_expanded(c, argv, "", COMMAND_LXD_MARK);
-        if (r < 0 || str_empty(c->model) || (r = strv_add(argv, "-c")) < 0)
-            return r;
-        r = add_expanded(c, argv, "", COMMAND_LXD_MODEL);
-    }
-    return r;
+    return r == 0 && lxd ? add_marks(c, argv) : r;
 }
 
 static int add_testbed_options(const struct command_context *c, struct strv *argv,
