@@ -15,11 +15,12 @@ struct seed {
     struct swift *swift;
     struct database *db;
     const char *old_release, *new_release;
-    const char *scratch; // a file that may be made, and is removed
+    const char *scratch; // files with names that begin so may be made, and are removed
     bool artifacts;      // these too
     bool dry_run;        // only count
     void (*progress)(const struct seed *seed, void *userdata);
     void *userdata;
+    struct lane *lanes;  // of the copies
     uint64_t runs;       // that the new release begins with
     uint64_t missing;    // of these not there
     uint64_t copied;     // of these
