@@ -15,6 +15,7 @@
 #define NICE 10 // pages come first
 #define BLOCK ((size_t)64 * 1024)
 #define ANSWER_MAX ((size_t)64 * 1024 * 1024)
+#define THE_END "<p class=\"empty\">The log ends here.</p>\n"
 #define THE_ARCHIVE "the archive"
 
 static void limit(__rlimit_resource_t what, uint64_t to)
@@ -130,6 +131,8 @@ static int lines(char **arguments, struct error *err)
     r = fd_write_all(STDOUT_FILENO, "{}\n", 3);
     while (r == 0 && (n = log_view_read(view, block, BLOCK)) > 0)
         r = fd_write_all(STDOUT_FILENO, block, (size_t)n);
+    if (r == 0 && n == 0 && log_view_has_end(view))
+        r = fd_write_all(STDOUT_FILENO, THE_END, strlen(THE_END));
     log_view_free(view);
     return r < 0 || n < 0 ? error_errno(err, r < 0 ? r : (int)n, "cannot show the lines") : 0;
 }

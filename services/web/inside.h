@@ -9,7 +9,9 @@
 //     list-index FOLDER FIND SKIP LIMIT  as list, of such an index
 //     member NAME                      a line of JSON about a member, then its content
 //     search TEXT EXACT SKIP LIMIT     text in a log (log_search.h), as JSON; EXACT: "1" or ""
-//     lines FIRST COUNT                {}, then these lines of a log as HTML (log_view.h)
+//     lines FIRST COUNT                {}, then these lines of a log as HTML (log_view.h), and
+//     whether
+//                                      the log ends there
 //
 // Exit codes: 0; 65 (EX_DATAERR) the file is damaged or no archive; 66 (EX_NOINPUT) there is no
 // such folder or member; 70 else. The last line on standard error says what it is.

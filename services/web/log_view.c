@@ -15,6 +15,7 @@ struct log_view {
     bool begun;                 // that section is in `out`
     bool any;                   // and so is one at all
     bool finished;
+    bool has_end; // by the end of the log
     struct buf out;
     size_t out_at; // first byte of `out` not handed over
     uint64_t number;
@@ -241,8 +242,8 @@ static int fill(struct log_view *v)
     r = log_lines_step(v->lines);
     if (r < 0)
         return r;
-    if (r == 0)
-        v->finished = true;
+    if (r == 0 && !v->finished)
+        v->finished = v->has_end = true;
     return v->finished && v->any ? buf_add_str(&v->out, "</pre></details>\n") : 0;
 }
 
@@ -279,6 +280,11 @@ ssize_t log_view_read(struct log_view *v, char *bytes, size_t max)
     memcpy(bytes, v->out.data + v->out_at, n);
     v->out_at += n;
     return (ssize_t)n;
+}
+
+bool log_view_has_end(const struct log_view *v)
+{
+    return v->has_end;
 }
 
 void log_view_free(struct log_view *v)

@@ -48,4 +48,6 @@ int log_view_new(int fd, struct strv *open_tests, const struct log_part *part,
 // The next bytes of HTML, up to `max`; 0 at the end. A log that cannot be read to its end says so
 // in its last line.
 ssize_t log_view_read(struct log_view *view, char *bytes, size_t max);
+// Whether what was read has the log's last line.
+bool log_view_has_end(const struct log_view *view);
 void log_view_free(struct log_view *view);

@@ -193,6 +193,9 @@ class InsideTest(unittest.TestCase):
             self.assertIn("line 201000 needle", part)
             self.assertEqual(part.count("<span id="), 2000)
             self.assertTrue(part.rstrip().endswith("</html>"))
+            self.assertNotIn("The log ends here", part)
+            for first in (248_001, 250_000, 999_999):
+                self.assertIn("The log ends here", server.request("GET", f"{RUN_PAGE}/log?from={first}")[2].decode())
 
 
 if __name__ == "__main__":
