@@ -151,3 +151,30 @@ int accounts_ensure(const char *root, bool *ret_changed, struct error *err)
         *ret_changed = changed;
     return 0;
 }
+
+static bool is_member(const char *root, const char *group)
+{
+    char *fields[4] = {0};
+    _cleanup_free_ char *line = find_line(root, "/etc/group", group, fields, ARRAY_SIZE(fields));
+    char *members = line ? fields[3] : NULL;
+
+    while (members)
+        if (strcmp(strsep(&members, ","), ACCOUNT) == 0)
+            return true;
+    return false;
+}
+
+int accounts_allow_kvm(const char *root, struct error *err)
+{
+    gid_t gid;
+    int r = 0;
+
+    if (is_member(root, "kvm"))
+        return 0;
+    if (account_group(root, "kvm", &gid, NULL) == -ENOENT)
+        r = command_run((const char *[]){"groupadd", "--system", "kvm", NULL}, 60, err);
+    return r < 0 ? r
+                 : command_run(
+                       (const char *[]){"usermod", "--append", "--groups", "kvm", ACCOUNT, NULL},
+                       60, err);
+}

@@ -19,3 +19,6 @@ int account_group(const char *root, const char *name, gid_t *ret_gid, struct err
 // Makes user and group, and a range of subordinate ids for user namespaces, where missing.
 // *ret_changed (may be NULL) tells whether anything was.
 int accounts_ensure(const char *root, bool *ret_changed, struct error *err);
+// Lets the user use virtual machines of the kernel (/dev/kvm): makes it a member of group kvm,
+// which is made, where udev has not done so.
+int accounts_allow_kvm(const char *root, struct error *err);

@@ -106,10 +106,11 @@ static int choose_images(const struct action *action, const struct settings *set
     if (images_needed(settings, &all) < 0)
         return error_oom(err);
     if (all.len == 0)
-        return error_set(err, -EINVAL,
-                         "%s tests in no image: they are of local workers with unshare, without "
-                         "worker-args",
-                         action->model.unit);
+        return error_set(
+            err, -EINVAL,
+            "%s tests in no image: they are of local workers with unshare or schroot, without "
+            "worker-args",
+            action->model.unit);
     STRV_FOREACH (name, &all)
         if (is_meant(action, name) && strv_add(ret, name) < 0)
             return error_oom(err);
@@ -121,7 +122,8 @@ static int choose_images(const struct action *action, const struct settings *set
 }
 
 // Results for each, and the names of those that failed.
-static int put_images(struct action *action, const struct strv *names, struct strv *ret_failed)
+static int put_images(struct action *action, bool schroot, const struct strv *names,
+                      struct strv *ret_failed)
 {
     int r = 0;
 
@@ -129,7 +131,7 @@ static int put_images(struct action *action, const struct strv *names, struct st
         const char *name = names->items[i];
         _cleanup_free_ char *failure = image_failure(action->root, name);
 
-        if (!failure && image_is_there(action->root, name)) {
+        if (!failure && image_is_there(action->root, name, schroot)) {
             r = action_result(action, name, "made");
             continue;
         }
@@ -157,7 +159,8 @@ static int run_images(struct action *action, struct error *err)
     r = systemd_run_timeout("restart", &services, IMAGES_TIMEOUT_S, &why);
     if (r < 0 && r != -EIO) // each tells its own failure
         return error_set(err, r, "%s", error_message(&why));
-    if (put_images(action, &names, &failed) < 0)
+    if (put_images(action, settings_count(&target.settings, BACKEND_SCHROOT) > 0, &names, &failed) <
+        0)
         return error_oom(err);
     // systemctl fails as well for what never began.
     if (r < 0 && failed.len == 0)

@@ -255,6 +255,7 @@ int apply_files(const struct apply *a, const struct plan *plan, struct error *er
     int r;
 
     if ((r = apply_apt(a, plan, err)) < 0 || (r = accounts_ensure(a->root, NULL, err)) < 0 ||
+        (r = plan->kvm ? accounts_allow_kvm(a->root, err) : 0) < 0 ||
         (r = apply_folders(a, plan, err)) < 0 || (r = apply_links(a, err)) < 0)
         return r;
     return make_files(a, plan, false, err);

@@ -59,7 +59,7 @@ static int add_wanted(struct work *w, const struct plan *plan)
         const char *name = plan->images.items[i];
 
         r = strv_addf(&w->wanted, IMAGE_PREFIX "%s.timer", name);
-        if (r >= 0 && !image_is_there(w->a->root, name))
+        if (r >= 0 && !image_is_there(w->a->root, name, plan->schroot))
             r = strv_take(&w->images, image_service(name));
     }
     return r < 0 ? r : strv_add_list(&w->wanted, &plan->workers);

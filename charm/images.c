@@ -8,6 +8,14 @@
 
 #define FAILURE_MAX 4096
 
+static bool has_images(const struct local_workers *local)
+{
+    for (unsigned b = 0; b < BACKEND_COUNT; b++)
+        if (local->count[b] > 0 && backend_has_images((enum backend)b))
+            return true;
+    return false;
+}
+
 int images_needed(const struct settings *settings, struct strv *ret)
 {
     if (!settings->worker || !str_empty(settings->worker_args))
@@ -19,7 +27,7 @@ int images_needed(const struct settings *settings, struct strv *ret)
             const char *arch = strcmp(local->arch, "i386") == 0 ? "amd64" : local->arch;
             _cleanup_free_ char *name = str_format("%s-%s", release, arch);
 
-            if (local->count[BACKEND_UNSHARE] == 0)
+            if (!has_images(local))
                 continue;
             if (!name || (!strv_contains(ret, name) && strv_add(ret, name) < 0))
                 return -ENOMEM;
@@ -27,9 +35,10 @@ int images_needed(const struct settings *settings, struct strv *ret)
     return 0;
 }
 
-bool image_is_there(const char *root, const char *name)
+bool image_is_there(const char *root, const char *name, bool schroot)
 {
-    _cleanup_free_ char *path = str_format("%s" IMAGES_DIR "/%s" IMAGE_SUFFIX, root, name);
+    const char *suffix = schroot ? IMAGE_SCHROOT_SUFFIX : IMAGE_SUFFIX; // schroot's is given last
+    _cleanup_free_ char *path = str_format("%s" IMAGES_DIR "/%s%s", root, name, suffix);
 
     return path && access(path, F_OK) == 0;
 }

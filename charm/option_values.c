@@ -254,17 +254,9 @@ OPTION_PARSER(option_local_workers)
         .inner_ok = is_backend,
         .add = add_local,
     };
-    int r;
 
     (void)option;
-    r = parse_counts(&counts, text, settings, err);
-    if (r < 0)
-        return r;
-    for (unsigned b = BACKEND_QEMU; b < BACKEND_COUNT; b++)
-        if (settings_count(settings, (enum backend)b) > 0)
-            return error_set(err, -ENOTSUP, "this version runs null and unshare only, not %s",
-                             backend_name((enum backend)b));
-    return 0;
+    return parse_counts(&counts, text, settings, err);
 }
 
 // ---- single values

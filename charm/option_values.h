@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Checks of single option values (options.h has the table that names them). Each returns 0 or
-// -EINVAL (-ENOTSUP: fine, but not in this version) with a message that goes behind `OPTION: `.
+// -EINVAL with a message that goes behind `OPTION: `.
 #pragma once
 
 #include "charm/options.h"

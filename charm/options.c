@@ -170,27 +170,15 @@ static int check_influx(const struct settings *s, struct error *err)
 int options_parse(const json_t *config, struct settings *ret, struct error *err)
 {
     _cleanup_settings_ struct settings settings = {0};
-    _cleanup_error_ struct error unsupported = ERROR_INIT;
-    bool lacks = false;
-    int r;
+    int r = 0;
 
-    for (size_t i = 0; i < options_table_len; i++) {
+    for (size_t i = 0; r >= 0 && i < options_table_len; i++) {
         const struct option *option = &options_table[i];
-        _cleanup_error_ struct error why = ERROR_INIT;
 
-        r = parse_option(option, json_object_get(config, option->name), &settings, &why);
-        if (r == -ENOTSUP) {
-            if (!lacks)
-                error_set(&unsupported, r, "%s", error_message(&why));
-            lacks = true;
-        } else if (r < 0) {
-            return error_set(err, r, "%s", error_message(&why));
-        }
+        r = parse_option(option, json_object_get(config, option->name), &settings, err);
     }
-    if ((r = check_swift(&settings, err)) < 0 || (r = check_influx(&settings, err)) < 0)
+    if (r < 0 || (r = check_swift(&settings, err)) < 0 || (r = check_influx(&settings, err)) < 0)
         return r;
-    if (lacks)
-        return error_set(err, -ENOTSUP, "%s", error_message(&unsupported));
     *ret = settings;
     memset(&settings, 0, sizeof(settings));
     return 0;

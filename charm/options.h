@@ -27,6 +27,5 @@ extern const struct option options_table[];
 extern const size_t options_table_len;
 
 // Checks every option of `config` (as from config-get) and fills the settings. -EINVAL: a value
-// that is wrong; -ENOTSUP: one whose feature this version does not have; the message is the line
-// for the operator. What is wrong comes before what is missing, else the order is the table's.
+// that is wrong, the first in the order of the table; the message is the line for the operator.
 int options_parse(const json_t *config, struct settings *ret, struct error *err);

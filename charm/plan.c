@@ -73,6 +73,44 @@ static int add_instance(const struct instance *instance, void *userdata)
     return strv_take(&plan->instances, plan_instance_name(instance));
 }
 
+// The emulator of an architecture, where it has a package of its own.
+static const char *emulator(const char *arch)
+{
+    static const char *const packages[][2] = {
+        {"amd64", "qemu-system-x86"}, {"i386", "qemu-system-x86"},  {"arm64", "qemu-system-arm"},
+        {"armhf", "qemu-system-arm"}, {"armel", "qemu-system-arm"}, {"ppc64el", "qemu-system-ppc"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(packages); i++)
+        if (strcmp(packages[i][0], arch) == 0)
+            return packages[i][1];
+    return "qemu-system-misc";
+}
+
+static int add_local_packages(const struct local_workers *local, struct strv *ret)
+{
+    static const char *const of[BACKEND_COUNT][6] = {
+        // Fetching and unpacking a source package on the machine itself.
+        [BACKEND_NULL] = {"dpkg-dev"},
+        [BACKEND_UNSHARE] = {"mmdebstrap", "uidmap", "zstd", "distro-info-data"},
+        [BACKEND_QEMU] = {"qemu-utils"},
+        [BACKEND_SCHROOT] = {"schroot", "mmdebstrap", "uidmap", "zstd", "distro-info-data"},
+        // catatonit: the init of `podman run --init`.
+        [BACKEND_PODMAN] = {"podman", "catatonit"},
+        [BACKEND_LXC] = {"lxc", "lxc-templates", "debootstrap"},
+    };
+    int r = 0;
+
+    for (size_t b = 0; r >= 0 && b < BACKEND_COUNT; b++) {
+        if (local->count[b] == 0)
+            continue;
+        for (size_t i = 0; r >= 0 && of[b][i]; i++)
+            r = strv_contains(ret, of[b][i]) ? 0 : strv_add(ret, of[b][i]);
+        if (r >= 0 && b == BACKEND_QEMU && !strv_contains(ret, emulator(local->arch)))
+            r = strv_add(ret, emulator(local->arch));
+    }
+    return r;
+}
+
 int plan_packages(const char *root, const struct settings *settings, struct strv *ret)
 {
     // What the program in a checkout needs, as the package's Depends say.
@@ -81,10 +119,6 @@ int plan_packages(const char *root, const struct settings *settings, struct strv
         "procps", "apt-utils",       "libdpkg-perl", NULL};
     static const char *const for_lists[] = {"git", "ca-certificates", NULL};
     static const char *const from_archive[] = {"autopkgtest", NULL};
-    // Fetching and unpacking a source package on the machine itself.
-    static const char *const for_null[] = {"dpkg-dev", NULL};
-    static const char *const for_unshare[] = {"mmdebstrap", "uidmap", "zstd", "distro-info-data",
-                                              NULL};
     int r;
 
     if (!settings->worker)
@@ -92,10 +126,8 @@ int plan_packages(const char *root, const struct settings *settings, struct strv
     r = strv_add_all(ret, settings->source_url ? from_git : from_archive);
     if (r >= 0 && settings->lists_url)
         r = strv_add_all(ret, for_lists);
-    if (r >= 0 && settings_count(settings, BACKEND_NULL) > 0)
-        r = strv_add_all(ret, for_null);
-    if (r >= 0 && settings_count(settings, BACKEND_UNSHARE) > 0)
-        r = strv_add_all(ret, for_unshare);
+    for (size_t i = 0; r >= 0 && i < settings->local_len; i++)
+        r = add_local_packages(&settings->local[i], ret);
     if (r >= 0 && settings_count_clouds(settings, CLOUD_OPENSTACK) > 0)
         r = strv_add(ret, "openssh-client");
     if (r >= 0 && settings_count_clouds(settings, CLOUD_LXD) > 0)
@@ -206,6 +238,8 @@ int plan_make(const struct plan_input *input, struct plan *ret, struct error *er
         images_needed(input->settings, &plan.images) < 0)
         return error_oom(err);
     plan.lists = input->settings->worker && input->settings->lists_url;
+    plan.schroot = input->settings->worker && settings_count(input->settings, BACKEND_SCHROOT) > 0;
+    plan.kvm = input->settings->worker && settings_count(input->settings, BACKEND_QEMU) > 0;
     if (add_folders(input, &plan) < 0 || add_services(input, &plan) < 0)
         return error_oom(err);
     r = plan_files(input, &plan, err);

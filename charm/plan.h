@@ -64,6 +64,7 @@ struct plan {
     const char *public_url; // where people find the web service, when a proxy tells; of the model
     bool influx;            // whether they are pushed to somebody
     bool lists;             // whether per-package lists are fetched
+    bool schroot, kvm;      // whether workers test with schroot, in virtual machines
     bool metrics;           // whether somebody reads the unit's figures
     unsigned port;          // to be open; 0: none
 };

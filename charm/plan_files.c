@@ -15,11 +15,11 @@
 #include "data/remote.h"
 
 // Where a worker finds the root file system of a test: with the variables of its arguments.
-#define IMAGE_OF_TEST IMAGES_DIR "/$RELEASE-$HOSTARCH" IMAGE_SUFFIX
+#define IMAGE_OF_TEST IMAGES_DIR "/$RELEASE-$HOSTARCH"
 
 // Beside the units; a name that systemd takes for none. Links to it have its whole path: systemd
 // 252 looks for a relative one from its own folder.
-#define NULL_FOLDER "autopkgtest-worker-null.d"
+#define ROOT_FOLDER "autopkgtest-worker-root.d"
 
 #define ALL_SERVICES (READ_BY_WORKERS | READ_BY_WEB | READ_BY_INDEXER)
 
@@ -144,7 +144,10 @@ static int add_instance(const struct instance *instance, void *userdata)
     const struct listing *listing = userdata;
     const struct cloud_workers *place = instance->place;
     _cleanup_free_ char *name = plan_instance_name(instance), *args = NULL;
-    bool unshare = instance->backend == BACKEND_UNSHARE;
+    enum backend backend = place ? BACKEND_COUNT : instance->backend;
+    const char *image = backend == BACKEND_UNSHARE   ? IMAGE_OF_TEST IMAGE_SUFFIX
+                        : backend == BACKEND_SCHROOT ? IMAGE_OF_TEST IMAGE_SCHROOT_SUFFIX
+                                                     : NULL;
     json_t *item;
 
     if (!name)
@@ -152,13 +155,13 @@ static int add_instance(const struct instance *instance, void *userdata)
     if (place && place->kind == CLOUD_OPENSTACK)
         args = nova_args(listing->in, instance, name);
     else
-        args = strdup(unshare ? "--tarball " IMAGE_OF_TEST : "");
+        args = strdup(backend == BACKEND_UNSHARE ? "--tarball " IMAGE_OF_TEST IMAGE_SUFFIX : "");
     if (!args)
         return -ENOMEM;
     item = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", name, "cloud", instance->cloud,
                      "arch", instance->arch, "backend",
                      place ? backend_of(place) : backend_name(instance->backend), "args", args,
-                     "image", text_or_false(unshare ? IMAGE_OF_TEST : ""));
+                     "image", text_or_false(image));
     return json_array_append_new(listing->list, item);
 }
 
@@ -488,22 +491,40 @@ static int add_settings_files(struct making *m)
     return add_novarcs(m);
 }
 
+// What schroot is told of the images, each a chroot that is unpacked anew for each session.
+static int add_schroots(struct making *m)
+{
+    json_t *images = m->plan->schroot ? json_array() : NULL;
+
+    for (size_t i = 0; m->plan->schroot && i < m->plan->images.len; i++)
+        if (json_array_append_new(images, json_pack("{s:s}", "name", m->plan->images.items[i])) <
+            0) {
+            json_decref(images);
+            return error_oom(m->err);
+        }
+    return render(m, m->plan->schroot, "schroot", "/etc/schroot/chroot.d/autopkgtest-cloud", 0644,
+                  0,
+                  m->plan->schroot ? json_pack("{s:s, s:s, s:o}", "folder", IMAGES_DIR, "suffix",
+                                               IMAGE_SCHROOT_SUFFIX, "images", images)
+                                   : NULL);
+}
+
 static json_t *unit_data(const struct plan_input *in, const char *dir)
 {
     return json_pack("{s:s, s:b, s:o}", "write-paths", dir, "low-port",
                      in->settings->http_port < 1024, "mirror", text_or_false(in->settings->mirror));
 }
 
-// ---- what systemd is told of workers of the null backend: the same of all, so each has a link to
+// ---- what systemd is told of workers that have to be root: the same of all, so each has a link to
 // one folder, and one read of the folder of units tells which are missing
 
-struct null_dropins {
+struct root_dropins {
     struct making *m;
     struct strv links, folders; // that are in the folder of units
-    struct strv workers;        // of the null backend
+    struct strv workers;        // that have to be root
 };
 
-static void null_dropins_release(struct null_dropins *d)
+static void root_dropins_release(struct root_dropins *d)
 {
     strv_release(&d->links);
     strv_release(&d->folders);
@@ -511,19 +532,19 @@ static void null_dropins_release(struct null_dropins *d)
 }
 
 // The place of an instance's link; a unit from before there were links has a folder with the file.
-struct null_place {
+struct root_place {
     char *unit;
     char *link, *old; // path of the link, of the file in a folder
 };
 
-static void null_place_release(struct null_place *place)
+static void root_place_release(struct root_place *place)
 {
     free(place->unit);
     free(place->link);
     free(place->old);
 }
 
-static int null_place_of(const struct instance *instance, struct null_place *ret)
+static int root_place_of(const struct instance *instance, struct root_place *ret)
 {
     _cleanup_free_ char *name = plan_instance_name(instance);
 
@@ -534,16 +555,17 @@ static int null_place_of(const struct instance *instance, struct null_place *ret
     return 0;
 }
 
-// The link of an instance of the backend, or that another one has none.
-static int add_null_link(const struct instance *instance, void *userdata)
+// The link of an instance that needs it, or that another one has none.
+static int add_root_link(const struct instance *instance, void *userdata)
 {
-    struct null_dropins *d = userdata;
-    _cleanup_(null_place_release) struct null_place place = {0};
-    bool wanted = instance->backend == BACKEND_NULL && d->m->input->settings->worker;
+    struct root_dropins *d = userdata;
+    _cleanup_(root_place_release) struct root_place place = {0};
+    bool wanted =
+        !instance->place && backend_needs_root(instance->backend) && d->m->input->settings->worker;
     bool linked, is_folder;
     struct plan_file *file;
 
-    if (null_place_of(instance, &place) < 0 || (wanted && strv_add(&d->workers, place.unit) < 0))
+    if (root_place_of(instance, &place) < 0 || (wanted && strv_add(&d->workers, place.unit) < 0))
         return error_oom(d->m->err);
     linked = strv_contains_sorted(&d->links, strrchr(place.link, '/') + 1);
     is_folder = strv_contains_sorted(&d->folders, strrchr(place.link, '/') + 1);
@@ -554,14 +576,14 @@ static int add_null_link(const struct instance *instance, void *userdata)
     if (!file || strv_add(&file->restart, place.unit) < 0)
         return error_oom(d->m->err);
     file->absent = !wanted;
-    file->link = wanted ? UNIT_DIR "/" NULL_FOLDER : NULL;
+    file->link = wanted ? UNIT_DIR "/" ROOT_FOLDER : NULL;
     return 0;
 }
 
 // What links lead to stays when nobody wants it: a worker that finishes its last test still has it.
-static int add_null_dropins(struct making *m)
+static int add_root_dropins(struct making *m)
 {
-    _cleanup_(null_dropins_release) struct null_dropins d = {.m = m};
+    _cleanup_(root_dropins_release) struct root_dropins d = {.m = m};
     _cleanup_free_ char *dir = str_format("%s" UNIT_DIR, m->input->root);
     int r = dir ? dir_list_links(dir, &d.links, &d.folders, m->err) : error_oom(m->err);
 
@@ -570,10 +592,10 @@ static int add_null_dropins(struct making *m)
         r = 0;
     }
     if (r >= 0)
-        r = plan_each_instance(m->input->settings, add_null_link, &d);
+        r = plan_each_instance(m->input->settings, add_root_link, &d);
     if (r < 0 || d.workers.len == 0)
         return r;
-    r = render(m, true, "null.conf", UNIT_DIR "/" NULL_FOLDER "/null.conf", 0644, READ_BY_SYSTEMD,
+    r = render(m, true, "root.conf", UNIT_DIR "/" ROOT_FOLDER "/root.conf", 0644, READ_BY_SYSTEMD,
                json_object());
     if (r >= 0)
         m->plan->files[m->plan->files_len - 1].restart = strv_move(&d.workers);
@@ -667,7 +689,7 @@ static int add_units(struct making *m)
     if ((r = add_image_units(m)) < 0 || (r = add_metrics_units(m)) < 0 ||
         (r = add_lists_units(m)) < 0)
         return r;
-    return add_null_dropins(m);
+    return add_root_dropins(m);
 }
 
 static int add_apt_sources(struct making *m)
@@ -716,8 +738,7 @@ int plan_files(const struct plan_input *input, struct plan *plan, struct error *
         if (r < 0)
             return r;
     }
-    if ((r = add_settings_files(&m)) < 0 || (r = add_units(&m)) < 0 ||
-        (r = add_apt_sources(&m)) < 0)
+    if ((r = add_settings_files(&m)) < 0 || (r = add_schroots(&m)) < 0 || (r = add_units(&m)) < 0)
         return r;
-    return 0;
+    return add_apt_sources(&m);
 }

@@ -259,7 +259,7 @@ static int try_config(struct run *run, const json_t *config, struct error *err)
 
     settings_release(&run->settings);
     r = options_parse(config, &run->settings, &why);
-    if (r == -EINVAL || r == -ENOTSUP)
+    if (r == -EINVAL)
         return blocked(run, error_message(&why), err);
     if (r < 0)
         return error_set(err, r, "%s", error_message(&why));

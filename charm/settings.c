@@ -12,6 +12,17 @@ const char *backend_name(enum backend backend)
     return backend_names[backend];
 }
 
+bool backend_needs_root(enum backend backend)
+{
+    return backend == BACKEND_NULL || backend == BACKEND_SCHROOT || backend == BACKEND_PODMAN ||
+           backend == BACKEND_LXC;
+}
+
+bool backend_has_images(enum backend backend)
+{
+    return backend == BACKEND_UNSHARE || backend == BACKEND_SCHROOT;
+}
+
 enum backend backend_from_name(const char *name)
 {
     unsigned i = 0;

@@ -175,7 +175,7 @@ int status_add_images(struct status *status, const struct plan *plan, const char
     STRV_FOREACH (name, &plan->images) {
         _cleanup_free_ char *failure = image_failure(root, name);
         const char *dash = strrchr(name, '-');
-        bool there = image_is_there(root, name);
+        bool there = image_is_there(root, name, plan->schroot);
         int release = (int)(dash - name);
 
         if (r >= 0 && !there && failure)

@@ -119,8 +119,8 @@ TEST(bad_counts_change_nothing)
          "virt: amd64 has workers of several kinds: name one, such as virt=unshare"},
         {"{\"arch\": \"armhf\", \"count\": 1}",
          "virt: armhf has no workers yet: name one, such as virt=unshare"},
-        {"{\"arch\": \"amd64\", \"count\": 1, \"virt\": \"lxc\"}",
-         "local-workers: this version runs null and unshare only, not lxc"},
+        {"{\"arch\": \"amd64\", \"count\": 1, \"virt\": \"docker\"}",
+         "virt: expected null, unshare, qemu, schroot, podman or lxc, got \"docker\""},
     };
     _cleanup_rig_ struct rig rig = installed();
 
@@ -350,7 +350,7 @@ TEST(images_are_made_anew)
     reconcile(&rig, HOOK_CONFIG_CHANGED);
     assert_action_fails(&rig, &action_build_images, "{}",
                         "autopkgtest-cloud/0 tests in no image: they are of local workers with "
-                        "unshare, without worker-args");
+                        "unshare or schroot, without worker-args");
 }
 
 TEST(an_image_that_cannot_be_made_tells_why)

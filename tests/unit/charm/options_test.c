@@ -222,16 +222,14 @@ TEST(base64_is_checked)
     assert_complaint("{\"novarcs\": \"YWJj\\n\"}", 0, "");
 }
 
-TEST(what_this_version_cannot_do_comes_behind_what_is_wrong)
+TEST(the_first_wrong_value_is_told)
 {
-    assert_complaint("{\"local-workers\": \"amd64: {qemu: 1}\"}", -ENOTSUP,
-                     "local-workers: this version runs null and unshare only, not qemu");
-    // What is wrong comes before what is missing.
+    assert_complaint("{\"local-workers\": \"amd64: {docker: 1}\", \"http-port\": 0}", -EINVAL,
+                     "local-workers: amd64: expected null, unshare, qemu, schroot, podman or lxc, "
+                     "got \"docker\"");
     assert_complaint("{\"local-workers\": \"amd64: {qemu: 1}\", \"http-port\": 0}", -EINVAL,
                      "http-port: expected a whole number from 1 to 65535, got 0");
-    // No workers is what it does anyway.
-    assert_complaint(
-        "{\"swift-region\": \"\", \"login-url\": \"https://login.ubuntu.com/+openid\"}", 0, "");
+    assert_complaint("{\"local-workers\": \"amd64: {schroot: 1, podman: 1, lxc: 1}\"}", 0, "");
 }
 
 TEST(the_table_and_config_yaml_say_the_same)

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// What the unit gets ready for local workers of each backend.
+#include "charm/accounts.h"
+#include "charm/reconcile.h"
+#include "unit.h"
+
+#define IMAGES "/var/lib/autopkgtest-cloud/images"
+#define SCHROOTS "/etc/schroot/chroot.d/autopkgtest-cloud"
+#define INSTALLED(package) "Package: " package "\nStatus: install ok installed\n\n"
+
+static void install_all(const struct rig *rig)
+{
+    _cleanup_free_ char *status = rig_get(rig, "/var/lib/dpkg/status");
+    _cleanup_free_ char *more = str_format(
+        "%s\n" INSTALLED("schroot") INSTALLED("podman") INSTALLED("catatonit") INSTALLED("lxc")
+            INSTALLED("lxc-templates") INSTALLED("debootstrap") INSTALLED("qemu-utils")
+                INSTALLED("qemu-system-x86") INSTALLED("qemu-system-misc"),
+        status);
+
+    rig_put(rig, "/var/lib/dpkg/status", more);
+}
+
+TEST(packages_are_those_of_the_backends)
+{
+    static const char *const cases[][2] = {
+        {"{amd64: {qemu: 1}, i386: {qemu: 1}, riscv64: {qemu: 1}}",
+         "qemu-utils qemu-system-x86 qemu-system-misc"},
+        {"amd64: {podman: 1}", "podman catatonit"},
+        {"amd64: {lxc: 2}", "lxc lxc-templates debootstrap"},
+        {"amd64: {unshare: 1, schroot: 1}", "schroot"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_rig_ struct rig rig = unit_new();
+        _cleanup_free_ char *config = str_format("{\"local-workers\": \"%s\"}", cases[i][0]);
+        _cleanup_free_ char *expected = str_format(" %s\n", cases[i][1]);
+        _cleanup_free_ char *calls = NULL;
+
+        configure(&rig, config);
+        calls = calls_of(&rig, HOOK_INSTALL);
+        ck_assert_msg(strstr(calls, expected) != NULL, "no \"%s\" in %s", expected, calls);
+    }
+}
+
+TEST(schroot_is_told_of_the_images_and_their_second_name)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = NULL, *made = NULL, *gone = NULL, *conf = NULL, *worker = NULL;
+
+    install_all(&rig);
+    configure(&rig, "{\"releases\": \"noble jammy\", \"local-workers\": \"amd64: {schroot: 1}\"}");
+    first = calls_of(&rig, HOOK_INSTALL);
+    // The images are there, but not under the name that schroot understands.
+    rig_assert_called(first, "status-set -- waiting image of noble/amd64 is being made");
+    conf = rig_get(&rig, SCHROOTS);
+    ck_assert_ptr_nonnull(strstr(conf, "\n[jammy-amd64]\n"));
+    ck_assert_ptr_nonnull(strstr(conf, "\nfile=" IMAGES "/noble-amd64.tar.zstd\n"));
+    worker = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    ck_assert_ptr_nonnull(strstr(worker, "\nbackend = schroot\n"));
+    ck_assert_ptr_nonnull(strstr(worker, "\nimage = " IMAGES "/$RELEASE-$HOSTARCH.tar.zstd\n"));
+    ck_assert(rig_has(&rig, "/etc/systemd/system/autopkgtest-worker-root.d/root.conf"));
+    rig_put(&rig, IMAGES "/noble-amd64.tar.zstd", "");
+    rig_put(&rig, IMAGES "/jammy-amd64.tar.zstd", "");
+    made = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_not_called(made, "status-set -- waiting image");
+    configure(&rig, "{\"local-workers\": \"amd64: {unshare: 1}\"}");
+    gone = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    ck_assert(!rig_has(&rig, SCHROOTS));
+}
+
+TEST(workers_with_virtual_machines_may_use_kvm)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = NULL, *member = NULL, *other = NULL;
+
+    rig_put(&rig, "/etc/group", "ubuntu:x:1001:\n");
+    ASSERT_OK(accounts_allow_kvm(rig.root, &err), &err);
+    first = rig_calls(&rig);
+    rig_assert_called(first, "groupadd --system kvm");
+    rig_assert_called(first, "usermod --append --groups kvm autopkgtest");
+    rig_put(&rig, "/etc/group", "kvm:x:104:libvirt-qemu,autopkgtest2\n");
+    ASSERT_OK(accounts_allow_kvm(rig.root, &err), &err);
+    other = rig_calls(&rig);
+    rig_assert_not_called(other, "groupadd");
+    rig_assert_called(other, "usermod --append --groups kvm autopkgtest");
+    rig_put(&rig, "/etc/group", "kvm:x:104:libvirt-qemu,autopkgtest\n");
+    ASSERT_OK(accounts_allow_kvm(rig.root, &err), &err);
+    member = rig_calls(&rig);
+    ck_assert_str_eq(member, "");
+}
