@@ -154,6 +154,17 @@ static int read_identity(const struct ini *ini, struct worker_settings *s, struc
 }
 
 // What all workers of the unit share.
+static int read_worker_folders(const struct ini *ini, struct worker_settings *s, struct error *err)
+{
+    int r;
+
+    if ((r = copy_required(ini, "worker", "work-dir", &s->work_dir, err)) < 0 ||
+        (r = copy_required(ini, "worker", "spool-dir", &s->spool_dir, err)) < 0 ||
+        (r = copy_required(ini, "worker", "lists-dir", &s->lists_dir, err)) < 0)
+        return r;
+    return copy(ini, "worker", "drain-dir", DRAIN_DIR, &s->drain_dir, err);
+}
+
 static int read_worker_common(const struct ini *ini, struct worker_settings *s, struct error *err)
 {
     int r;
@@ -165,10 +176,7 @@ static int read_worker_common(const struct ini *ini, struct worker_settings *s, 
             0 ||
         (r = copy(ini, "worker", "upload", "/opt/autopkgtest-cloud/bin/autopkgtest-upload",
                   &s->upload, err)) < 0 ||
-        (r = copy_required(ini, "worker", "work-dir", &s->work_dir, err)) < 0 ||
-        (r = copy_required(ini, "worker", "spool-dir", &s->spool_dir, err)) < 0 ||
-        (r = copy_required(ini, "worker", "lists-dir", &s->lists_dir, err)) < 0 ||
-        (r = copy(ini, "worker", "drain-dir", DRAIN_DIR, &s->drain_dir, err)) < 0 ||
+        (r = read_worker_folders(ini, s, err)) < 0 ||
         (r = read_setup_commands(ini, &s->setup_commands, err)) < 0 ||
         (r = ini_get_uint(ini, "worker", "retry-delay", 0, 86400, 300, &s->retry_delay_s, err)) <
             0 ||
