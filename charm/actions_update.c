@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// What tests are made with, anew: the checkout of autopkgtest, root file systems.
+// What tests are made with, anew: the checkout of autopkgtest, images.
 #include "charm/actions.h"
 
 #include "charm/action_target.h"
@@ -86,14 +86,18 @@ static const struct param images_params[] = {
     {.name = "arch", .ok = action_is_arch, .expected = "an architecture"},
 };
 
-// Whether "noble-amd64" is meant.
+// Whether "noble-amd64" or "lxd-10.0.0.1-noble-armhf" is meant.
 static bool is_meant(const struct action *action, const char *name)
 {
     const char *release = action_text(action, "release"), *arch = action_text(action, "arch");
     const char *dash = strrchr(name, '-');
-    size_t len = (size_t)(dash - name);
+    const char *begin = dash;
+    size_t len;
 
-    return (!*release || (strlen(release) == len && strncmp(name, release, len) == 0)) &&
+    while (begin > name && begin[-1] != '-')
+        begin--;
+    len = (size_t)(dash - begin);
+    return (!*release || (strlen(release) == len && strncmp(begin, release, len) == 0)) &&
            (!*arch || strcmp(dash + 1, arch) == 0);
 }
 
@@ -103,14 +107,13 @@ static int choose_images(const struct action *action, const struct settings *set
     _cleanup_strv_ struct strv all = STRV_INIT;
     _cleanup_free_ char *known = NULL;
 
-    if (images_needed(settings, &all) < 0)
+    if (images_possible(settings, &all) < 0)
         return error_oom(err);
     if (all.len == 0)
-        return error_set(
-            err, -EINVAL,
-            "%s tests in no image: they are of local workers with unshare or schroot, without "
-            "worker-args",
-            action->model.unit);
+        return error_set(err, -EINVAL,
+                         "%s tests in no image: they are of LXD hosts and of local workers with "
+                         "unshare or schroot, without worker-args",
+                         action->model.unit);
     STRV_FOREACH (name, &all)
         if (is_meant(action, name) && strv_add(ret, name) < 0)
             return error_oom(err);
@@ -165,13 +168,13 @@ static int run_images(struct action *action, struct error *err)
     // systemctl fails as well for what never began.
     if (r < 0 && failed.len == 0)
         return error_set(err, r, "%s", error_message(&why));
-    if (failed.len == 0)
-        return 0;
+    if (failed.len == 0) // what was made for the first time is renewed by a timer
+        return charm_reconcile(action->root, HOOK_UPDATE_STATUS, err);
     list = strv_join(&failed, ", ");
     return list ? error_set(err, -EIO,
-                            "not made: %s; the old one stays in use where there is one, and it is "
-                            "tried again every 5 minutes: juju ssh %s journalctl -u '" IMAGE_PREFIX
-                            "*'",
+                            "not made: %s; the old one stays in use where there is one (but for "
+                            "the first one on an LXD host it is tried again every 5 minutes): juju "
+                            "ssh %s journalctl -u '" IMAGE_PREFIX "*'",
                             list, action->model.unit)
                 : error_oom(err);
 }

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Root file systems that local workers with unshare or schroot test in, one file for each release
-// and architecture. A systemd service makes each (services/image), this module names them and looks
-// how far they are. schroot wants a file of root whose name tells the compression in its own way
-// (.tar.zstd, no symbolic link): the service gives it a second name for the same file.
+// What workers test in: root file systems of local workers with unshare or schroot, one file for
+// each release and architecture ("noble-amd64"), and images on LXD hosts
+// ("lxd-10.0.0.1-noble-armhf"). A systemd service makes each (services/image), this module names
+// them and looks how far they are. schroot wants a file of root whose name tells the compression in
+// its own way (.tar.zstd, no symbolic link): the service gives it a second name for the same file.
+//
+// Images on a host may be somebody else's to make: this unit renews those that it has made once,
+// when an operator asked for it (action build-images).
 #pragma once
 
 #include "charm/settings.h"
@@ -10,12 +14,17 @@
 #define IMAGES_DIR "/var/lib/autopkgtest-cloud/images"
 #define IMAGE_SUFFIX ".tar.zst"
 #define IMAGE_SCHROOT_SUFFIX ".tar.zstd"
+#define IMAGE_SUFFIX_LXD ".lxd" // tells that the image on the host was made by this unit
 #define IMAGE_PREFIX "autopkgtest-image@"
 #define IMAGE_TARGET "timers.target" // what starts the timers that renew them
 
-// Appends the names ("noble-amd64") of those that the settings need, each once. None where
-// worker-args names testbeds of the operator's own.
-int images_needed(const struct settings *settings, struct strv *ret);
+// Appends the names of those that the settings need and that this unit makes by itself, each once.
+// None where worker-args names testbeds of the operator's own.
+int images_needed(const char *root, const struct settings *settings, struct strv *ret);
+// The same with all images on LXD hosts, for who asks for them.
+int images_possible(const struct settings *settings, struct strv *ret);
+// Whether there are settings that may need one.
+bool images_are_made(const struct settings *settings);
 
 // Whether ROOT has the image, under the name for schroot when that is wanted.
 bool image_is_there(const char *root, const char *name, bool schroot);

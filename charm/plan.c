@@ -199,7 +199,7 @@ static int add_folders(const struct plan_input *input, struct plan *plan)
         ((r = add_folder(plan, path_join(data, "store"), 0750, ACCOUNT, ACCOUNT)) < 0 ||
          (r = add_folder(plan, path_join(data, "public"), 0755, ACCOUNT, ACCOUNT)) < 0))
         return r;
-    if (plan->images.len > 0 &&
+    if (images_are_made(input->settings) &&
         (r = add_folder(plan, strdup(IMAGES_DIR), 0750, ACCOUNT, ACCOUNT)) < 0)
         return r;
     if (json_object_size(input->remotes) > 0 && (r = add_remotes_folders(plan)) < 0)
@@ -235,7 +235,7 @@ int plan_make(const struct plan_input *input, struct plan *ret, struct error *er
     int r;
 
     if (plan_packages(input->root, input->settings, &plan.packages) < 0 ||
-        images_needed(input->settings, &plan.images) < 0)
+        images_needed(input->root, input->settings, &plan.images) < 0)
         return error_oom(err);
     plan.lists = input->settings->worker && input->settings->lists_url;
     plan.schroot = input->settings->worker && settings_count(input->settings, BACKEND_SCHROOT) > 0;

@@ -617,7 +617,7 @@ static int add_image_units(struct making *m)
 {
     int r;
 
-    if (m->plan->images.len == 0)
+    if (!images_are_made(m->input->settings))
         return 0;
     r = add_unit(m, IMAGE_PREFIX ".service", unit_data(m->input, IMAGES_DIR));
     return r < 0 ? r : add_unit(m, IMAGE_PREFIX ".timer", json_object());

@@ -197,6 +197,51 @@ def cleaned(bed: Bed, remote: str) -> None:
     assert clean("--older=0") == (set(), 0)
 
 
+def images_made(bed: Bed, remote: str) -> None:
+    """The image is replaced by one that the program of the service makes, and stays when that fails."""
+    name, alias = f"{remote}-{RELEASE}-amd64", f"autopkgtest/ubuntu/{RELEASE}/amd64"
+    folder = bed.dir / "images"
+    folder.mkdir()
+    before = listed(bed, "lxc", "list", f"{remote}:", "--format=csv", "--columns=n")
+
+    def make(source: str, setup: str) -> str:
+        script = folder / "setup"
+        script.write_text(setup)
+        done = subprocess.run([testbeds.ROOT / "services/image/autopkgtest-image", name], text=True, capture_output=True, timeout=180, check=False, env=bed.env | {
+            "AUTOPKGTEST_IMAGES": str(folder), "AUTOPKGTEST_LXD_SOURCE": f"{remote}:{source}", "AUTOPKGTEST_SETUP": str(script),
+            "AUTOPKGTEST_MIRROR": "http://mirror.example/"})
+        assert listed(bed, "lxc", "list", f"{remote}:", "--format=csv", "--columns=n") == before, "an instance is left"
+        if done.returncode == 0:
+            assert not (folder / f"{name}.failed").exists()
+            return (folder / f"{name}.lxd").read_text().strip()
+        assert done.returncode == (1 if (folder / f"{name}.lxd").exists() else 69), done
+        return (folder / f"{name}.failed").read_text()
+
+    def images() -> dict[str, str]:
+        lines = listed(bed, "lxc", "image", "alias", "list", f"{remote}:", "--format=csv").splitlines()
+        return {line.split(",")[0]: line.split(",")[1] for line in lines}
+
+    def count() -> int:
+        return len(json.loads(listed(bed, "lxc", "image", "list", f"{remote}:", "--format=json")))
+
+    testbeds.run("lxc", "-q", "image", "alias", "create", f"{remote}:base", images()[alias], env=bed.env)
+    kept, number = images(), count()
+    failure = make("nothing", "true\n")
+    assert failure.startswith(f"launching {remote}:nothing on {remote}: ") and "not found" in failure, failure
+    failure = make("base", "echo E: no archive >&2; exit 1\n")
+    assert failure == "preparing it: E: no archive\n", failure
+    assert (images(), count()) == (kept, number), "nothing has changed"
+    first = make("base", "echo $RELEASE $MIRROR >/prepared\n")
+    assert images() == kept | {alias: first[:12]}
+    second = make("base", "echo again >/prepared\n")
+    assert images() == kept | {alias: second[:12]} and second != first
+    assert count() == number + 1, "the old one is gone"
+    assert make("base", "exit 1\n").startswith("preparing it: ")
+    assert images()[alias] == second[:12]
+    image = listed(bed, "lxc", "image", "info", f"{remote}:{alias}")
+    assert f"description: autopkgtest ubuntu {RELEASE} amd64" in image, image
+
+
 def test_lxd(bed: Bed) -> None:
     """With the worker's own arguments. The instance of another unit stays."""
     folder = bed.dir / "lxd"
@@ -210,6 +255,7 @@ def test_lxd(bed: Bed) -> None:
         assert f"user.autopkgtest-cloud-model={MODEL}" in log
         assert listed(bed, *listing).startswith("others,"), "nothing but the other unit's is there"
         cleaned(bed, remote)
+        images_made(bed, remote)
 
 
 def machines(bed: Bed) -> list[int]:

@@ -349,8 +349,8 @@ TEST(images_are_made_anew)
     configure(&rig, "{\"local-workers\": \"amd64: {null: 1}\"}");
     reconcile(&rig, HOOK_CONFIG_CHANGED);
     assert_action_fails(&rig, &action_build_images, "{}",
-                        "autopkgtest-cloud/0 tests in no image: they are of local workers with "
-                        "unshare or schroot, without worker-args");
+                        "autopkgtest-cloud/0 tests in no image: they are of LXD hosts and of "
+                        "local workers with unshare or schroot, without worker-args");
 }
 
 TEST(an_image_that_cannot_be_made_tells_why)
@@ -364,7 +364,8 @@ TEST(an_image_that_cannot_be_made_tells_why)
     rig_assert_called(calls, "action-set -- noble-amd64=made jammy-amd64=failed: no such suite");
     rig_assert_called(calls,
                       "action-fail -- not made: jammy-amd64; the old one stays in use where there "
-                      "is one, and it is tried again every 5 minutes: juju ssh "
+                      "is one (but for the first one on an LXD host it is tried again every 5 "
+                      "minutes): juju ssh "
                       "autopkgtest-cloud/0 journalctl -u 'autopkgtest-image@*'");
 }
 

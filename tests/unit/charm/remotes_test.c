@@ -131,6 +131,33 @@ TEST(workers_of_a_host_that_trusts_the_unit_run)
     rig_assert_called(again, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready");
 }
 
+#define IMAGE_OF_HOST "autopkgtest-image@lxd-10.0.0.1-noble-armhf"
+#define IMAGE_MADE "/var/lib/autopkgtest-cloud/images/lxd-10.0.0.1-noble-armhf.lxd"
+
+TEST(an_image_of_a_host_is_made_when_asked_for_and_renewed_from_then_on)
+{
+    _cleanup_rig_ struct rig rig = remotes_rig();
+    _cleanup_free_ char *calls = NULL, *refused = NULL, *made = NULL, *gone = NULL, *unit = NULL;
+
+    configure(&rig, REMOTES);
+    mark(&rig, "trusts");
+    calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_not_called(calls, "autopkgtest-image@"); // it may be somebody else's to make
+    unit = rig_get(&rig, "/etc/systemd/system/autopkgtest-image@.service");
+    ck_assert_ptr_nonnull(strstr(unit, "\nEnvironment=LXD_CONF=/etc/autopkgtest-cloud/lxd\n"));
+    refused = run_action(&rig, &action_build_images, "{\"release\": \"noble\"}");
+    rig_assert_called(refused, "systemctl restart -- " IMAGE_OF_HOST ".service");
+    rig_assert_called(refused, "action-set -- lxd-10-0-0-1-noble-armhf=failed: see its journal");
+    rig_assert_not_called(refused, IMAGE_OF_HOST ".timer");
+    rig_put(&rig, IMAGE_MADE, "abc\n");
+    made = run_action(&rig, &action_build_images, "{\"release\": \"noble\"}");
+    rig_assert_called(made, "action-set -- lxd-10-0-0-1-noble-armhf=made");
+    ck_assert_ptr_nonnull(strstr(made, IMAGE_OF_HOST ".timer"));
+    configure(&rig, "{\"lxd-remotes\": \"\", \"local-workers\": \"\"}");
+    gone = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    ck_assert_ptr_nonnull(strstr(gone, IMAGE_OF_HOST ".timer"));
+}
+
 TEST(a_host_is_known_until_its_last_test_has_ended)
 {
     _cleanup_rig_ struct rig rig = remotes_rig();
