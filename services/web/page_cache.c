@@ -46,8 +46,9 @@ static char *key_of(const struct exchange *x)
     if (!(x->method & METHODS_READ) || !x->route || !x->route->keep ||
         exchange_header(x, "Cookie") || exchange_header(x, "X-Api-Key"))
         return NULL;
+    // What is kept of data has no parameters, whatever stands behind its path.
     return str_format("%c%c%s?%s", x->wants_json ? 'j' : 'h', exchange_is_tls(x) ? 's' : 'p',
-                      x->path, x->query_text);
+                      x->path, x->route->kind == ROUTE_DATA ? "" : x->query_text);
 }
 
 static struct entry *find(struct page_cache *cache, const char *key)

@@ -29,6 +29,7 @@
     {                                                                                              \
         .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_DATA, .handle = (handler)        \
     }
+// Without parameters.
 #define KEPT_DATA(path, handler)                                                                   \
     {                                                                                              \
         .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_DATA, .handle = (handler),       \
