@@ -8,8 +8,10 @@
 #define REMEMBERED "ingress-url" // "": nothing was told yet
 #define URL_MAX 512
 
-static const char host_characters[] =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+#define LETTERS_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+static const char host_characters[] = LETTERS_DIGITS ".-:[]";
+// No quotes, escapes or question marks: it becomes part of links.
+static const char path_characters[] = LETTERS_DIGITS "/._~-";
 
 int ingress_check_url(const char *url, char **ret, struct error *err)
 {
@@ -18,14 +20,13 @@ int ingress_check_url(const char *url, char **ret, struct error *err)
                                                       : 0;
     size_t host = strspn(url + scheme, host_characters);
     const char *path = url + scheme + host;
+    size_t len = strspn(path, path_characters);
 
-    if (!scheme || !host || strlen(url) > URL_MAX || (*path && *path != '/'))
-        return error_set(err, -EINVAL, "expected an address http://HOST or https://HOST");
-    if (*path && strcmp(path, "/") != 0)
-        return error_set(err, -EINVAL,
-                         "pages need a host of their own, and the address has a path: let the "
-                         "proxy route by host names (traefik: routing_mode=subdomain)");
-    *ret = strndup(url, scheme + host);
+    if (!scheme || !host || strlen(url) > URL_MAX || (*path && *path != '/') || path[len] != '\0')
+        return error_set(err, -EINVAL, "expected an address http[s]://HOST or http[s]://HOST/PATH");
+    while (len > 0 && path[len - 1] == '/')
+        len--;
+    *ret = strndup(url, scheme + host + len);
     return *ret ? 0 : error_oom(err);
 }
 

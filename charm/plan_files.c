@@ -229,6 +229,14 @@ static char *storage_url(const struct plan_input *in)
                : str_format("http://127.0.0.1:%u/swift/v1", (unsigned)s->http_port);
 }
 
+// With a port, if there is one; the caller frees.
+static char *host_of(const char *url)
+{
+    const char *host = strstr(url, "//") + 2;
+
+    return strndup(host, strcspn(host, "/"));
+}
+
 static json_t *web_data(const struct plan_input *in)
 {
     const struct settings *s = in->settings;
@@ -237,17 +245,18 @@ static json_t *web_data(const struct plan_input *in)
     _cleanup_free_ char *archs = architectures(in);
     _cleanup_free_ char *teams = strv_join(&s->allowed_requestors, " ");
     _cleanup_free_ char *store_url = storage_url(in);
+    _cleanup_free_ char *host = url ? host_of(url) : strdup(s->hostname);
 
-    if (!releases || !archs || !teams || !store_url)
+    if (!releases || !archs || !teams || !store_url || !host)
         return NULL;
     return json_pack(
         "{s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:s, "
         "s:s, s:o, s:b, s:b, s:o}",
-        "unit", in->model->unit, "hostname", url ? strstr(url, "//") + 2 : s->hostname,
-        "public-url", text_or_false(url), "port", (json_int_t)s->http_port, "page-rate-limit",
-        (json_int_t)s->page_rate_limit, "request-rate-limit", (json_int_t)s->request_rate_limit,
-        "releases", releases, "architectures", archs, "authorization", s->authorization,
-        "login-url", text_or_false(s->login_url), "allowed-requestors", text_or_false(teams),
+        "unit", in->model->unit, "hostname", host, "public-url", text_or_false(url), "port",
+        (json_int_t)s->http_port, "page-rate-limit", (json_int_t)s->page_rate_limit,
+        "request-rate-limit", (json_int_t)s->request_rate_limit, "releases", releases,
+        "architectures", archs, "authorization", s->authorization, "login-url",
+        text_or_false(s->login_url), "allowed-requestors", text_or_false(teams),
         "launchpad-api-url", text_or_false(s->launchpad_api_url), "github-secrets",
         in->github_secrets != NULL, "github-credentials", in->github_credentials != NULL,
         "api-keys", in->api_keys != NULL, "session-key", in->session_key != NULL, "data-dir",

@@ -4,6 +4,7 @@
 "use strict";
 
 (() => {
+    const base = document.documentElement.dataset.base; // of all our paths
     const form = document.querySelector("form.request");
     if (!form)
         return;
@@ -15,7 +16,7 @@
     async function complete(prefix) {
         if (prefix.length < 2)
             return;
-        const answer = await fetch("/api/v1/packages?prefix=" + encodeURIComponent(prefix));
+        const answer = await fetch(base + "/api/v1/packages?prefix=" + encodeURIComponent(prefix));
         if (!answer.ok || form.elements.package.value !== prefix)
             return;
         names.replaceChildren(...(await answer.json()).packages.map((name) => new Option(name)));
@@ -26,7 +27,7 @@
         if (check.state === "new")
             return null;
         const link = document.createElement("a");
-        link.href = check.url;
+        link.href = base + check.url;
         if (check.state === "tested") {
             link.textContent = check.verdict;
             line.append(`The newest test there ended ${check.date} UTC: `, link, ".");
@@ -43,7 +44,7 @@
             note.replaceChildren();
             return;
         }
-        const answer = await fetch("/request/check?" + new URLSearchParams(new FormData(form)));
+        const answer = await fetch(base + "/request/check?" + new URLSearchParams(new FormData(form)));
         if (number !== asked)
             return; // a newer question is under way
         const found = answer.ok ? (await answer.json()).checks.map(describe).filter(Boolean) : [];

@@ -3,6 +3,7 @@
 "use strict";
 
 (() => {
+    const base = document.documentElement.dataset.base; // of all our paths
     const list = document.querySelector("ul.running[data-live]");
     if (!list || !window.EventSource)
         return;
@@ -12,7 +13,7 @@
 
     function follow(row, id) {
         const tail = row.querySelector(".tail");
-        const source = new EventSource("/running/events?id=" + encodeURIComponent(id));
+        const source = new EventSource(base + "/running/events?id=" + encodeURIComponent(id));
         source.onmessage = (message) => {
             const end = tail.scrollTop + tail.clientHeight >= tail.scrollHeight - 8;
             tail.textContent = JSON.parse(message.data).logtail;
@@ -44,7 +45,7 @@
         const summary = document.createElement("summary");
         const name = document.createElement(test.url ? "a" : "span");
         if (test.url)
-            name.href = test.url;
+            name.href = base + test.url;
         name.textContent = test.package;
         const took = document.createElement("span");
         took.className = "quiet took";
@@ -91,7 +92,7 @@
     }
 
     list.querySelectorAll("li[data-id]").forEach(adopt);
-    const events = new EventSource("/running/events" + list.dataset.filter);
+    const events = new EventSource(base + "/running/events" + list.dataset.filter);
     events.addEventListener("running", (message) => { // at each connection: what was missed since the page was made
         const now = new Set(JSON.parse(message.data).ids);
         [...rows.keys()].filter((id) => !now.has(id)).forEach((id) => end(id, "ended"));

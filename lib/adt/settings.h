@@ -54,7 +54,7 @@ void worker_settings_release(struct worker_settings *settings);
 struct web_settings {
     char *unit; // Juju's name of the unit, "autopkgtest-cloud/0"
     char *hostname;
-    char *public_url; // http[s]://HOST[:PORT] of a proxy in front of it; NULL: none is known
+    char *public_url; // http[s]://HOST[:PORT][/PATH] of a proxy in front of it; NULL: none is known
     uint16_t port;
     unsigned page_rate_limit;    // pages a second of one address; 0: any number
     unsigned request_rate_limit; // requests a minute of somebody who is logged in; 0: any number

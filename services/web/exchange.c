@@ -8,6 +8,24 @@
 
 #define ANSWER_MAX BUF_OWN_MAX
 
+// A proxy may pass on the path of the public address, or take it away.
+static int strip_base(struct exchange *x)
+{
+    const char *base = web_base(x->web);
+    size_t len = strlen(base);
+    char *rest;
+
+    if (len == 0 || strncmp(x->path, base, len) != 0 ||
+        (x->path[len] != '/' && x->path[len] != '\0'))
+        return 0;
+    rest = strdup(x->path[len] ? x->path + len : "/");
+    if (!rest)
+        return -ENOMEM;
+    free(x->path);
+    x->path = rest;
+    return 0;
+}
+
 struct exchange *exchange_new(struct web *web, const char *uri)
 {
     struct exchange *x = calloc(1, sizeof(*x));
@@ -16,7 +34,7 @@ struct exchange *exchange_new(struct web *web, const char *uri)
         return NULL;
     x->web = web;
     x->index_fd = -1;
-    if (uri_split(uri, &x->path, &x->query_text) < 0) {
+    if (uri_split(uri, &x->path, &x->query_text) < 0 || strip_base(x) < 0) {
         exchange_free(x);
         return NULL;
     }
@@ -192,7 +210,9 @@ int exchange_answer_json(struct exchange *x, unsigned status, const json_t *valu
 
 int exchange_redirect(struct exchange *x, unsigned status, const char *location)
 {
-    int r = exchange_add_header(x, "Location", location);
+    const char *base = location[0] == '/' ? web_base(x->web) : "";
+    _cleanup_free_ char *full = str_format("%s%s", base, location);
+    int r = full ? exchange_add_header(x, "Location", full) : -ENOMEM;
 
     return r < 0 ? r : exchange_answer_empty(x, status);
 }

@@ -92,6 +92,7 @@ int exchange_answer_empty(struct exchange *x, unsigned status);
 int exchange_answer_buf(struct exchange *x, unsigned status, const char *type, struct buf *body);
 int exchange_answer_text(struct exchange *x, unsigned status, const char *text);
 int exchange_answer_json(struct exchange *x, unsigned status, const json_t *value);
+// To a path of ours, below the public address, or to an address.
 int exchange_redirect(struct exchange *x, unsigned status, const char *location);
 
 // Ends a handler with an error of this HTTP status: `return exchange_fail(x, 404, err, "…")`.

@@ -57,8 +57,8 @@ const struct session *login_session(struct exchange *x)
 static int set_cookie(struct exchange *x, const char *name, const char *value, unsigned seconds)
 {
     _cleanup_free_ char *cookie =
-        str_format("%s=%s; Path=/; Max-Age=%u; HttpOnly; SameSite=Lax%s", name, value, seconds,
-                   exchange_is_tls(x) ? "; Secure" : "");
+        str_format("%s=%s; Path=%s/; Max-Age=%u; HttpOnly; SameSite=Lax%s", name, value,
+                   web_base(x->web), seconds, exchange_is_tls(x) ? "; Secure" : "");
 
     if (!cookie || exchange_add_header(x, "Cache-Control", "no-store") < 0)
         return -ENOMEM;

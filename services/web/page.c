@@ -72,6 +72,7 @@ static int add_layout(struct exchange *x, json_t *data)
     if (json_put(data, "layout", layout) < 0 || add_alert(web, layout) < 0 ||
         add_user(x, layout) < 0 ||
         json_put_string(layout, "static_version", web->static_version) < 0 ||
+        json_put_string(layout, "base", web_base(web)) < 0 ||
         json_put_string(layout, "hostname", web->settings.hostname) < 0 ||
         json_put_bool(layout, "can_request", open || login_is_possible(web)) < 0)
         return -ENOMEM;

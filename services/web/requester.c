@@ -97,6 +97,14 @@ void requester_release(struct requester *requester)
     *requester = (struct requester){.proof = PROOF_NONE};
 }
 
+// A proxy may name us otherwise.
+static bool is_origin_of(const char *origin, const char *url, const char *path)
+{
+    size_t len = strlen(url) - strlen(path);
+
+    return strlen(origin) == len && strncasecmp(origin, url, len) == 0;
+}
+
 bool requester_same_origin(const struct exchange *x)
 {
     const char *site = exchange_header(x, "Sec-Fetch-Site");
@@ -107,7 +115,7 @@ bool requester_same_origin(const struct exchange *x)
         return false;
     if (!origin)
         return true;
-    if (public_url && strcasecmp(origin, public_url) == 0) // a proxy may name us otherwise
+    if (public_url && is_origin_of(origin, public_url, web_base(x->web)))
         return true;
     host = strstr(origin, "://");
     return host && own && strcasecmp(host + 3, own) == 0;

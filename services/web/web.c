@@ -193,6 +193,14 @@ int web_load(struct web *web, struct error *err)
     return 0;
 }
 
+const char *web_base(const struct web *web)
+{
+    const char *url = web->settings.public_url, *host = url ? strstr(url, "://") : NULL;
+    const char *path = host ? strchr(host + strlen("://"), '/') : NULL;
+
+    return path ? path : "";
+}
+
 void web_release(struct web *web)
 {
     free(web->config_dir);

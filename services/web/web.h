@@ -67,6 +67,9 @@ struct web {
 // Reads web.conf and what it names; on failure *web stays as it was.
 int web_load(struct web *web, struct error *err);
 void web_release(struct web *web);
+// What paths of ours begin with where a proxy has a path for us, `/model-app`; "": nothing. Links
+// carry it, requests are understood with it and without. Borrowed.
+const char *web_base(const struct web *web);
 
 // The results, read-only. -ENOENT: the indexer has not made them yet.
 int web_database(struct web *web, struct database **ret, struct error *err);

@@ -307,15 +307,26 @@ TEST(the_proxys_answer_is_where_people_find_us)
     ck_assert_ptr_nonnull(strstr(after, "\nhostname = localhost\n"));
 }
 
+TEST(an_address_may_have_a_path)
+{
+    _cleanup_rig_ struct rig rig = proxied_new(true);
+    _cleanup_free_ char *calls = NULL, *settings = NULL;
+
+    proxy_says(&rig, "http://proxy:8080/model-tests/");
+    calls = hook_of(&rig, HOOK_RELATION_CHANGED, PROXY);
+    rig_assert_not_called(calls, "status-set -- blocked");
+    settings = rig_get(&rig, "/etc/autopkgtest-cloud/web.conf");
+    ck_assert_ptr_nonnull(strstr(settings, "\nhostname = proxy:8080\n"));
+    ck_assert_ptr_nonnull(strstr(settings, "\npublic-url = http://proxy:8080/model-tests\n"));
+}
+
 TEST(an_answer_that_cannot_be_used_is_told)
 {
     static const char *const bad[][2] = {
-        {"http://proxy/model-app", "pages need a host of their own, and the address has a path: "
-                                   "let the proxy route by host names (traefik: "
-                                   "routing_mode=subdomain)"},
-        {"ftp://proxy", "expected an address http://HOST or https://HOST"},
-        {"https://user@proxy", "expected an address http://HOST or https://HOST"},
-        {"https://", "expected an address http://HOST or https://HOST"},
+        {"http://proxy/a?b", "expected an address http[s]://HOST or http[s]://HOST/PATH"},
+        {"ftp://proxy", "expected an address http[s]://HOST or http[s]://HOST/PATH"},
+        {"https://user@proxy", "expected an address http[s]://HOST or http[s]://HOST/PATH"},
+        {"https://", "expected an address http[s]://HOST or http[s]://HOST/PATH"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
