@@ -121,46 +121,59 @@ static size_t escape_length(const char *s, size_t len)
     return n < len ? n + 1 : n;
 }
 
-static int add_html(struct buf *b, char c)
+static const char *entity_of(char c)
 {
     switch (c) {
     case '<':
-        return buf_add_str(b, "&lt;");
+        return "&lt;";
     case '&':
-        return buf_add_str(b, "&amp;");
+        return "&amp;";
     case '>':
-        return buf_add_str(b, "&gt;");
+        return "&gt;";
     case '"':
-        return buf_add_str(b, "&quot;");
+        return "&quot;";
     default:
-        return buf_add_char(b, c);
+        return NULL;
     }
 }
 
-static int add_clean(const char *line, size_t len, int (*add)(struct buf *b, char c), struct buf *b)
+static bool is_printed(unsigned char c)
 {
+    return c >= 0x20 ? c != 0x7f : c == '\t';
+}
+
+// What needs no change is copied in one piece: nearly all of a log.
+static int add_clean(const char *line, size_t len, bool html, struct buf *b)
+{
+    size_t done = 0, i = 0;
     int r = 0;
 
-    for (size_t i = 0; i < len && r == 0; i++) {
-        unsigned char c = (unsigned char)line[i];
-        size_t skip = escape_length(line + i, len - i);
+    while (r == 0 && i < len) {
+        const char *entity = html ? entity_of(line[i]) : NULL;
+        size_t skip;
 
-        if (skip)
-            i += skip - 1;
-        else if (c >= 0x20 ? c != 0x7f : c == '\t')
-            r = add(b, (char)c);
+        if (!entity && is_printed((unsigned char)line[i])) {
+            i++;
+            continue;
+        }
+        skip = escape_length(line + i, len - i);
+        r = buf_add(b, line + done, i - done);
+        if (r == 0 && entity)
+            r = buf_add_str(b, entity);
+        i += skip ? skip : 1;
+        done = i;
     }
-    return r;
+    return r < 0 ? r : buf_add(b, line + done, len - done);
 }
 
 int log_line_escape(const char *line, size_t len, struct buf *b)
 {
-    return add_clean(line, len, add_html, b);
+    return add_clean(line, len, true, b);
 }
 
 int log_line_plain(const char *line, size_t len, struct buf *b)
 {
-    return add_clean(line, len, buf_add_char, b);
+    return add_clean(line, len, false, b);
 }
 
 // ---- sections
@@ -203,6 +216,21 @@ static int begin_section(struct log_view *v)
     return r < 0 ? r : buf_add_str(&v->out, "</summary><pre>");
 }
 
+// <span id="L12"><a href="#L12" data-n="12"></a>
+static int add_anchor(struct log_view *v)
+{
+    static const char *const before[] = {"<span id=\"L", "\"><a href=\"#L", "\" data-n=\""};
+    char number[24];
+    int len = snprintf(number, sizeof(number), "%llu", (unsigned long long)v->number), r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(before); i++) {
+        r = buf_add_str(&v->out, before[i]);
+        if (r == 0)
+            r = buf_add(&v->out, number, (size_t)len);
+    }
+    return r < 0 ? r : buf_add_str(&v->out, "\"></a>");
+}
+
 static int add_line(const char *line, size_t len, void *userdata)
 {
     struct log_view *v = userdata;
@@ -223,9 +251,7 @@ static int add_line(const char *line, size_t len, void *userdata)
     }
     r = v->begun ? 0 : begin_section(v);
     if (r == 0)
-        r = buf_addf(&v->out, "<span id=\"L%llu\"><a href=\"#L%llu\" data-n=\"%llu\"></a>",
-                     (unsigned long long)v->number, (unsigned long long)v->number,
-                     (unsigned long long)v->number);
+        r = add_anchor(v);
     if (r == 0)
         r = log_line_escape(line, len, &v->out);
     return r < 0 ? r : buf_add_str(&v->out, "\n</span>");
