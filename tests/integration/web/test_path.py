@@ -50,9 +50,9 @@ class BelowAPath(unittest.TestCase):
             self.assertTrue(places and path.startswith(places), f"{path} answers {status}")
 
     def test_every_link_leads_below_the_path(self) -> None:
-        todo, seen = [BASE + "/"], set()
-        while todo:
-            path = todo.pop()
+        ahead, seen = [BASE + "/"], set()
+        while ahead:
+            path = ahead.pop()
             if path in seen or "/many/file-" in path:
                 continue
             seen.add(path)
@@ -68,7 +68,7 @@ class BelowAPath(unittest.TestCase):
                     continue
                 self.assertEqual(where.netloc, "proxy.example", (path, link))
                 self.assertTrue(where.path.startswith(BASE + "/"), (path, link))
-                todo.append(where.path + (f"?{where.query}" if where.query else ""))
+                ahead.append(where.path + (f"?{where.query}" if where.query else ""))
         for page in ("/packages/gzip", f"/packages/gzip/noble/amd64/{quote(RUN)}/log", "/static/style.css", "/statistics", "/recent"):
             self.assertTrue(any(path.startswith(BASE + page) for path in seen), page)
 
