@@ -44,6 +44,17 @@ int buf_add(struct buf *b, const void *bytes, size_t len)
     return 0;
 }
 
+size_t buf_read(const struct buf *b, size_t *at, void *bytes, size_t max)
+{
+    size_t n = b->len - *at;
+
+    n = n < max ? n : max;
+    if (n > 0)
+        memcpy(bytes, b->data + *at, n);
+    *at += n;
+    return n;
+}
+
 int buf_add_str(struct buf *b, const char *s)
 {
     return buf_add(b, s, strlen(s));

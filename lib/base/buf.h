@@ -45,6 +45,8 @@ char *buf_take(struct buf *b);
 // Shortens the content to `len` bytes.
 void buf_truncate(struct buf *b, size_t len);
 
+// Copies at most `max` bytes from position *at on, which moves behind them. How many there were.
+size_t buf_read(const struct buf *b, size_t *at, void *bytes, size_t max);
 // Drops `n` bytes at the front.
 void buf_consume(struct buf *b, size_t n);
 

@@ -293,19 +293,13 @@ int log_view_new(int fd, struct strv *open_tests, const struct log_part *part,
 
 ssize_t log_view_read(struct log_view *v, char *bytes, size_t max)
 {
-    size_t n;
-
     while (v->out_at == v->out.len) {
         if (v->finished)
             return 0;
         if (fill(v) < 0)
             return -ENOMEM;
     }
-    n = v->out.len - v->out_at;
-    n = n < max ? n : max;
-    memcpy(bytes, v->out.data + v->out_at, n);
-    v->out_at += n;
-    return (ssize_t)n;
+    return (ssize_t)buf_read(&v->out, &v->out_at, bytes, max);
 }
 
 bool log_view_has_end(const struct log_view *v)

@@ -39,21 +39,10 @@ static void log_page_free(void *userdata)
     free(p);
 }
 
-static size_t take_bytes(const struct buf *from, size_t *at, char *bytes, size_t max)
-{
-    size_t n = from->len - *at;
-
-    n = n < max ? n : max;
-    if (n > 0)
-        memcpy(bytes, from->data + *at, n);
-    *at += n;
-    return n;
-}
-
 static ssize_t log_page_read(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
 {
     struct log_page *p = userdata;
-    size_t n = take_bytes(&p->head, &p->head_at, bytes, max);
+    size_t n = buf_read(&p->head, &p->head_at, bytes, max);
     ssize_t body;
 
     if (n > 0)
@@ -63,7 +52,7 @@ static ssize_t log_page_read(void *userdata, uint64_t position _unused_, char *b
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (body > 0)
         return body;
-    n = take_bytes(&p->tail, &p->tail_at, bytes, max);
+    n = buf_read(&p->tail, &p->tail_at, bytes, max);
     return n > 0 ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
 }
 

@@ -321,24 +321,13 @@ int reading_text(struct exchange *x, const char **ret_text, struct error *err)
     return 0;
 }
 
-static size_t take_bytes(const struct buf *from, size_t *at, char *bytes, size_t max)
-{
-    size_t n = from->len - *at;
-
-    n = n < max ? n : max;
-    if (n > 0)
-        memcpy(bytes, from->data + *at, n);
-    *at += n;
-    return n;
-}
-
 static ssize_t pass_on(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
 {
     struct reading *r = userdata;
-    size_t n = take_bytes(&r->head, &r->head_at, bytes, max);
+    size_t n = buf_read(&r->head, &r->head_at, bytes, max);
 
     if (n == 0)
-        n = take_bytes(&r->out, &r->out_at, bytes, max);
+        n = buf_read(&r->out, &r->out_at, bytes, max);
     if (r->out_at == r->out.len && r->out_at > 0) {
         buf_truncate(&r->out, 0);
         r->out_at = 0;
@@ -354,7 +343,7 @@ static ssize_t pass_on(void *userdata, uint64_t position _unused_, char *bytes, 
     }
     if (r->status != 0)
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    n = take_bytes(&r->tail, &r->tail_at, bytes, max);
+    n = buf_read(&r->tail, &r->tail_at, bytes, max);
     return n > 0 ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
 }
 

@@ -33,6 +33,22 @@ TEST(bytes_may_contain_nul)
     ck_assert_uint_eq(b.len, 0);
 }
 
+TEST(reading_goes_on_behind_what_was_read)
+{
+    _cleanup_buf_ struct buf b = BUF_INIT(100);
+    char bytes[4] = {0};
+    size_t at = 0;
+
+    ck_assert_uint_eq(buf_read(&b, &at, bytes, sizeof(bytes)), 0);
+    ck_assert_int_eq(buf_add_str(&b, "abcde"), 0);
+    ck_assert_uint_eq(buf_read(&b, &at, bytes, 3), 3);
+    ck_assert_mem_eq(bytes, "abc", 3);
+    ck_assert_uint_eq(buf_read(&b, &at, bytes, sizeof(bytes)), 2);
+    ck_assert_mem_eq(bytes, "de", 2);
+    ck_assert_uint_eq(at, 5);
+    ck_assert_uint_eq(buf_read(&b, &at, bytes, sizeof(bytes)), 0);
+}
+
 TEST(take_hands_over_and_leaves_it_empty)
 {
     _cleanup_buf_ struct buf b = BUF_INIT(100);
