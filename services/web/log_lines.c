@@ -11,6 +11,8 @@ struct log_lines {
     int fd;
     log_line_visit *visit;
     void *userdata;
+    log_growth *growth; // NULL: the file is complete
+    void *growing;
     bool any; // a line was visited
     z_stream z;
     bool in_member; // a gzip member has begun and not ended
@@ -87,20 +89,29 @@ static int inflate_piece(struct log_lines *v)
     return inflateReset(&v->z) == Z_OK ? 0 : -EBADMSG;
 }
 
+// Reads what is to be inflated next: 1, or what log_lines_step() is to return.
+static int read_piece(struct log_lines *v)
+{
+    ssize_t n = read(v->fd, v->in, IN_SIZE);
+    int growth = n == 0 && v->growth ? v->growth(v->growing) : 0;
+
+    if (growth == -EAGAIN)
+        return growth;
+    if (n < 0 || growth < 0)
+        return finish(v, "(the rest of the log cannot be read)");
+    if (n == 0)
+        return finish(v, v->in_member ? "(the log is cut off here)" : NULL);
+    v->z.next_in = v->in;
+    v->z.avail_in = (uInt)n;
+    return 1;
+}
+
 int log_lines_step(struct log_lines *v)
 {
-    ssize_t n;
-    int r;
+    int r = v->z.avail_in == 0 && !v->pending ? read_piece(v) : 1;
 
-    if (v->z.avail_in == 0 && !v->pending) {
-        n = read(v->fd, v->in, IN_SIZE);
-        if (n < 0)
-            return finish(v, "(the rest of the log cannot be read)");
-        if (n == 0)
-            return finish(v, v->in_member ? "(the log is cut off here)" : NULL);
-        v->z.next_in = v->in;
-        v->z.avail_in = (uInt)n;
-    }
+    if (r <= 0)
+        return r;
     r = inflate_piece(v);
     if (r == -EBADMSG)
         return finish(v, "(the rest of the log is damaged)");
@@ -121,6 +132,12 @@ int log_lines_new(int fd, log_line_visit *visit, void *userdata, struct log_line
     v->userdata = userdata;
     *ret = v;
     return 0;
+}
+
+void log_lines_follow(struct log_lines *v, log_growth *growth, void *userdata)
+{
+    v->growth = growth;
+    v->growing = userdata;
 }
 
 void log_lines_free(struct log_lines *v)

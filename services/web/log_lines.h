@@ -18,8 +18,13 @@ typedef int log_line_visit(const char *line, size_t len, void *userdata);
 
 // `fd` is a gzip file and taken over on success.
 int log_lines_new(int fd, log_line_visit *visit, void *userdata, struct log_lines **ret);
+// Says what the end of a file that grows means: 0: it is complete; -EAGAIN: more will come; another
+// negative number: the rest is lost.
+typedef int log_growth(void *userdata);
+// The file may still grow. `userdata` is borrowed.
+void log_lines_follow(struct log_lines *v, log_growth *growth, void *userdata);
 // Reads one piece (64 KiB of text at most) and visits the lines that end in it: 1: there is more,
-// 0: that was the end, negative: no memory.
+// 0: that was the end, -EAGAIN: not yet; another negative number: no memory.
 int log_lines_step(struct log_lines *v);
 void log_lines_free(struct log_lines *v);
 DEFINE_CLEANUP(struct log_lines *, log_lines_free)

@@ -294,12 +294,20 @@ int log_view_new(int fd, struct strv *open_tests, const struct log_part *part,
 ssize_t log_view_read(struct log_view *v, char *bytes, size_t max)
 {
     while (v->out_at == v->out.len) {
+        int r;
+
         if (v->finished)
             return 0;
-        if (fill(v) < 0)
-            return -ENOMEM;
+        r = fill(v);
+        if (r < 0)
+            return r;
     }
     return (ssize_t)buf_read(&v->out, &v->out_at, bytes, max);
+}
+
+void log_view_follow(struct log_view *v, log_growth *growth, void *userdata)
+{
+    log_lines_follow(v->lines, growth, userdata);
 }
 
 bool log_view_has_end(const struct log_view *v)

@@ -45,8 +45,10 @@ struct log_part {
 // over. `part` (may be NULL) is copied. fd is a gzip file and taken over on success.
 int log_view_new(int fd, struct strv *open_tests, const struct log_part *part,
                  struct log_view **ret);
-// The next bytes of HTML, up to `max`; 0 at the end. A log that cannot be read to its end says so
-// in its last line.
+// The file may still grow, as in log_lines.h.
+void log_view_follow(struct log_view *view, log_growth *growth, void *userdata);
+// The next bytes of HTML, up to `max`; 0 at the end, -EAGAIN: not yet; another negative number: no
+// memory. A log that cannot be read to its end says so in its last line.
 ssize_t log_view_read(struct log_view *view, char *bytes, size_t max);
 // Whether what was read has the log's last line.
 bool log_view_has_end(const struct log_view *view);

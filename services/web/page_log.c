@@ -25,6 +25,8 @@
 
 struct log_page {
     struct log_view *view;
+    struct stored_file *file; // NULL: all of the log is there
+    struct MHD_Connection *connection;
     struct buf head, tail;
     size_t head_at, tail_at;
 };
@@ -34,6 +36,7 @@ static void log_page_free(void *userdata)
     struct log_page *p = userdata;
 
     log_view_free(p->view);
+    stored_file_unref(p->file);
     buf_release(&p->head);
     buf_release(&p->tail);
     free(p);
@@ -48,6 +51,10 @@ static ssize_t log_page_read(void *userdata, uint64_t position _unused_, char *b
     if (n > 0)
         return (ssize_t)n;
     body = log_view_read(p->view, bytes, max);
+    if (body == -EAGAIN) {
+        stored_file_await(p->file, p->connection);
+        return 0;
+    }
     if (body < 0)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (body > 0)
@@ -103,7 +110,8 @@ static uint64_t query_number(const struct exchange *x, const char *name, uint64_
     return text && parse_uint(text, 1, max, &n, NULL) == 0 ? n : 0;
 }
 
-static int answer_log(struct exchange *x, int *fd, struct error *err)
+// `file` is taken over.
+static int answer_log(struct exchange *x, int *fd, struct stored_file *file, struct error *err)
 {
     struct log_page *p = calloc(1, sizeof(*p));
     _cleanup_strv_ struct strv open_tests = STRV_INIT;
@@ -111,8 +119,12 @@ static int answer_log(struct exchange *x, int *fd, struct error *err)
     struct MHD_Response *response;
     int r;
 
-    if (!p)
+    if (!p) {
+        stored_file_unref(file);
         return error_oom(err);
+    }
+    p->file = file;
+    p->connection = x->connection;
     p->head.max = p->tail.max = BUF_OWN_MAX;
     part.open_section = (unsigned)query_number(x, "section", UINT_MAX);
     r = render_frame(x, &p->head, &p->tail, err);
@@ -125,6 +137,8 @@ static int answer_log(struct exchange *x, int *fd, struct error *err)
         return r;
     }
     (void)take_fd(fd);
+    if (file)
+        log_view_follow(p->view, stored_file_growth, file);
     response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LOG_BLOCK, log_page_read, p,
                                                  log_page_free);
     if (!response)
@@ -132,11 +146,15 @@ static int answer_log(struct exchange *x, int *fd, struct error *err)
     return exchange_answer(x, MHD_HTTP_OK, response);
 }
 
-static int open_log(struct exchange *x, const struct run_names *n, int *ret_fd, struct error *err)
+// `ret_file`: as of stored_follow(); NULL: the whole log is needed.
+static int open_log(struct exchange *x, const struct run_names *n, int *ret_fd,
+                    struct stored_file **ret_file, struct error *err)
 {
     _cleanup_free_ char *object = run_object_name(n, "log.gz");
-    int r = object ? stored_open(x, READER_ANYBODY, n->container, object, LOG_MAX, ret_fd, err)
-                   : error_oom(err);
+    int r = !object    ? error_oom(err)
+            : ret_file ? stored_follow(x, READER_ANYBODY, n->container, object, LOG_MAX, ret_fd,
+                                       ret_file, err)
+                       : stored_open(x, READER_ANYBODY, n->container, object, LOG_MAX, ret_fd, err);
 
     return r == -ENOENT ? exchange_fail(x, 404, err, "there is no log of the run %s", n->run_id)
                         : r;
@@ -201,7 +219,7 @@ static int begin_reading(struct exchange *x, const struct run_names *n,
     int r = reading_claim(x, err);
 
     if (r == 0)
-        r = open_log(x, n, &fd, err);
+        r = open_log(x, n, &fd, NULL, err);
     return r == 0 ? reading_start(x, &fd, arguments, max, err) : r;
 }
 
@@ -285,20 +303,21 @@ static int part_of_log(struct exchange *x, const struct run_names *n, uint64_t f
 
 static int whole_log(struct exchange *x, const struct run_names *n, struct error *err)
 {
+    _cleanup_(stored_file_unrefp) struct stored_file *file = NULL;
     _cleanup_close_ int fd = -1;
     int r = run_start(x, n, err);
 
     if (r == 0)
         r = run_put_result(x, n, false, err);
     if (r == 0)
-        r = open_log(x, n, &fd, err);
+        r = open_log(x, n, &fd, &file, err);
     if (r >= 0)
         r = run_both(r, run_put_tests(x, n, err));
     if (r >= 0)
         r = run_both(r, run_put_files(x, n, err));
     if (r != 0 || x->wants_json)
         return r;
-    return answer_log(x, &fd, err);
+    return answer_log(x, &fd, TAKE_PTR(file), err);
 }
 
 int page_log(struct exchange *x, struct error *err)

@@ -81,6 +81,16 @@ int stored_open(struct exchange *x, enum stored_reader reader, const char *conta
                : no_store(x->web, err);
 }
 
+int stored_follow(struct exchange *x, enum stored_reader reader, const char *container,
+                  const char *object, uint64_t max, int *ret_fd, struct stored_file **ret_file,
+                  struct error *err)
+{
+    *ret_file = NULL;
+    return !x->web->store && stored_swift_is_readable(x->web, reader)
+               ? stored_swift_follow(x, reader, container, object, max, ret_fd, ret_file, err)
+               : stored_open(x, reader, container, object, max, ret_fd, err);
+}
+
 int stored_list(struct exchange *x, enum stored_reader reader, const char *container,
                 const struct store_query *query, stored_visit *visit, void *userdata,
                 struct error *err)

@@ -25,6 +25,23 @@ bool stored_is_readable(const struct web *web, enum stored_reader reader);
 // Opens an object as a file of its own, which the caller closes. `max`: bytes that it may have.
 int stored_open(struct exchange *x, enum stored_reader reader, const char *container,
                 const char *object, uint64_t max, int *ret_fd, struct error *err);
+
+// The same for who reads from the beginning on: what has come until now is enough. *ret_file is
+// NULL when all of it is there; else the caller's, and tells of the rest. Who gives it back before
+// the end (stored_file_unref()) ends what is on its way, unless others want it.
+struct stored_file;
+int stored_follow(struct exchange *x, enum stored_reader reader, const char *container,
+                  const char *object, uint64_t max, int *ret_fd, struct stored_file **ret_file,
+                  struct error *err);
+// What it means that there is nothing more to read (a log_growth of log_lines.h): 0: that was all;
+// -EAGAIN: more comes; -EIO: it broke off.
+int stored_file_growth(void *file);
+// Suspends the connection (of one reader) until there is something more to read, or no more comes.
+void stored_file_await(struct stored_file *file, struct MHD_Connection *connection);
+struct stored_file *stored_file_ref(struct stored_file *file);
+void stored_file_unref(struct stored_file *file); // NULL: nothing to do
+DEFINE_CLEANUP(struct stored_file *, stored_file_unref)
+
 struct stored_entry {
     const char *name; // object, or prefix up to and with the delimiter
     bool is_prefix;

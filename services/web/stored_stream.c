@@ -251,7 +251,7 @@ int stored_swift_send(struct exchange *x, enum stored_reader reader, const char 
     s = key && add_headers(x, &headers) == 0 ? stream_new(x, reader, key, what) : NULL;
     if (!s)
         return error_oom(err);
-    r = stored_swift_start(x->web, &request, on_end, s, &s->call, err);
+    r = stored_swift_start(x->web, &request, STORED_STREAMS_MAX, on_end, s, &s->call, err);
     if (r < 0) {
         stream_free(s);
         return r;

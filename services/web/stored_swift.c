@@ -2,18 +2,12 @@
 #include "web/stored_swift.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "web/stored_cache.h"
+#include "web/stored_file.h"
 #include "web/web.h"
 
-#include <fcntl.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #define LISTING_MAX ((size_t)8 * 1024 * 1024)
-#define CALLS_MAX 300
-#define STREAMS_MAX 250 // so many of them at most may be files, whose readers can be slow
 // So long everybody is told at once that a store is out of reach, before it is tried again.
 #define DOWN_US (3 * USEC_PER_SEC)
 
@@ -76,6 +70,11 @@ void stored_free(struct web *web)
     free(TAKE_PTR(web->swift));
 }
 
+struct stored_cache *stored_swift_cache(const struct web *web)
+{
+    return web->swift->cache;
+}
+
 // ---- the store's health
 
 const char *stored_trouble(const struct web *web)
@@ -93,7 +92,7 @@ static int trouble(struct error *err)
     return error_set(err, -EAGAIN, "the object store does not answer, try again later");
 }
 
-int stored_swift_start(struct web *web, const struct swift_async_request *request,
+int stored_swift_start(struct web *web, const struct swift_async_request *request, unsigned most,
                        http_async_done *done, void *userdata, struct swift_async_call **ret,
                        struct error *err)
 {
@@ -104,7 +103,7 @@ int stored_swift_start(struct web *web, const struct swift_async_request *reques
 
     if (down_until > now)
         return trouble(err);
-    if (swift->calls >= (request->sink ? STREAMS_MAX : CALLS_MAX))
+    if (swift->calls >= most)
         return error_set(err, -EAGAIN, "too much is read from the object store, try again later");
     r = swift_async_start(swift->swift, request, done, userdata, ret, &why);
     if (r < 0) {
@@ -177,7 +176,9 @@ struct stored_want *stored_want_find(const struct exchange *x, const char *key)
 
 static void want_free(struct stored_want *want)
 {
-    close_fd(&want->fd);
+    if (want->file)
+        want->file->tell = NULL;
+    stored_file_unref(want->file);
     buf_release(&want->text);
     error_clear(&want->why);
     free(want->key);
@@ -192,7 +193,6 @@ struct stored_want *stored_want_add(struct exchange *x, enum stored_reader reade
 
     if (!want)
         return NULL;
-    want->fd = -1;
     want->reader = reader;
     want->key = strdup(key);
     want->what = strdup(what);
@@ -222,102 +222,69 @@ void stored_forget(struct exchange *x)
 static bool is_pending(const struct exchange *x)
 {
     for (const struct stored_want *want = x->wanted; want; want = want->next)
-        if (want->call)
+        if (want->call || (want->file && stored_file_is_awaited(want->file)))
             return true;
     return false;
 }
 
-static void on_end(int r, const struct http_response *answer, const struct error *why,
-                   void *userdata)
+static void go_on(void *userdata)
 {
-    struct stored_want *want = userdata;
-    struct exchange *x = want->x;
+    const struct stored_want *want = userdata;
 
-    want->call = NULL;
-    want->r = stored_swift_end(x->web, want->reader, want->what, r, answer, why, &want->why);
-    if (want->r == 0 && want->fd < 0 && answer->body.len > 0)
-        want->r = buf_add(&want->text, answer->body.data, answer->body.len);
-    if (want->r == 0 && want->fd >= 0 && want->reader == READER_ANYBODY)
-        stored_cache_put(x->web->swift->cache, want->key, want->fd);
-    if (!is_pending(x))
-        exchange_again(x);
+    if (!is_pending(want->x))
+        exchange_again(want->x);
 }
 
-// One object may take a quarter of what is free on the disk, which is the database's, too.
-static size_t room(int fd, size_t max)
+// ---- objects
+
+// Finds or starts one: EXCHANGE_WAIT when it is on its way, 0 when it is there, or begins to be.
+static int get_object(struct exchange *x, enum stored_reader reader, const char *container,
+                      const char *object, uint64_t max, bool begin_is_enough,
+                      struct stored_file **ret, struct error *err)
 {
-    struct statvfs fs;
-    uint64_t quarter = fstatvfs(fd, &fs) < 0 ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize / 4;
-
-    return quarter < max ? (size_t)quarter : max;
-}
-
-static int start(struct stored_want *want, struct swift_async_request *request)
-{
-    struct exchange *x = want->x;
-
-    if (request->object && want->reader == READER_ANYBODY)
-        want->fd = stored_cache_get(x->web->swift->cache, want->key);
-    if (want->fd >= 0)
-        return 0;
-    if (request->object) {
-        want->fd = web_unnamed_file(x->web, &want->why);
-        if (want->fd < 0)
-            return want->fd;
-        request->body_max = room(want->fd, request->body_max);
-        request->answer_fd = &want->fd;
-    }
-    request->as_account = want->reader == READER_ACCOUNT;
-    return stored_swift_start(x->web, request, on_end, want, &want->call, &want->why);
-}
-
-// Finds or starts one: EXCHANGE_WAIT when it is on its way, 0 when it is there, or why it is not.
-static int get(struct exchange *x, enum stored_reader reader, const char *key,
-               struct swift_async_request *request, struct stored_want **ret, struct error *err)
-{
-    struct stored_want *want = stored_want_find(x, key);
-    const char *object = request->object;
-    _cleanup_free_ char *what = NULL;
+    _cleanup_free_ char *key = str_format("object %d %s/%s", reader, container, object);
+    struct stored_want *want = key ? stored_want_find(x, key) : NULL;
+    struct stored_file *file;
 
     if (!want) {
-        what = object ? str_format("%s/%s", request->container, object)
-                      : str_format("container %s", request->container);
-        want = what ? stored_want_add(x, reader, key, what) : NULL;
+        want = key ? stored_want_add(x, reader, key, object) : NULL;
         if (!want)
             return error_oom(err);
-        want->r = start(want, request);
+        want->r = stored_file_get(x->web, reader, container, object, max, &want->file, &want->why);
     }
-    *ret = want;
-    if (want->call)
+    file = want->file;
+    if (!file)
+        return error_set(err, want->r, "%s", error_message(&want->why));
+    file->tell = go_on;
+    file->userdata = want;
+    file->begin_is_enough = begin_is_enough;
+    if (stored_file_is_awaited(file))
         return EXCHANGE_WAIT;
-    return want->r < 0 ? error_set(err, want->r, "%s", error_message(&want->why)) : 0;
-}
-
-static int get_object(struct exchange *x, enum stored_reader reader, const char *container,
-                      const char *object, uint64_t max, struct stored_want **ret, struct error *err)
-{
-    struct swift_async_request request = {
-        .container = container, .object = object, .body_max = (size_t)max};
-    _cleanup_free_ char *key = str_format("object %d %s/%s", reader, container, object);
-
-    return key ? get(x, reader, key, &request, ret, err) : error_oom(err);
+    *ret = file;
+    return file->r < 0 ? error_set(err, file->r, "%s", error_message(&file->why)) : 0;
 }
 
 int stored_swift_open(struct exchange *x, enum stored_reader reader, const char *container,
                       const char *object, uint64_t max, int *ret_fd, struct error *err)
 {
-    struct stored_want *want = NULL;
-    _cleanup_free_ char *path = NULL;
-    int r = get_object(x, reader, container, object, max, &want, err), fd;
+    struct stored_file *file = NULL;
+    int r = get_object(x, reader, container, object, max, false, &file, err);
 
-    if (r != 0)
-        return r;
-    path = str_format("/proc/self/fd/%d", want->fd); // an offset of its own
-    fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0)
-        return error_errno(err, -errno, "%s", object);
-    *ret_fd = fd;
-    return 0;
+    return r != 0 ? r : stored_file_reopen(file, ret_fd, err);
+}
+
+int stored_swift_follow(struct exchange *x, enum stored_reader reader, const char *container,
+                        const char *object, uint64_t max, int *ret_fd, struct stored_file **ret,
+                        struct error *err)
+{
+    struct stored_file *file = NULL;
+    int r = get_object(x, reader, container, object, max, true, &file, err);
+
+    if (r == 0)
+        r = stored_file_reopen(file, ret_fd, err);
+    if (r == 0)
+        *ret = stored_file_ref(file);
+    return r;
 }
 
 // ---- listings
@@ -358,6 +325,42 @@ int stored_listing_read(const char *text, size_t len, stored_visit *visit, void 
     return r;
 }
 
+static void on_listing(int r, const struct http_response *answer, const struct error *why,
+                       void *userdata)
+{
+    struct stored_want *want = userdata;
+
+    want->call = NULL;
+    want->r = stored_swift_end(want->x->web, want->reader, want->what, r, answer, why, &want->why);
+    if (want->r == 0 && answer->body.len > 0)
+        want->r = buf_add(&want->text, answer->body.data, answer->body.len);
+    go_on(want);
+}
+
+static int get_listing(struct exchange *x, enum stored_reader reader, const char *container,
+                       const char *query, struct stored_want **ret, struct error *err)
+{
+    const struct swift_async_request request = {.container = container,
+                                                .query = query,
+                                                .as_account = reader == READER_ACCOUNT,
+                                                .body_max = LISTING_MAX};
+    _cleanup_free_ char *key = str_format("listing %d %s%s", reader, container, query);
+    _cleanup_free_ char *what = str_format("container %s", container);
+    struct stored_want *want = key ? stored_want_find(x, key) : NULL;
+
+    if (!want) {
+        want = key && what ? stored_want_add(x, reader, key, what) : NULL;
+        if (!want)
+            return error_oom(err);
+        want->r = stored_swift_start(x->web, &request, STORED_CALLS_MAX, on_listing, want,
+                                     &want->call, &want->why);
+    }
+    *ret = want;
+    if (want->call)
+        return EXCHANGE_WAIT;
+    return want->r < 0 ? error_set(err, want->r, "%s", error_message(&want->why)) : 0;
+}
+
 static int add_query(struct buf *query, const char *name, const char *value)
 {
     _cleanup_free_ char *escaped = str_empty(value) ? NULL : http_escape(value, false);
@@ -372,20 +375,16 @@ int stored_swift_list(struct exchange *x, enum stored_reader reader, const char 
                       struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
-    _cleanup_free_ char *key = NULL;
     struct stored_want *want = NULL;
-    struct swift_async_request request = {.container = container, .body_max = LISTING_MAX};
     int r;
 
     if (buf_addf(&text, "?format=json&limit=%zu", query->limit) < 0 ||
         add_query(&text, "prefix", query->prefix) < 0 ||
         add_query(&text, "marker", query->marker) < 0 ||
         add_query(&text, "end_marker", query->end_marker) < 0 ||
-        add_query(&text, "delimiter", query->delimiter) < 0 ||
-        !(key = str_format("listing %d %s%s", reader, container, buf_str(&text))))
+        add_query(&text, "delimiter", query->delimiter) < 0)
         return error_oom(err);
-    request.query = buf_str(&text);
-    r = get(x, reader, key, &request, &want, err);
+    r = get_listing(x, reader, container, buf_str(&text), &want, err);
     return r != 0 ? r
                   : stored_listing_read(buf_str(&want->text), want->text.len, visit, userdata, err);
 }

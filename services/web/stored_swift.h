@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // The half of stored.h that reads from a Swift; only stored*.c include this.
 //
-//     stored_swift.c   what an exchange has asked for: objects into files without names, listings
-//                      into memory; what is known of the store's health
+//     stored_swift.c   what an exchange has asked for: objects, and listings into memory; what is
+//                      known of the store's health
+//     stored_file.c    objects that come into files without names, and are read meanwhile
 //     stored_stream.c  objects passed on piece by piece
 #pragma once
 
@@ -12,6 +13,9 @@
 bool stored_swift_is_readable(const struct web *web, enum stored_reader reader);
 int stored_swift_open(struct exchange *x, enum stored_reader reader, const char *container,
                       const char *object, uint64_t max, int *ret_fd, struct error *err);
+int stored_swift_follow(struct exchange *x, enum stored_reader reader, const char *container,
+                        const char *object, uint64_t max, int *ret_fd, struct stored_file **ret,
+                        struct error *err);
 int stored_swift_list(struct exchange *x, enum stored_reader reader, const char *container,
                       const struct store_query *query, stored_visit *visit, void *userdata,
                       struct error *err);
@@ -22,7 +26,10 @@ int stored_swift_send(struct exchange *x, enum stored_reader reader, const char 
 int stored_listing_read(const char *text, size_t len, stored_visit *visit, void *userdata,
                         struct error *err);
 
-// ---- between the two files
+// ---- between these files
+
+#define STORED_CALLS_MAX 300
+#define STORED_STREAMS_MAX 250 // so many of them at most may be streams, whose readers can be slow
 
 // What an exchange has asked for, until it ends.
 struct stored_want {
@@ -30,10 +37,10 @@ struct stored_want {
     struct exchange *x;
     char *key, *what; // `what` in messages
     enum stored_reader reader;
-    struct swift_async_call *call; // NULL: it is over
+    struct stored_file *file;      // of an object
+    struct swift_async_call *call; // of a listing; NULL: it is over
     int r;                         // how it went
     struct error why;
-    int fd;          // of an object: a file without a name; -1
     struct buf text; // of a listing
 };
 
@@ -42,8 +49,8 @@ struct stored_want *stored_want_find(const struct exchange *x, const char *key);
 struct stored_want *stored_want_add(struct exchange *x, enum stored_reader reader, const char *key,
                                     const char *what);
 
-// Starts a request unless the store is known to be out of reach, or too much is on its way.
-int stored_swift_start(struct web *web, const struct swift_async_request *request,
+// Starts a request unless the store is known to be out of reach, or `most` are on their way.
+int stored_swift_start(struct web *web, const struct swift_async_request *request, unsigned most,
                        http_async_done *done, void *userdata, struct swift_async_call **ret,
                        struct error *err);
 // To be called once for each that was started, when it is over: what its answer means (0, -ENOENT,
@@ -53,3 +60,4 @@ int stored_swift_end(struct web *web, enum stored_reader reader, const char *wha
                      struct error *err);
 // Instead, when it was cancelled.
 void stored_swift_cancel(struct web *web, struct swift_async_call *call);
+struct stored_cache *stored_swift_cache(const struct web *web);

@@ -7,6 +7,7 @@ import gzip
 import http.client
 import http.server
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -61,25 +62,37 @@ def setUpModule() -> None:
 
 
 class Between:
-    """Passes GET requests on to a store and notes the objects that were asked for."""
+    """Passes GET requests on to a store and notes the objects that were asked for. Of the object `held` the second half comes when `go_on` is set, or not at all when it was `cut`."""
 
     def __init__(self, store: str) -> None:
         asked = self.asked = list[str]()
+        self.held, self.go_on, self.cut = "", threading.Event(), False
+        between = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                asked.append(urllib.parse.unquote(self.path.split("?")[0]).removeprefix("/"))
+                name = urllib.parse.unquote(self.path.split("?")[0]).removeprefix("/")
+                asked.append(name)
                 token = self.headers.get("X-Auth-Token")
                 request = bed.urllib.request.Request(store + self.path, headers={"X-Auth-Token": token} if token else {})
-                with bed.DIRECT.open(request, timeout=10) as answer:
+                try:
+                    answer = bed.DIRECT.open(request, timeout=10)
+                except bed.urllib.error.HTTPError as error:
+                    answer = error
+                with answer:
                     body = answer.read()
                     self.send_response(answer.status)
-                    for name in ("Content-Type", "Content-Encoding"):
-                        if name in answer.headers:
-                            self.send_header(name, answer.headers[name])
+                    for header in ("Content-Type", "Content-Encoding"):
+                        if header in answer.headers:
+                            self.send_header(header, answer.headers[header])
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                half = len(body) // 2 if name == between.held else len(body)
+                self.wfile.write(body[:half])
+                if half < len(body):
+                    between.go_on.wait(20)
+                    self.close_connection = True
+                    self.wfile.write(b"" if between.cut else body[half:])
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -276,6 +289,62 @@ class AtSwift(unittest.TestCase):
             assert server.process
             server.process.send_signal(signal.SIGHUP)
             wait_for("another one", lambda: alice.go(RUN_PAGE)[0] == 200 and between.asked.count(f"autopkgtest-noble/{FOLDER}/result.tar") == 2)
+
+    # ---- what has not all come
+
+    def put_log(self, run: str, lines: int) -> tuple[str, str]:
+        """A log that gzip makes little smaller: the object, and the page that shows it."""
+        folder = FOLDER.replace("abcde", run)
+        text = "".join(f"line {n} {os.urandom(50).hex()}\n" for n in range(lines))
+        self.swift.client().put_object("autopkgtest-noble", f"{folder}/log.gz", gzip.compress(text.encode(), 1), headers={"Content-Type": "text/plain; charset=UTF-8", "Content-Encoding": "gzip"})
+        return f"autopkgtest-noble/{folder}/log.gz", f"/packages/gzip/noble/amd64/{RUN.replace('abcde', run)}/log"
+
+    @contextmanager
+    def half_a_log(self, run: str) -> Iterator[tuple[Between, WebServer, http.client.HTTPResponse, bytes, str]]:
+        """A page whose log has come by half: the response, and its text until then."""
+        name, page = self.put_log(run, 20_000)
+        with Between(self.swift.url) as between, self.new_server(between.url) as server:
+            self.addCleanup(between.go_on.set)
+            between.held = name
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+            self.addCleanup(connection.close)
+            connection.request("GET", page)
+            response = connection.getresponse()
+            text = b""
+            while b"line 9000 " not in text:
+                piece = response.read1()
+                self.assertTrue(piece, text[:200])
+                text += piece
+            yield between, server, response, text, page
+
+    def test_a_log_is_shown_as_it_arrives_and_kept_then(self) -> None:
+        with self.half_a_log("5a1f0") as (between, server, response, text, page):
+            between.go_on.set()
+            text += response.read()
+            self.assertEqual([text.count(b"<span id="), text.count(b"</details>"), text.rstrip()[-7:]], [20_000, 1, b"</html>"])
+            self.assertTrue(server.request("GET", page)[2] == text)
+            self.assertEqual(between.asked.count(between.held), 1)
+
+    def test_a_log_that_breaks_off_says_so_and_is_not_kept(self) -> None:
+        with self.half_a_log("5a1f1") as (between, server, response, text, page):
+            between.cut = True
+            between.go_on.set()
+            text += response.read()
+            self.assertTrue(b"(the rest of the log cannot be read)" in text, text[-1000:])
+            self.assertTrue(text.rstrip().endswith(b"</html>"))
+            between.held = ""
+            self.assertEqual(server.request("GET", page)[2].count(b"<span id="), 20_000)
+
+    def test_a_log_whose_reader_has_left_is_not_kept(self) -> None:
+        with self.half_a_log("5a1f2") as (between, server, response, _, page):
+            response.close()
+            between.go_on.set()
+            assert server.process
+            files = Path(f"/proc/{server.process.pid}/fd")
+            wait_for("the file to go", lambda: not [f for f in files.iterdir() if "(deleted)" in os.readlink(f) and os.stat(f).st_size > MEGABYTE])
+            between.held = ""
+            self.assertEqual(server.request("GET", page)[2].count(b"<span id="), 20_000)
+            self.assertEqual(server.stop(), 0)
 
     # ---- large ones
 

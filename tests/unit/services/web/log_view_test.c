@@ -78,6 +78,80 @@ static char *view(const char *text, size_t cut)
     return buf_take(&html);
 }
 
+// What growth() finds: the rest of a file that has come by half.
+struct rest {
+    int fd;
+    const char *bytes;
+    size_t len;
+    int end; // what its end means then
+    bool told;
+};
+
+static int growth(void *userdata)
+{
+    struct rest *rest = userdata;
+
+    if (rest->told)
+        return rest->end;
+    rest->told = true;
+    ck_assert_int_eq(write(rest->fd, rest->bytes, rest->len), (ssize_t)rest->len);
+    return -EAGAIN;
+}
+
+// A log of one line in a gzip file that is stored, not compressed: all but its last `missing` bytes
+// come when its end was met.
+static char *view_growing(size_t at, size_t missing, int end, unsigned *ret_waits)
+{
+    static const char packed[] = "\x1f\x8b\x08\0\0\0\0\0\0\xff" // RFC 1952 §2.3
+                                 "\x01\x06\0\xf9\xff"           // RFC 1951 §3.2.4
+                                 "hello\n"
+                                 "\x20\x30\x3a\x36\x06\0\0\0"; // CRC-32 and length
+    struct rest rest = {.fd = -1, .bytes = packed + at, .end = end};
+    int fd = open(test_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    const char *path = test_keep(str_format("/proc/self/fd/%d", fd));
+    struct strv none = STRV_INIT;
+    struct buf html = BUF_INIT(BUF_OWN_MAX);
+    struct log_view *v = NULL;
+    char piece[100];
+    ssize_t n;
+
+    rest.fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    rest.len = sizeof(packed) - 1 - at - missing;
+    ck_assert_int_eq(write(rest.fd, packed, at), (ssize_t)at);
+    ck_assert_int_eq(log_view_new(fd, &none, NULL, &v), 0);
+    log_view_follow(v, growth, &rest);
+    for (*ret_waits = 0; (n = log_view_read(v, piece, sizeof(piece))) != 0;) {
+        ck_assert(n > 0 || n == -EAGAIN);
+        *ret_waits += n < 0;
+        ck_assert_int_eq(buf_add(&html, piece, n > 0 ? (size_t)n : 0), 0);
+    }
+    log_view_free(v);
+    ck_assert_int_eq(close(rest.fd), 0);
+    return buf_take(&html);
+}
+
+TEST(a_log_that_grows_is_followed_to_its_end)
+{
+    for (size_t at = 0; at < 29; at++) {
+        unsigned waits = 0;
+        _cleanup_free_ char *html = view_growing(at, 0, 0, &waits);
+
+        ck_assert_uint_eq(waits, 1);
+        ck_assert_ptr_nonnull(strstr(html, "</a>hello\n</span></pre></details>\n"));
+    }
+}
+
+TEST(a_log_that_does_not_grow_to_its_end_says_so)
+{
+    unsigned waits = 0;
+    _cleanup_free_ char *lost = view_growing(12, 4, -EIO, &waits);
+    _cleanup_free_ char *cut = view_growing(12, 4, 0, &waits);
+
+    ck_assert_ptr_nonnull(strstr(lost, "</a>hello\n"));
+    ck_assert_ptr_nonnull(strstr(lost, "(the rest of the log cannot be read)"));
+    ck_assert_ptr_nonnull(strstr(cut, "(the log is cut off here)"));
+}
+
 TEST(a_log_becomes_sections)
 {
     _cleanup_free_ char *html = view("first\n"

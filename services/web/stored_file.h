@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-only
+// An object of a Swift on its way into a file without a name; only stored*.c include this. What has
+// come can be read at once, and whoever reads it waits for the rest (stored.h).
+//
+//     COMING ──first bytes──▶ (begun) ──▶ OVER, with how it went
+#pragma once
+
+#include "web/stored_swift.h"
+
+struct stored_file {
+    unsigned references;
+    struct web *web;
+    enum stored_reader reader;
+    char *key, *what;              // of the cache, and in messages
+    struct swift_async_call *call; // NULL: it is over
+    int fd;                        // for writing
+    uint64_t size, max;            // bytes that are there, and that may be
+    bool begun;                    // there is an object
+    int r;                         // how it went, when it is over
+    struct error why;
+
+    // Who has asked for it: told when what is waited for is there, or will not come.
+    bool begin_is_enough; // instead of the whole
+    void (*tell)(void *userdata);
+    void *userdata;
+    struct MHD_Connection *suspended; // its client waits for more; or NULL
+};
+
+// Finds it among what is kept, or starts to get it, up to `max` bytes. `tell` may be set to NULL
+// when nobody is to be told any more. The first reference is the caller's.
+int stored_file_get(struct web *web, enum stored_reader reader, const char *container,
+                    const char *object, uint64_t max, struct stored_file **ret, struct error *err);
+
+// Whether what is waited for has not come yet.
+bool stored_file_is_awaited(const struct stored_file *file);
+// A reader's descriptor with an offset of its own, which the caller closes.
+int stored_file_reopen(const struct stored_file *file, int *ret_fd, struct error *err);
