@@ -4,13 +4,17 @@
 export BUILD
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help deps fresh unit coverage integration machine chaos browser tools-test fuzz fuzz-programs bench check \
+.PHONY: help deps lock fresh unit coverage integration machine chaos browser tools-test fuzz fuzz-programs bench check \
 	demo demo-down clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' make/targets.mk make/install.mk make/lint.mk
 
 deps: ## install what is needed to build, test, check and demonstrate (root, Debian 12)
 	$(Q)make/deps
+	$(Q)make/environment browser charmcraft >/dev/null || echo "deps: what needs it will be skipped"
+
+lock: ## pin anew what comes from PyPI, by make/environments/*.in
+	$(Q)make/lock
 
 # ---------------------------------------------------------------- tests, one target a layer
 unit: ## unit tests and fuzz replay under ASan and UBSan; ONLY=part of a path runs some
