@@ -49,11 +49,12 @@
         name.textContent = test.package;
         const took = document.createElement("span");
         took.className = "quiet took";
-        summary.append(name, ` on ${test.release} ${test.arch} `, took);
+        summary.append(`on ${test.release} ${test.arch} `, took);
         const tail = document.createElement("pre");
         tail.className = "tail";
+        tail.tabIndex = 0; // the keyboard scrolls it
         details.append(summary, tail);
-        row.append(details);
+        row.append(name, " ", details);
         adopt(row);
         list.append(row);
         return row;

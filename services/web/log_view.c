@@ -216,10 +216,10 @@ static int begin_section(struct log_view *v)
     return r < 0 ? r : buf_add_str(&v->out, "</summary><pre>");
 }
 
-// <span id="L12"><a href="#L12" data-n="12"></a>
+// <span id="L12"><a href="#L12">12</a>
 static int add_anchor(struct log_view *v)
 {
-    static const char *const before[] = {"<span id=\"L", "\"><a href=\"#L", "\" data-n=\""};
+    static const char *const before[] = {"<span id=\"L", "\"><a href=\"#L", "\">"};
     char number[24];
     int len = snprintf(number, sizeof(number), "%llu", (unsigned long long)v->number), r = 0;
 
@@ -228,7 +228,7 @@ static int add_anchor(struct log_view *v)
         if (r == 0)
             r = buf_add(&v->out, number, (size_t)len);
     }
-    return r < 0 ? r : buf_add_str(&v->out, "\"></a>");
+    return r < 0 ? r : buf_add_str(&v->out, "</a>");
 }
 
 static int add_line(const char *line, size_t len, void *userdata)

@@ -111,13 +111,13 @@ TEST(lines_and_sections_are_those_of_the_page)
     } cases[] = {
         {{.first = 2, .count = 2},
          "<details class=\"section\" id=\"s2\" open><summary>test a: output</summary><pre>"
-         "<span id=\"L2\"><a href=\"#L2\" data-n=\"2\"></a>autopkgtest [1]: test a: "
+         "<span id=\"L2\"><a href=\"#L2\">2</a>autopkgtest [1]: test a: "
          "[---------------\n</span>"
-         "<span id=\"L3\"><a href=\"#L3\" data-n=\"3\"></a>no ERROR, really\n</span>"
+         "<span id=\"L3\"><a href=\"#L3\">3</a>no ERROR, really\n</span>"
          "</pre></details>\n"},
         {{.first = 5, .count = 10},
          "<details class=\"section\" id=\"s3\" open><summary>summary</summary><pre>"
-         "<span id=\"L5\"><a href=\"#L5\" data-n=\"5\"></a>last error\n</span></pre></details>\n"},
+         "<span id=\"L5\"><a href=\"#L5\">5</a>last error\n</span></pre></details>\n"},
         {{.first = 6, .count = 10}, ""},
     };
 
