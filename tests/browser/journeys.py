@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Iterator
 
 from broker import Broker
-from chromium import Chromium
+from browser import Browser
 from github import GitHub, pull_request, signature
 from launchpad import Launchpad
 from openid_provider import OpenIdProvider
-from page_checks import Checks, check_page, check_shown, check_structure
+from page_checks import Checks, check_page, check_rules, check_shown, check_structure
 from samples import LOG, RUN, fill_database, message, run_of_day
 from waiting import wait_for
 from webserver import WebServer, build_dir
@@ -30,17 +30,17 @@ def account(broker: Broker) -> dict[str, str]:
     return {key: value for key, value in broker.settings.items() if key.startswith("RABBIT_")}
 
 
-def text(browser: Chromium, selector: str = "main") -> str:
-    return str(browser.evaluate(f"(document.querySelector({selector!r}) || {{innerText: ''}}).innerText"))
+def text(browser: Browser, selector: str = "main") -> str:
+    return browser.page.locator(selector).inner_text()
 
 
-def press(browser: Chromium, selector: str, until: str) -> None:
-    """Presses something, and waits for a page whose heading or title has that."""
-    shown = "window.left || document.readyState != 'complete' ? '' : document.title + ' ' + (document.body || {innerText: ''}).innerText"
-    browser.evaluate(f"window.left = true; document.querySelector({selector!r}).click()")
-    page = wait_for(f"a page after {selector}", lambda: browser.evaluate(shown))
-    if until not in page:
-        raise AssertionError(f"{selector} leads to: {page}")
+def press(browser: Browser, selector: str, until: str) -> None:
+    """Presses something, and expects a page whose title or text has that."""
+    with browser.page.expect_event("load"):
+        browser.page.locator(selector).first.click()
+    shown = f"{browser.page.title()} {text(browser, 'body')}"
+    if until not in shown:
+        raise AssertionError(f"{selector} leads to: {shown}")
 
 
 @contextlib.contextmanager
@@ -66,10 +66,10 @@ def announce(broker: Broker, package: str, running: bool = True, logtail: str = 
                                "params": {"triggers": [f"{package}/1"]}, "duration": 75, "logtail": logtail}), exchange="teststatus.fanout")
 
 
-def check_live(browser: Chromium, checks: Checks, broker: Broker) -> None:
+def check_live(browser: Browser, checks: Checks, broker: Broker) -> None:
     """What waits, and what runs, by itself."""
     def total() -> str:
-        return str(browser.evaluate("document.querySelector('[data-running-total]').textContent"))
+        return browser.page.locator("[data-running-total]").first.inner_text()
 
     for package in ("gzip", "bash"):
         broker.publish(f'{package}\n{{"triggers": ["{package}/1"], "requester": "me"}}', QUEUE)
@@ -79,49 +79,51 @@ def check_live(browser: Chromium, checks: Checks, broker: Broker) -> None:
         time.sleep(1)  # pages are kept for a second
         for name, path in {"live": "/running", "queue": "/queues?context=ubuntu&release=noble&arch=amd64", "waiting": "/queues", "busy": "/"}.items():
             check_page(browser, checks, server.url + path, name)
-        browser.open(server.url + "/running")
+        browser.desktop.open(server.url + "/running")
         # As workers do, again and again: the browser may not listen yet.
-        wait_for("a test that has begun", lambda: announce(broker, "systemd") or "systemd on noble amd64" in text(browser))
+        wait_for("a test that has begun", lambda: announce(broker, "systemd") or "systemd\non noble amd64" in text(browser))
         checks.expect("tests are not counted", total() != "2")
-        browser.evaluate("document.querySelector('details').open = true")
+        browser.page.locator("details summary").first.click()
         wait_for("the log", lambda: announce(broker, "coreutils", logtail="the next line\n") or "the next line" in text(browser))
         announce(broker, "coreutils", running=False)
         wait_for("the end", lambda: "ended after 1m 15s" in text(browser))
         checks.expect("a test that has ended counts still", total() != "1")
-        checks.expect("the live page makes the browser complain", browser.complaints())
-        check_shown(browser, checks, "live-ended")
+        checks.expect("the live page makes the browser complain", browser.desktop.complaints)
+        check_shown(browser.desktop, checks, "live-ended")
     broker.purge(QUEUE)
 
 
 # ---- a request
 
-def check_requests(browser: Chromium, checks: Checks, broker: Broker) -> None:
+def check_requests(browser: Browser, checks: Checks, broker: Broker) -> None:
     """Logging in, a request, the same once more, and out again."""
     with OpenIdProvider({"alice": ["testers"]}) as provider, Launchpad() as launchpad, connected(
             {"authorization": "launchpad", "login-url": provider.url, "allowed-requestors": "testers", "launchpad-api-url": launchpad.url}, broker) as server:
         launchpad.published["primary", "noble", "gzip", "1.13"] = "main"
         form = f"{server.url}/request?package=gzip&release=noble&arch=amd64&trigger=gzip/1.13"
         check_page(browser, checks, form, "stranger")
-        checks.expect("a stranger has a form", browser.evaluate("!!document.querySelector('form.request')"))
+        checks.expect("a stranger has a form", browser.page.locator("form.request").count())
         press(browser, "main a[href^='/login']", "Who are you?")
         press(browser, "button[value=nobody]", "That is not allowed")
         checks.expect("a cancelled login does not say so", "cancelled" not in text(browser))
-        browser.open(form)
+        browser.desktop.open(form)
         press(browser, "main a[href^='/login']", "Who are you?")
         press(browser, "button[value=alice]", "Request a test")
         checks.expect("the page does not say who is logged in", "alice" not in text(browser, "header"))
-        checks.expect("the form is not as it was before", browser.evaluate("document.querySelector('[name=package]').value") != "gzip")
+        checks.expect("the form is not as it was before", browser.page.locator("[name=package]").input_value() != "gzip")
         check_page(browser, checks, form, "known")
         press(browser, "form.request button", "Requested")
-        check_shown(browser, checks, "requested")
-        check_structure(browser, checks, "requested")
+        check_shown(browser.desktop, checks, "requested")
+        check_structure(browser.desktop, checks, "requested")
+        check_rules(browser.desktop, checks, "requested", "light")
         checks.seen.add("/request.cgi")
         press(browser, "main a[href^='/requests/'], main .files a.quiet", "request")
-        browser.open(form)
+        browser.desktop.open(form)
         press(browser, "form.request button", "That is not allowed")
         checks.expect("the same request once more is not refused", "queued" not in text(browser))
-        check_shown(browser, checks, "refused")
-        check_structure(browser, checks, "refused")
+        check_shown(browser.desktop, checks, "refused")
+        check_structure(browser.desktop, checks, "refused")
+        check_rules(browser.desktop, checks, "refused", "light")
         press(browser, "form.login button", "autopkgtest")
         checks.expect("who has logged out is known", "Log in" not in text(browser, "header"))
         checks.expect("not one request is queued", len(take(broker, QUEUE)) != 1)
@@ -129,7 +131,7 @@ def check_requests(browser: Chromium, checks: Checks, broker: Broker) -> None:
 
 # ---- private results
 
-def check_private(browser: Chromium, checks: Checks) -> None:
+def check_private(browser: Browser, checks: Checks) -> None:
     """A stranger, somebody who is not named in readable-by, and who is."""
     container, folder = "private-autopkgtest-noble-me-tools", f"noble/amd64/g/gzip/{RUN}"
     with OpenIdProvider({"alice": [], "bob": []}) as provider, Launchpad() as launchpad, WebServer(
@@ -142,19 +144,18 @@ def check_private(browser: Chromium, checks: Checks) -> None:
                                     {"Content-Type": "text/plain; charset=UTF-8", "Content-Encoding": "gzip"})):
             server.request("PUT", f"/swift/v1/{container}/{folder}/{name}", body, signed | headers)
         page = f"{server.url}/private-results/{container}/{folder}/"
-        browser.look(1280, 900)
-        browser.open(page)
-        checks.expect("a stranger is not asked to log in", "Who are you?" not in browser.evaluate("document.title"))
+        browser.desktop.open(page)
+        checks.expect("a stranger is not asked to log in", "Who are you?" not in browser.page.title())
         press(browser, "button[value=bob]", "There is no such result, or it is not for bob")
         check_page(browser, checks, page, "error-private")
         press(browser, "form.login button", "autopkgtest")
-        browser.open(page)
+        browser.desktop.open(page)
         press(browser, "button[value=alice]", "log.gz")
         check_page(browser, checks, page, "private-files")
         check_page(browser, checks, f"{server.url}/private-results", "private-list")
-        browser.open(f"{page}log.gz")
+        browser.desktop.open(f"{page}log.gz")
         checks.expect("who is named cannot read the log", text(browser, "body").strip() != "for alice alone")
-        browser.open(f"{server.url}/results/{container}/{folder}/")
+        browser.desktop.open(f"{server.url}/results/{container}/{folder}/")
         checks.expect("private results are among the public ones", "log.gz" in text(browser, "body"))
 
 
@@ -184,7 +185,7 @@ def send_webhook(server: WebServer, github: GitHub, secret: str) -> int:
     return server.request("POST", f"/request.cgi?{query}", body, {"X-GitHub-Event": "pull_request", "Content-Type": "application/json"} | signature(secret, body))[0]
 
 
-def check_pull_request(browser: Chromium, checks: Checks, broker: Broker) -> None:
+def check_pull_request(browser: Browser, checks: Checks, broker: Broker) -> None:
     """GitHub tells of a pull request; its commit links to the request while it waits, then to the log."""
     container, folder = "autopkgtest-noble-upstream-ci-systemd", f"noble/amd64/s/systemd-upstream/{run_of_day(0)}"
     with tempfile.TemporaryDirectory(prefix="browser-") as place, GitHub() as github:
@@ -201,7 +202,7 @@ def check_pull_request(browser: Chromium, checks: Checks, broker: Broker) -> Non
             check_page(browser, checks, page, "pull-request")
             checks.expect("the request is not shown as queued", "queued" not in text(browser))
             time.sleep(1)
-            wait_for("the request on its queue's page", lambda: browser.open(f"{server.url}/queues?context=upstream&release=noble&arch=amd64")
+            wait_for("the request on its queue's page", lambda: browser.desktop.open(f"{server.url}/queues?context=upstream&release=noble&arch=amd64")
                      or "systemd-upstream" in text(browser))
             (request,) = take(broker, UPSTREAM)
             params = json.loads(request.split("\n", 1)[1])
@@ -213,5 +214,5 @@ def check_pull_request(browser: Chromium, checks: Checks, broker: Broker) -> Non
             broker.publish(json.dumps(done | {"container": container}), exchange="testcomplete.fanout")
             final = told(github, 2)
             checks.expect("the commit has not failed", (final["state"], final["context"]) != ("failure", "noble/amd64"))
-            browser.open(server.url + urllib.parse.urlparse(final["target_url"]).path)
+            browser.desktop.open(server.url + urllib.parse.urlparse(final["target_url"]).path)
             checks.expect("the commit's link does not lead to the log", "upstream             FAIL non-zero exit status 2" not in text(browser, "body"))
