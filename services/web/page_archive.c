@@ -196,14 +196,21 @@ static bool is_folder(const char *inside)
     return !*inside || str_ends_with(inside, "/");
 }
 
-static int start_list(struct exchange *x, int *fd, bool index, const char *folder, const char *find,
+// What is asked for.
+struct inside {
+    struct stored_object archive;
+    const char *path; // in it: a folder, "" or with a slash at its end, or a file
+    const char *find; // NULL: all of the folder
+};
+
+static int start_list(struct exchange *x, int *fd, bool index, const struct inside *in,
                       struct error *err)
 {
     uint64_t skipped = (page_number(x) - 1) * PAGE_ENTRIES;
     _cleanup_free_ char *skip = str_format("%llu", (unsigned long long)skipped);
     _cleanup_free_ char *limit = str_format("%d", PAGE_ENTRIES);
     const char *const arguments[] = {
-        index ? "list-index" : "list", folder, find ? find : "", skip, limit, NULL};
+        index ? "list-index" : "list", in->path, in->find ? in->find : "", skip, limit, NULL};
 
     return skip && limit ? reading_start(x, fd, arguments, LISTING_MAX, err) : error_oom(err);
 }
@@ -220,48 +227,79 @@ static int start_index(struct exchange *x, int *fd, struct error *err)
     return reading_start_to(x, fd, arguments, out, err);
 }
 
-static bool is_large(int fd)
+// What comes from elsewhere takes long whatever its size.
+static bool takes_long(const struct exchange *x, int fd)
 {
     struct stat st;
 
-    return fstat(fd, &st) == 0 && (uint64_t)st.st_size >= ARCHIVE_INDEXED_FROM;
+    return !x->web->store || (fstat(fd, &st) == 0 && (uint64_t)st.st_size >= ARCHIVE_INDEXED_FROM);
 }
 
-static int start(struct exchange *x, int *fd, const char *container, const char *archive,
-                 const char *inside, const char *find, struct error *err)
+// NULL, also when the archive has no tag by which a change of it would be seen.
+static char *index_key(const struct inside *in, const char *etag)
 {
-    const char *const member[] = {"member", inside, NULL};
-    _cleanup_free_ char *key = NULL;
+    return etag ? str_format("%d %s/%s %s", in->archive.reader, in->archive.container,
+                             in->archive.name, etag)
+                : NULL;
+}
+
+static int start_folder(struct exchange *x, int *fd, const struct inside *in, const char *etag,
+                        struct error *err)
+{
+    _cleanup_free_ char *key = index_key(in, etag);
     _cleanup_close_ int index = -1;
 
-    if (!is_folder(inside))
-        return reading_start(x, fd, member, 0, err);
-    if (!is_large(*fd) || x->index_fd == NO_INDEX)
-        return start_list(x, fd, false, inside, find, err);
-    key = archive_index_key(*fd, container, archive);
-    if (!key)
+    if (!key || !takes_long(x, *fd) || x->index_fd == NO_INDEX)
+        return start_list(x, fd, false, in, err);
+    if (x->index_fd < 0)
+        return start_index(x, fd, err);
+    index = x->index_fd; // it has just been written
+    x->index_fd = -1;
+    if (archive_index_keep(x->web, key, &index) < 0 ||
+        (index = archive_index_open(x->web, key)) < 0)
         return error_oom(err);
-    if (x->index_fd >= 0) { // it has just been written
-        index = x->index_fd;
-        x->index_fd = -1;
-        if (archive_index_keep(x->web, key, &index) < 0)
-            return error_oom(err);
-    }
-    index = archive_index_open(x->web, key);
-    return index >= 0 ? start_list(x, &index, true, inside, find, err) : start_index(x, fd, err);
+    return start_list(x, &index, true, in, err);
+}
+
+// From an index that is kept; the archive itself is not needed then. 0: there is none.
+static int start_known_folder(struct exchange *x, const struct inside *in, struct error *err)
+{
+    _cleanup_free_ char *etag = NULL, *key = NULL;
+    _cleanup_close_ int index = -1;
+    int r = x->index_fd == -1 ? stored_etag(x, &in->archive, &etag, err) : 0;
+
+    if (r != 0)
+        return r;
+    key = index_key(in, etag);
+    index = key ? archive_index_open(x->web, key) : -1;
+    return index < 0 ? 0 : start_list(x, &index, true, in, err);
+}
+
+static int start(struct exchange *x, const struct inside *in, struct error *err)
+{
+    const char *const member[] = {"member", in->path, NULL};
+    _cleanup_free_ char *etag = NULL;
+    _cleanup_close_ int fd = -1;
+    int r = is_folder(in->path) ? start_known_folder(x, in, err) : 0;
+
+    if (r == 0)
+        r = stored_open(x, &in->archive, &fd, &etag, err);
+    if (r != 0)
+        return r;
+    return is_folder(in->path) ? start_folder(x, &fd, in, etag, err)
+                               : reading_start(x, &fd, member, 0, err);
 }
 
 // What was asked for is there: an index, with which the work begins, or the answer.
-static int go_on(struct exchange *x, const char *archive, const char *inside, const char *find,
-                 struct error *err)
+static int go_on(struct exchange *x, const struct inside *in, struct error *err)
 {
     const char *text = NULL;
     int r;
 
-    if (!is_folder(inside))
-        return send_member(x, inside, err);
+    if (!is_folder(in->path))
+        return send_member(x, in->path, err);
     if (x->index_fd < 0)
-        return put_listing(x, archive, inside, find, err);
+        return put_listing(x, in->archive.name, in->path, in->find, err);
     if (reading_was_too_large(x)) {
         close_fd(&x->index_fd);
         x->index_fd = NO_INDEX;
@@ -276,25 +314,26 @@ int page_archive(struct exchange *x, enum stored_reader reader, const char *cont
                  const char *object, struct error *err)
 {
     _cleanup_free_ char *archive = NULL;
-    _cleanup_close_ int fd = -1;
-    const char *inside = NULL, *find = NULL;
+    struct inside in = {0};
     int r;
 
-    if (!split(object, &archive, &inside))
+    if (!split(object, &archive, &in.path))
         return -ENOENT;
-    if (*inside && !archive_name_is_good(inside))
+    if (*in.path && !archive_name_is_good(in.path))
         return exchange_fail(x, 404, err, "there is no file of that name in an archive");
-    r = page_query_text(x, "q", FIND_MAX, &find, err);
+    in.archive = (struct stored_object){
+        .reader = reader, .container = container, .name = archive, .max = ARCHIVE_MAX};
+    r = page_query_text(x, "q", FIND_MAX, &in.find, err);
     if (r == 0 && reading_done(x)) {
-        r = go_on(x, archive, inside, find, err);
+        r = go_on(x, &in, err);
         if (r <= 0)
             return r;
     }
     if (r >= 0)
         r = reading_claim(x, err);
     if (r == 0)
-        r = stored_open(x, reader, container, archive, ARCHIVE_MAX, &fd, err);
+        r = start(x, &in, err);
     if (r == -ENOENT)
         reading_drop(x);
-    return r == 0 ? start(x, &fd, container, archive, inside, find, err) : r;
+    return r;
 }

@@ -150,11 +150,11 @@ static int answer_log(struct exchange *x, int *fd, struct stored_file *file, str
 static int open_log(struct exchange *x, const struct run_names *n, int *ret_fd,
                     struct stored_file **ret_file, struct error *err)
 {
-    _cleanup_free_ char *object = run_object_name(n, "log.gz");
-    int r = !object    ? error_oom(err)
-            : ret_file ? stored_follow(x, READER_ANYBODY, n->container, object, LOG_MAX, ret_fd,
-                                       ret_file, err)
-                       : stored_open(x, READER_ANYBODY, n->container, object, LOG_MAX, ret_fd, err);
+    _cleanup_free_ char *log_gz = run_object_name(n, "log.gz");
+    const struct stored_object object = {.container = n->container, .name = log_gz, .max = LOG_MAX};
+    int r = !log_gz    ? error_oom(err)
+            : ret_file ? stored_follow(x, &object, ret_fd, ret_file, err)
+                       : stored_open(x, &object, ret_fd, NULL, err);
 
     return r == -ENOENT ? exchange_fail(x, 404, err, "there is no log of the run %s", n->run_id)
                         : r;

@@ -26,20 +26,26 @@ static char *run_folder(const char *object)
     return strndup(object, (size_t)(end - object));
 }
 
-// Whom the run's file names. -ENOENT: it has none.
+// Whom the run's file names, as it is now: what is kept of a run is for nobody who is no longer
+// named. -ENOENT: it has none.
 static int read_names(struct exchange *x, const char *container, const char *folder,
                       struct strv *ret, struct error *err)
 {
-    _cleanup_free_ char *object = str_format("%s" READABLE_BY, folder);
+    _cleanup_free_ char *name = str_format("%s" READABLE_BY, folder);
+    const struct stored_object object = {.reader = READER_ACCOUNT,
+                                         .container = container,
+                                         .name = name,
+                                         .max = READABLE_MAX,
+                                         .anew = true};
     _cleanup_buf_ struct buf text = BUF_INIT(READABLE_MAX);
     _cleanup_close_ int fd = -1;
     int r;
 
-    if (!object)
+    if (!name)
         return error_oom(err);
-    r = stored_open(x, READER_ACCOUNT, container, object, READABLE_MAX, &fd, err);
+    r = stored_open(x, &object, &fd, NULL, err);
     if (r == 0)
-        r = file_read_fd(fd, object, &text, err);
+        r = file_read_fd(fd, name, &text, err);
     if (r == 0 && strv_split(ret, buf_str(&text), "\n") < 0)
         r = error_oom(err);
     return r;

@@ -132,11 +132,12 @@ int run_both(int a, int b)
 static int read_result_file(struct exchange *x, const struct run_names *n, const char *name,
                             struct buf *ret, struct error *err)
 {
-    _cleanup_free_ char *object = run_object_name(n, "result.tar"), *path = NULL;
+    _cleanup_free_ char *result_tar = run_object_name(n, "result.tar"), *path = NULL;
+    const struct stored_object object = {
+        .container = n->container, .name = result_tar, .max = RESULT_MAX};
     _cleanup_error_ struct error why = ERROR_INIT;
     _cleanup_close_ int fd = -1;
-    int r = object ? stored_open(x, READER_ANYBODY, n->container, object, RESULT_MAX, &fd, &why)
-                   : -ENOMEM;
+    int r = result_tar ? stored_open(x, &object, &fd, NULL, &why) : -ENOMEM;
 
     if (r == -ENOENT || r == -EFBIG)
         return 0;

@@ -29,18 +29,29 @@ static int check_container(const struct web *web, enum stored_reader reader, con
     return r < 0 ? error_set(err, -ENOENT, "there is no public container %s", container) : 0;
 }
 
-static int open_here(const struct web *web, enum stored_reader reader, const char *container,
-                     const char *object, uint64_t max, int *ret_fd, struct error *err)
+static char *etag_of(const struct store_object *info)
+{
+    return str_empty(info->etag) ? NULL : strdup(info->etag);
+}
+
+static int open_here(const struct web *web, const struct stored_object *object, int *ret_fd,
+                     char **ret_etag, struct error *err)
 {
     _cleanup_(store_object_release) struct store_object info = {0};
-    int r = check_container(web, reader, container, false, err);
+    _cleanup_close_ int fd = -1;
+    int r = check_container(web, object->reader, object->container, false, err);
 
     if (r == 0)
-        r = store_object_open(web->store, container, object, ret_fd, &info, err);
-    if (r < 0 || info.size <= max)
+        r = store_object_open(web->store, object->container, object->name, &fd, &info, err);
+    if (r < 0)
         return r;
-    (void)close(*ret_fd);
-    return error_set(err, -EFBIG, "%s is larger than can be shown", object);
+    if (info.size > object->max)
+        return error_set(err, -EFBIG, "%s is larger than can be shown", object->name);
+    if (ret_etag)
+        *ret_etag = etag_of(&info);
+    if (ret_fd)
+        *ret_fd = take_fd(&fd);
+    return 0;
 }
 
 struct visiting {
@@ -71,24 +82,33 @@ static int no_store(const struct web *web, struct error *err)
                          : "this unit knows no store of results");
 }
 
-int stored_open(struct exchange *x, enum stored_reader reader, const char *container,
-                const char *object, uint64_t max, int *ret_fd, struct error *err)
+int stored_open(struct exchange *x, const struct stored_object *object, int *ret_fd,
+                char **ret_etag, struct error *err)
 {
     if (x->web->store)
-        return open_here(x->web, reader, container, object, max, ret_fd, err);
-    return stored_swift_is_readable(x->web, reader)
-               ? stored_swift_open(x, reader, container, object, max, ret_fd, err)
+        return open_here(x->web, object, ret_fd, ret_etag, err);
+    return stored_swift_is_readable(x->web, object->reader)
+               ? stored_swift_open(x, object, ret_fd, ret_etag, err)
                : no_store(x->web, err);
 }
 
-int stored_follow(struct exchange *x, enum stored_reader reader, const char *container,
-                  const char *object, uint64_t max, int *ret_fd, struct stored_file **ret_file,
-                  struct error *err)
+int stored_etag(struct exchange *x, const struct stored_object *object, char **ret_etag,
+                struct error *err)
+{
+    if (x->web->store)
+        return open_here(x->web, object, NULL, ret_etag, err);
+    return stored_swift_is_readable(x->web, object->reader)
+               ? stored_swift_etag(x, object, ret_etag, err)
+               : no_store(x->web, err);
+}
+
+int stored_follow(struct exchange *x, const struct stored_object *object, int *ret_fd,
+                  struct stored_file **ret_file, struct error *err)
 {
     *ret_file = NULL;
-    return !x->web->store && stored_swift_is_readable(x->web, reader)
-               ? stored_swift_follow(x, reader, container, object, max, ret_fd, ret_file, err)
-               : stored_open(x, reader, container, object, max, ret_fd, err);
+    return !x->web->store && stored_swift_is_readable(x->web, object->reader)
+               ? stored_swift_follow(x, object, ret_fd, ret_file, err)
+               : stored_open(x, object, ret_fd, NULL, err);
 }
 
 int stored_list(struct exchange *x, enum stored_reader reader, const char *container,

@@ -22,17 +22,27 @@ enum stored_reader { READER_ANYBODY, READER_ACCOUNT };
 // Whether it can be read by this reader at all, as this unit is configured.
 bool stored_is_readable(const struct web *web, enum stored_reader reader);
 
-// Opens an object as a file of its own, which the caller closes. `max`: bytes that it may have.
-int stored_open(struct exchange *x, enum stored_reader reader, const char *container,
-                const char *object, uint64_t max, int *ret_fd, struct error *err);
+struct stored_object {
+    enum stored_reader reader;
+    const char *container, *name;
+    uint64_t max; // bytes that it may have
+    bool anew;    // what was read before does not count (stored_cache.h)
+};
+
+// Opens an object as a file of its own, which the caller closes. *ret_etag (unless ret_etag is
+// NULL): its entity tag without quotes, which the caller frees; NULL when it has none.
+int stored_open(struct exchange *x, const struct stored_object *object, int *ret_fd,
+                char **ret_etag, struct error *err);
+// The entity tag alone.
+int stored_etag(struct exchange *x, const struct stored_object *object, char **ret_etag,
+                struct error *err);
 
 // The same for who reads from the beginning on: what has come until now is enough. *ret_file is
 // NULL when all of it is there; else the caller's, and tells of the rest. Who gives it back before
 // the end (stored_file_unref()) ends what is on its way, unless others want it.
 struct stored_file;
-int stored_follow(struct exchange *x, enum stored_reader reader, const char *container,
-                  const char *object, uint64_t max, int *ret_fd, struct stored_file **ret_file,
-                  struct error *err);
+int stored_follow(struct exchange *x, const struct stored_object *object, int *ret_fd,
+                  struct stored_file **ret_file, struct error *err);
 // What it means that there is nothing more to read (a log_growth of log_lines.h): 0: that was all;
 // -EAGAIN: more comes; -EIO: it broke off.
 int stored_file_growth(void *file);

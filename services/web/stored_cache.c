@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 
 struct entry {
-    char *key; // NULL: free
+    char *key;  // NULL: free
+    char *etag; // NULL: none is known
     int fd;
     int64_t size;
     uint64_t until_us;
@@ -22,13 +23,20 @@ struct stored_cache {
     sd_event_source *timer; // gives back the room of what is old
 };
 
+static void entry_release(struct entry *entry)
+{
+    close_fd(&entry->fd);
+    free(entry->key);
+    free(entry->etag);
+    *entry = (struct entry){.fd = -1};
+}
+
 static void drop(struct stored_cache *cache, struct entry *entry)
 {
     if (!entry->key)
         return;
     cache->bytes -= entry->size;
-    free(TAKE_PTR(entry->key));
-    close_fd(&entry->fd);
+    entry_release(entry);
 }
 
 void stored_cache_forget(struct stored_cache *cache)
@@ -91,30 +99,38 @@ static struct entry *find(struct stored_cache *cache, const char *key)
     return NULL;
 }
 
-int stored_cache_get(struct stored_cache *cache, const char *key)
+int stored_cache_get(struct stored_cache *cache, const char *key, char **ret_etag)
 {
     const struct entry *entry = find(cache, key);
+    _cleanup_free_ char *etag = entry && entry->etag ? strdup(entry->etag) : NULL;
+    int fd = entry && (etag || !entry->etag) ? fcntl(entry->fd, F_DUPFD_CLOEXEC, 0) : -1;
 
-    return entry ? fcntl(entry->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (fd >= 0)
+        *ret_etag = TAKE_PTR(etag);
+    return fd;
 }
 
-void stored_cache_put(struct stored_cache *cache, const char *key, int fd)
+static int entry_fill(struct entry *entry, const char *key, int fd, const char *etag)
 {
-    struct entry fresh = {.until_us = clock_monotonic_us() + STORED_CACHE_US};
-    struct entry *entry;
+    entry->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    entry->key = strdup(key);
+    entry->etag = etag ? strdup(etag) : NULL;
+    entry->until_us = clock_monotonic_us() + STORED_CACHE_US;
+    return entry->fd < 0 || !entry->key || (etag && !entry->etag) ? -ENOMEM : 0;
+}
+
+void stored_cache_put(struct stored_cache *cache, const char *key, int fd, const char *etag)
+{
+    struct entry fresh = {.fd = -1}, *entry;
     struct stat st;
 
     if (fstat(fd, &st) < 0 || st.st_size > STORED_CACHE_FILE || find(cache, key))
         return;
-    fresh.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (fresh.fd < 0)
-        return;
-    fresh.key = strdup(key);
-    if (!fresh.key) {
-        close_fd(&fresh.fd);
+    fresh.size = st.st_size;
+    if (entry_fill(&fresh, key, fd, etag) < 0) {
+        entry_release(&fresh);
         return;
     }
-    fresh.size = st.st_size;
     do {
         entry = &cache->entries[cache->next++ % STORED_CACHE_ENTRIES];
         drop(cache, entry);

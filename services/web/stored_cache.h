@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Public objects of a Swift that were just read, for who looks at the next part of the same log,
-// into another folder of the same archive, or at the run again: objects of a run do not change once
-// they are there. They are files without names. Nothing private is kept here.
+// Objects of a Swift that were just read, for who looks at the next part of the same log, into
+// another folder of the same archive, or at the run again: objects of a run do not change once they
+// are there. They are files without names. A key has who may read it (stored.h: enum
+// stored_reader); who asks for what is private has to know that it is for him, each time.
 #pragma once
 
 #include <stdint.h>
@@ -18,8 +19,9 @@ struct stored_cache;
 struct stored_cache *stored_cache_new(sd_event *event);
 void stored_cache_free(struct stored_cache *cache);
 
-// The file of an object, a descriptor of the caller's own; -1: none.
-int stored_cache_get(struct stored_cache *cache, const char *key);
-// Keeps a file (the descriptor stays the caller's), if there is room for it.
-void stored_cache_put(struct stored_cache *cache, const char *key, int fd);
+// The file of an object, a descriptor of the caller's own; -1: none. *ret_etag (NULL: it has none)
+// is the caller's, too.
+int stored_cache_get(struct stored_cache *cache, const char *key, char **ret_etag);
+// Keeps a file (the descriptor stays the caller's), if there is room for it. `etag` may be NULL.
+void stored_cache_put(struct stored_cache *cache, const char *key, int fd, const char *etag);
 void stored_cache_forget(struct stored_cache *cache); // all

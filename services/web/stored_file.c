@@ -29,11 +29,31 @@ static void tell(const struct stored_file *f, bool was_awaited)
 
 // ---- what comes
 
-static int on_begin(const struct http_response *head _unused_, void *userdata)
+char *stored_etag_bare(const char *header)
+{
+    const char *from = str_starts_with(header, "W/") ? header + 2 : header;
+
+    from += *from == '"';
+    return strndup(from, strcspn(from, "\""));
+}
+
+static int note_etag(struct stored_file *f, const struct http_response *head)
+{
+    const char *header = http_response_header(head, "etag");
+
+    if (header && !f->etag)
+        f->etag = stored_etag_bare(header);
+    return header && !f->etag ? -ENOMEM : 0;
+}
+
+static int on_begin(const struct http_response *head, void *userdata)
 {
     struct stored_file *f = userdata;
     bool was_awaited = stored_file_is_awaited(f);
+    int r = note_etag(f, head);
 
+    if (r < 0)
+        return r;
     f->begun = true;
     tell(f, was_awaited);
     return 0;
@@ -59,8 +79,10 @@ static void on_end(int r, const struct http_response *answer, const struct error
 
     f->call = NULL;
     f->r = stored_swift_end(f->web, f->reader, f->what, r, answer, why, &f->why);
-    if (f->r == 0 && f->reader == READER_ANYBODY)
-        stored_cache_put(stored_swift_cache(f->web), f->key, f->fd);
+    if (f->r == 0)
+        f->r = note_etag(f, answer); // of one without bytes
+    if (f->r == 0 && f->kept)
+        stored_cache_put(stored_swift_cache(f->web), f->key, f->fd, f->etag);
     tell(f, was_awaited);
     wake(f);
 }
@@ -76,12 +98,11 @@ static uint64_t room(int fd, uint64_t max)
     return quarter < max ? quarter : max;
 }
 
-static int start(struct stored_file *f, const char *container, const char *object, uint64_t max,
-                 struct error *err)
+static int start(struct stored_file *f, const struct stored_object *object, struct error *err)
 {
     static const struct http_sink sink = {on_begin, on_bytes};
-    const struct swift_async_request request = {.container = container,
-                                                .object = object,
+    const struct swift_async_request request = {.container = object->container,
+                                                .object = object->name,
                                                 .as_account = f->reader == READER_ACCOUNT,
                                                 .body_max = ERROR_BODY_MAX,
                                                 .sink = &sink};
@@ -89,12 +110,16 @@ static int start(struct stored_file *f, const char *container, const char *objec
     f->fd = web_unnamed_file(f->web, err);
     if (f->fd < 0)
         return f->fd;
-    f->max = room(f->fd, max);
+    f->max = room(f->fd, object->max);
     return stored_swift_start(f->web, &request, STORED_CALLS_MAX, on_end, f, &f->call, err);
 }
 
-static struct stored_file *file_new(struct web *web, enum stored_reader reader,
-                                    const char *container, const char *object)
+static char *cache_key(const struct stored_object *object)
+{
+    return str_format("%d %s/%s", object->reader, object->container, object->name);
+}
+
+static struct stored_file *file_new(struct web *web, const struct stored_object *object)
 {
     struct stored_file *f = calloc(1, sizeof(*f));
 
@@ -102,9 +127,10 @@ static struct stored_file *file_new(struct web *web, enum stored_reader reader,
         return NULL;
     *f = (struct stored_file){.references = 1,
                               .web = web,
-                              .reader = reader,
-                              .key = str_format("%d %s/%s", reader, container, object),
-                              .what = str_format("%s/%s", container, object),
+                              .reader = object->reader,
+                              .key = cache_key(object),
+                              .what = str_format("%s/%s", object->container, object->name),
+                              .kept = !object->anew,
                               .fd = -1};
     if (f->key && f->what)
         return f;
@@ -112,26 +138,35 @@ static struct stored_file *file_new(struct web *web, enum stored_reader reader,
     return NULL;
 }
 
-int stored_file_get(struct web *web, enum stored_reader reader, const char *container,
-                    const char *object, uint64_t max, struct stored_file **ret, struct error *err)
+int stored_file_get(struct web *web, const struct stored_object *object, struct stored_file **ret,
+                    struct error *err)
 {
-    struct stored_file *f = file_new(web, reader, container, object);
+    struct stored_file *f = file_new(web, object);
     int r = 0;
 
     if (!f)
         return error_oom(err);
-    if (reader == READER_ANYBODY)
-        f->fd = stored_cache_get(stored_swift_cache(web), f->key);
+    if (f->kept)
+        f->fd = stored_cache_get(stored_swift_cache(web), f->key, &f->etag);
     if (f->fd >= 0)
         f->begun = true;
     else
-        r = start(f, container, object, max, err);
+        r = start(f, object, err);
     if (r < 0) {
         stored_file_unref(f);
         return r;
     }
     *ret = f;
     return 0;
+}
+
+bool stored_file_kept_etag(const struct web *web, const struct stored_object *object,
+                           char **ret_etag)
+{
+    _cleanup_free_ char *key = cache_key(object);
+    _cleanup_close_ int fd = key ? stored_cache_get(stored_swift_cache(web), key, ret_etag) : -1;
+
+    return fd >= 0;
 }
 
 // ---- reading
@@ -181,5 +216,6 @@ void stored_file_unref(struct stored_file *f)
     error_clear(&f->why);
     free(f->key);
     free(f->what);
+    free(f->etag);
     free(f);
 }

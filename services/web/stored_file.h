@@ -15,6 +15,8 @@ struct stored_file {
     struct swift_async_call *call; // NULL: it is over
     int fd;                        // for writing
     uint64_t size, max;            // bytes that are there, and that may be
+    char *etag;                    // without quotes; NULL: none is known
+    bool kept;                     // for others, when all of it is there
     bool begun;                    // there is an object
     int r;                         // how it went, when it is over
     struct error why;
@@ -26,10 +28,16 @@ struct stored_file {
     struct MHD_Connection *suspended; // its client waits for more; or NULL
 };
 
-// Finds it among what is kept, or starts to get it, up to `max` bytes. `tell` may be set to NULL
-// when nobody is to be told any more. The first reference is the caller's.
-int stored_file_get(struct web *web, enum stored_reader reader, const char *container,
-                    const char *object, uint64_t max, struct stored_file **ret, struct error *err);
+// Finds it among what is kept, or starts to get it. `tell` may be set to NULL when nobody is to be
+// told any more. The first reference is the caller's.
+int stored_file_get(struct web *web, const struct stored_object *object, struct stored_file **ret,
+                    struct error *err);
+// The entity tag of one that is kept, which the caller frees. False: none is.
+bool stored_file_kept_etag(const struct web *web, const struct stored_object *object,
+                           char **ret_etag);
+// An entity tag as headers have it, without its quotes, and without what marks a weak one. The
+// caller frees.
+char *stored_etag_bare(const char *header);
 
 // Whether what is waited for has not come yet.
 bool stored_file_is_awaited(const struct stored_file *file);

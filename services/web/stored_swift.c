@@ -238,19 +238,19 @@ static void go_on(void *userdata)
 // ---- objects
 
 // Finds or starts one: EXCHANGE_WAIT when it is on its way, 0 when it is there, or begins to be.
-static int get_object(struct exchange *x, enum stored_reader reader, const char *container,
-                      const char *object, uint64_t max, bool begin_is_enough,
+static int get_object(struct exchange *x, const struct stored_object *object, bool begin_is_enough,
                       struct stored_file **ret, struct error *err)
 {
-    _cleanup_free_ char *key = str_format("object %d %s/%s", reader, container, object);
+    _cleanup_free_ char *key =
+        str_format("object %d %s/%s", object->reader, object->container, object->name);
     struct stored_want *want = key ? stored_want_find(x, key) : NULL;
     struct stored_file *file;
 
     if (!want) {
-        want = key ? stored_want_add(x, reader, key, object) : NULL;
+        want = key ? stored_want_add(x, object->reader, key, object->name) : NULL;
         if (!want)
             return error_oom(err);
-        want->r = stored_file_get(x->web, reader, container, object, max, &want->file, &want->why);
+        want->r = stored_file_get(x->web, object, &want->file, &want->why);
     }
     file = want->file;
     if (!file)
@@ -264,27 +264,99 @@ static int get_object(struct exchange *x, enum stored_reader reader, const char 
     return file->r < 0 ? error_set(err, file->r, "%s", error_message(&file->why)) : 0;
 }
 
-int stored_swift_open(struct exchange *x, enum stored_reader reader, const char *container,
-                      const char *object, uint64_t max, int *ret_fd, struct error *err)
+static int copy_etag(const char *etag, char **ret, struct error *err)
+{
+    *ret = str_empty(etag) ? NULL : strdup(etag);
+    return *ret || str_empty(etag) ? 0 : error_oom(err);
+}
+
+int stored_swift_open(struct exchange *x, const struct stored_object *object, int *ret_fd,
+                      char **ret_etag, struct error *err)
 {
     struct stored_file *file = NULL;
-    int r = get_object(x, reader, container, object, max, false, &file, err);
+    int r = get_object(x, object, false, &file, err);
 
+    if (r == 0 && ret_etag)
+        r = copy_etag(file->etag, ret_etag, err);
     return r != 0 ? r : stored_file_reopen(file, ret_fd, err);
 }
 
-int stored_swift_follow(struct exchange *x, enum stored_reader reader, const char *container,
-                        const char *object, uint64_t max, int *ret_fd, struct stored_file **ret,
-                        struct error *err)
+int stored_swift_follow(struct exchange *x, const struct stored_object *object, int *ret_fd,
+                        struct stored_file **ret_file, struct error *err)
 {
     struct stored_file *file = NULL;
-    int r = get_object(x, reader, container, object, max, true, &file, err);
+    int r = get_object(x, object, true, &file, err);
 
     if (r == 0)
         r = stored_file_reopen(file, ret_fd, err);
     if (r == 0)
-        *ret = stored_file_ref(file);
+        *ret_file = stored_file_ref(file);
     return r;
+}
+
+// ---- what comes into memory
+
+static int end_want(struct stored_want *want, int r, const struct http_response *answer,
+                    const struct error *why)
+{
+    want->call = NULL;
+    want->r = stored_swift_end(want->x->web, want->reader, want->what, r, answer, why, &want->why);
+    return want->r;
+}
+
+// Finds or starts one: EXCHANGE_WAIT when it is on its way, 0 when it is there.
+static int get_text(struct exchange *x, const char *key, const char *what,
+                    const struct swift_async_request *request, http_async_done *done,
+                    struct stored_want **ret, struct error *err)
+{
+    enum stored_reader reader = request->as_account ? READER_ACCOUNT : READER_ANYBODY;
+    struct stored_want *want = key ? stored_want_find(x, key) : NULL;
+
+    if (!want) {
+        want = key && what ? stored_want_add(x, reader, key, what) : NULL;
+        if (!want)
+            return error_oom(err);
+        want->r = stored_swift_start(x->web, request, STORED_CALLS_MAX, done, want, &want->call,
+                                     &want->why);
+    }
+    *ret = want;
+    if (want->call)
+        return EXCHANGE_WAIT;
+    return want->r < 0 ? error_set(err, want->r, "%s", error_message(&want->why)) : 0;
+}
+
+static void on_tag(int r, const struct http_response *answer, const struct error *why,
+                   void *userdata)
+{
+    struct stored_want *want = userdata;
+    const char *etag = http_response_header(answer, "etag");
+
+    if (end_want(want, r, answer, why) == 0 && etag)
+        want->r = buf_add_str(&want->text, etag);
+    go_on(want);
+}
+
+int stored_swift_etag(struct exchange *x, const struct stored_object *object, char **ret_etag,
+                      struct error *err)
+{
+    const struct swift_async_request request = {.method = "HEAD",
+                                                .container = object->container,
+                                                .object = object->name,
+                                                .as_account = object->reader == READER_ACCOUNT,
+                                                .body_max = LISTING_MAX};
+    _cleanup_free_ char *what = str_format("%s/%s", object->container, object->name);
+    _cleanup_free_ char *key = what ? str_format("tag %d %s", object->reader, what) : NULL;
+    _cleanup_free_ char *etag = NULL;
+    struct stored_want *want = NULL;
+    int r;
+
+    if (!object->anew && stored_file_kept_etag(x->web, object, ret_etag))
+        return 0;
+    r = get_text(x, key, what, &request, on_tag, &want, err);
+    if (r != 0)
+        return r;
+    etag = stored_etag_bare(buf_str(&want->text));
+    return etag ? copy_etag(etag, ret_etag, err) : error_oom(err);
 }
 
 // ---- listings
@@ -330,35 +402,9 @@ static void on_listing(int r, const struct http_response *answer, const struct e
 {
     struct stored_want *want = userdata;
 
-    want->call = NULL;
-    want->r = stored_swift_end(want->x->web, want->reader, want->what, r, answer, why, &want->why);
-    if (want->r == 0 && answer->body.len > 0)
+    if (end_want(want, r, answer, why) == 0 && answer->body.len > 0)
         want->r = buf_add(&want->text, answer->body.data, answer->body.len);
     go_on(want);
-}
-
-static int get_listing(struct exchange *x, enum stored_reader reader, const char *container,
-                       const char *query, struct stored_want **ret, struct error *err)
-{
-    const struct swift_async_request request = {.container = container,
-                                                .query = query,
-                                                .as_account = reader == READER_ACCOUNT,
-                                                .body_max = LISTING_MAX};
-    _cleanup_free_ char *key = str_format("listing %d %s%s", reader, container, query);
-    _cleanup_free_ char *what = str_format("container %s", container);
-    struct stored_want *want = key ? stored_want_find(x, key) : NULL;
-
-    if (!want) {
-        want = key && what ? stored_want_add(x, reader, key, what) : NULL;
-        if (!want)
-            return error_oom(err);
-        want->r = stored_swift_start(x->web, &request, STORED_CALLS_MAX, on_listing, want,
-                                     &want->call, &want->why);
-    }
-    *ret = want;
-    if (want->call)
-        return EXCHANGE_WAIT;
-    return want->r < 0 ? error_set(err, want->r, "%s", error_message(&want->why)) : 0;
 }
 
 static int add_query(struct buf *query, const char *name, const char *value)
@@ -375,6 +421,9 @@ int stored_swift_list(struct exchange *x, enum stored_reader reader, const char 
                       struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_free_ char *what = str_format("container %s", container), *key = NULL;
+    struct swift_async_request request = {
+        .container = container, .as_account = reader == READER_ACCOUNT, .body_max = LISTING_MAX};
     struct stored_want *want = NULL;
     int r;
 
@@ -384,7 +433,9 @@ int stored_swift_list(struct exchange *x, enum stored_reader reader, const char 
         add_query(&text, "end_marker", query->end_marker) < 0 ||
         add_query(&text, "delimiter", query->delimiter) < 0)
         return error_oom(err);
-    r = get_listing(x, reader, container, buf_str(&text), &want, err);
+    request.query = buf_str(&text);
+    key = str_format("listing %d %s%s", reader, container, request.query);
+    r = get_text(x, key, what, &request, on_listing, &want, err);
     return r != 0 ? r
                   : stored_listing_read(buf_str(&want->text), want->text.len, visit, userdata, err);
 }

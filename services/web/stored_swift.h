@@ -11,11 +11,12 @@
 #include "web/stored.h"
 
 bool stored_swift_is_readable(const struct web *web, enum stored_reader reader);
-int stored_swift_open(struct exchange *x, enum stored_reader reader, const char *container,
-                      const char *object, uint64_t max, int *ret_fd, struct error *err);
-int stored_swift_follow(struct exchange *x, enum stored_reader reader, const char *container,
-                        const char *object, uint64_t max, int *ret_fd, struct stored_file **ret,
-                        struct error *err);
+int stored_swift_open(struct exchange *x, const struct stored_object *object, int *ret_fd,
+                      char **ret_etag, struct error *err);
+int stored_swift_etag(struct exchange *x, const struct stored_object *object, char **ret_etag,
+                      struct error *err);
+int stored_swift_follow(struct exchange *x, const struct stored_object *object, int *ret_fd,
+                        struct stored_file **ret_file, struct error *err);
 int stored_swift_list(struct exchange *x, enum stored_reader reader, const char *container,
                       const struct store_query *query, stored_visit *visit, void *userdata,
                       struct error *err);
@@ -38,10 +39,10 @@ struct stored_want {
     char *key, *what; // `what` in messages
     enum stored_reader reader;
     struct stored_file *file;      // of an object
-    struct swift_async_call *call; // of a listing; NULL: it is over
+    struct swift_async_call *call; // of a listing or a tag; NULL: it is over
     int r;                         // how it went
     struct error why;
-    struct buf text; // of a listing
+    struct buf text; // the same
 };
 
 // The one with this key, or NULL.

@@ -165,6 +165,8 @@ static void carry_over(struct web *web, struct web *fresh)
     fresh->http = TAKE_PTR(web->http);
     fresh->swift = TAKE_PTR(web->swift);
     fresh->commands = TAKE_PTR(web->commands);
+    fresh->readings = TAKE_PTR(web->readings);
+    fresh->archive_indexes = TAKE_PTR(web->archive_indexes);
     fresh->event = TAKE_PTR(web->event);
     fresh->http_timer = TAKE_PTR(web->http_timer);
     fresh->noted = strv_move(&web->noted);

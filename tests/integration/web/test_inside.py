@@ -7,6 +7,7 @@ import gzip
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -159,8 +160,12 @@ class InsideTest(unittest.TestCase):
         for connection in slow:
             connection.request("GET", path)
         answers = [connection.getresponse() for connection in slow]
-        code, headers, _ = self.server.request("GET", path)
-        self.assertEqual((code, headers["retry-after"]), (429, "5"))
+        reloads = self.server.log().count("settings read again")
+        for _ in range(2):  # before and after the settings were read again
+            code, headers, _ = self.server.request("GET", path)
+            self.assertEqual((code, headers["retry-after"]), (429, "5"))
+            self.server.process.send_signal(signal.SIGHUP)
+            wait_for("the reload", lambda: self.server.log().count("settings read again") > reloads)
         self.page(RUN_PAGE)  # others are served meanwhile
         self.assertEqual(len(answers[0].read()), size)
         answers[1].close()

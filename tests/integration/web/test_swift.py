@@ -25,7 +25,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "store"), str(HERE.parents[1] / "su
 import bed  # noqa: E402  (the path comes first)
 import counted  # noqa: E402
 from openid_provider import OpenIdProvider  # noqa: E402
-from samples import FOLDER, LOG, PASSED, RUN, artifacts, fill_database, fill_store, result_tar  # noqa: E402
+from samples import FOLDER, LOG, PASSED, RUN, archive, artifacts, fill_database, fill_store, result_tar  # noqa: E402
 from test_login import Visitor  # noqa: E402
 from waiting import wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
@@ -62,19 +62,20 @@ def setUpModule() -> None:
 
 
 class Between:
-    """Passes GET requests on to a store and notes the objects that were asked for. Of the object `held` the second half comes when `go_on` is set, or not at all when it was `cut`."""
+    """Passes requests on to a store and notes the objects that were asked for. Of the object `held` the second half comes when `go_on` is set, or not at all when it was `cut`."""
 
     def __init__(self, store: str) -> None:
         asked = self.asked = list[str]()
+        heads = self.heads = list[str]()
         self.held, self.go_on, self.cut = "", threading.Event(), False
         between = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 name = urllib.parse.unquote(self.path.split("?")[0]).removeprefix("/")
-                asked.append(name)
+                (heads if self.command == "HEAD" else asked).append(name)
                 token = self.headers.get("X-Auth-Token")
-                request = bed.urllib.request.Request(store + self.path, headers={"X-Auth-Token": token} if token else {})
+                request = bed.urllib.request.Request(store + self.path, headers={"X-Auth-Token": token} if token else {}, method=self.command)
                 try:
                     answer = bed.DIRECT.open(request, timeout=10)
                 except bed.urllib.error.HTTPError as error:
@@ -82,7 +83,7 @@ class Between:
                 with answer:
                     body = answer.read()
                     self.send_response(answer.status)
-                    for header in ("Content-Type", "Content-Encoding"):
+                    for header in ("Content-Type", "Content-Encoding", "ETag"):
                         if header in answer.headers:
                             self.send_header(header, answer.headers[header])
                 self.send_header("Content-Length", str(len(body)))
@@ -93,6 +94,8 @@ class Between:
                     between.go_on.wait(20)
                     self.close_connection = True
                     self.wfile.write(b"" if between.cut else body[half:])
+
+            do_HEAD = do_GET
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -275,20 +278,61 @@ class AtSwift(unittest.TestCase):
 
     # ---- what is kept
 
-    def test_public_objects_are_asked_for_once_a_minute_and_private_ones_each_time(self) -> None:
+    def test_objects_are_asked_for_once_a_minute_and_who_may_read_them_each_time(self) -> None:
         with Between(self.swift.url) as between, self.new_server(between.url) as server:
             alice = self.visitor("alice", server)
             for _ in range(3):
                 self.assertEqual(alice.go(RUN_PAGE)[0], 200)
                 self.assertEqual(alice.go(f"{RUN_PAGE}/log")[0], 200)
                 self.assertEqual(alice.go(f"{STORED}/artifacts.tar.gz/")[0], 200)
-                self.assertEqual(alice.go(f"/private-results/{PRIVATE}/{FOLDER}/log.gz")[2], SECRET.decode())
+                self.assertIn("index.html", alice.go(f"/private-results/{PRIVATE}/{FOLDER}/artifacts.tar.gz/reports/")[2])
             times = {name: between.asked.count(f"{container}/{FOLDER}/{name}") for container, name in (
                 ("autopkgtest-noble", "result.tar"), ("autopkgtest-noble", "log.gz"), ("autopkgtest-noble", "artifacts.tar.gz"), (PRIVATE, "readable-by"))}
             self.assertEqual(times, {"result.tar": 1, "log.gz": 1, "artifacts.tar.gz": 1, "readable-by": 3})
+            self.assertEqual(between.asked.count(f"{PRIVATE}/{FOLDER}/artifacts.tar.gz"), 1)
             assert server.process
             server.process.send_signal(signal.SIGHUP)
             wait_for("another one", lambda: alice.go(RUN_PAGE)[0] == 200 and between.asked.count(f"autopkgtest-noble/{FOLDER}/result.tar") == 2)
+
+    def test_what_is_kept_of_a_private_run_is_for_those_who_are_named_now(self) -> None:
+        folder = FOLDER.replace("abcde", "5a1f3")
+        path = f"/private-results/{PRIVATE}/{folder}/artifacts.tar.gz/reports/"
+        client = self.swift.client()
+        client.put_object(PRIVATE, f"{folder}/artifacts.tar.gz", artifacts())
+        client.put_object(PRIVATE, f"{folder}/readable-by", b"alice")
+        with Between(self.swift.url) as between, self.new_server(between.url) as server:
+            alice, bob = (self.visitor(name, server) for name in ("alice", "bob"))
+            for name in ("", "index.html"):
+                self.assertEqual([alice.go(path + name)[0], bob.go(path + name)[0]], [200, 404])
+            client.put_object(PRIVATE, f"{folder}/readable-by", b"bob")
+            for name in ("", "index.html"):
+                self.assertEqual([alice.go(path + name)[0], bob.go(path + name)[0]], [404, 200])
+            self.assertEqual(between.asked.count(f"{PRIVATE}/{folder}/artifacts.tar.gz"), 1)
+            client.delete_object(PRIVATE, f"{folder}/readable-by")
+            self.assertEqual([alice.go(path)[0], bob.go(path)[0]], [404, 404])
+            for name in ("", "index.html"):
+                self.assertEqual(server.request("GET", path.replace("/private-results", "/results") + name)[0], 404)
+
+    def test_an_archive_is_listed_from_its_index_until_it_changes(self) -> None:
+        name = f"autopkgtest-noble/{FOLDER.replace('abcde', '5a1f4')}/artifacts.tar.gz"
+        client = self.swift.client()
+        client.put_object(*name.split("/", 1), artifacts())
+        with Between(self.swift.url) as between, self.new_server(between.url) as server:
+            def folders() -> list[str]:
+                assert server.process
+                reloads.append(None)
+                server.process.send_signal(signal.SIGHUP)  # what was read is forgotten, the index is not
+                wait_for("the reload", lambda: server.log().count("settings read again") == len(reloads))
+                status, _, body = server.request("GET", f"/results/{name}/?format=json")
+                self.assertEqual(status, 200)
+                return [entry["name"] for entry in json.loads(body)["entries"] if entry["folder"]]
+            reloads: list[None] = []
+            first = folders()
+            self.assertEqual([folders(), folders()], [first, first])
+            self.assertEqual([between.asked.count(name), between.heads.count(name)], [1, 3])
+            client.put_object(*name.split("/", 1), archive([("other/file", b"1")]))
+            self.assertEqual(folders(), ["other"])
+            self.assertEqual([between.asked.count(name), between.heads.count(name)], [2, 4])
 
     # ---- what has not all come
 

@@ -32,16 +32,18 @@ static void put(struct fixture *f, const char *key, off_t size)
 
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(ftruncate(fd, size), 0);
-    stored_cache_put(f->cache, key, fd);
+    stored_cache_put(f->cache, key, fd, str_equal(key, "untagged") ? NULL : key);
     ck_assert_int_eq(close(fd), 0);
 }
 
 static bool has(struct fixture *f, const char *key, off_t size)
 {
-    int fd = stored_cache_get(f->cache, key);
+    _cleanup_free_ char *etag = NULL;
+    int fd = stored_cache_get(f->cache, key, &etag);
 
     if (fd < 0)
         return false;
+    ck_assert(str_equal(etag, str_equal(key, "untagged") ? NULL : key));
     ck_assert_int_eq(lseek(fd, 0, SEEK_END), size);
     ck_assert_int_eq(close(fd), 0);
     return true;
@@ -54,9 +56,11 @@ TEST(what_was_put_is_there_until_all_is_forgotten)
     ck_assert(!has(&f, "a", 0));
     put(&f, "a", 3);
     put(&f, "b", 0);
+    put(&f, "untagged", 1);
     put(&f, "a", 5); // it is there already
     ck_assert(has(&f, "a", 3));
     ck_assert(has(&f, "b", 0));
+    ck_assert(has(&f, "untagged", 1));
     stored_cache_forget(f.cache);
     ck_assert(!has(&f, "a", 3));
     put(&f, "a", 5);
