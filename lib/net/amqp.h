@@ -190,8 +190,11 @@ enum amqp_queue_flags {
     AMQP_DURABLE = 1,
     AMQP_EXCLUSIVE = 2,
     AMQP_AUTO_DELETE = 4,
-    AMQP_PASSIVE = 8 // is it there? For amqp_link_ask_queue() only
+    AMQP_PASSIVE = 8, // is it there? For amqp_link_ask_queue() only
+    AMQP_CLASSIC = 16 // not of the kind that the vhost makes by default; RabbitMQ knows kinds from
+                      // 3.8 on
 };
+#define AMQP_QUEUE_TYPE "x-queue-type" // the argument
 // An empty name lets the broker choose: *ret_name (may be NULL) is the name, owned by the caller.
 int amqp_link_declare_queue(struct amqp_link *link, const char *queue, unsigned flags,
                             const json_t *arguments, char **ret_name, struct error *err);

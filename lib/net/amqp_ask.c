@@ -80,11 +80,15 @@ int amqp_link_ask_queue(struct amqp_link *link, const char *queue, unsigned flag
                                     .auto_delete = (flags & AMQP_AUTO_DELETE) != 0};
     int r = amqp_check_usable(link, err);
 
-    if (r < 0 || (r = add(link, queue, err)) < 0)
+    if (r < 0 || (r = amqp_queue_arguments(link, flags, NULL, &declare.arguments, err)) < 0)
         return r;
-    r = amqp_send(link, link->asks->channel, AMQP_CHANNEL_OPEN_METHOD, &open, err);
-    return r < 0 ? r
-                 : amqp_send(link, link->asks->channel, AMQP_QUEUE_DECLARE_METHOD, &declare, err);
+    r = add(link, queue, err);
+    if (r == 0)
+        r = amqp_send(link, link->asks->channel, AMQP_CHANNEL_OPEN_METHOD, &open, err);
+    if (r == 0)
+        r = amqp_send(link, link->asks->channel, AMQP_QUEUE_DECLARE_METHOD, &declare, err);
+    free(declare.arguments.entries);
+    return r;
 }
 
 static int answer(struct amqp_link *link, struct amqp_ask *ask, int result, amqp_bytes_t why,

@@ -106,6 +106,19 @@ static int call_declare(struct amqp_link *link, amqp_method_number_t method, voi
 
 // ---------------------------------------------------------------- declarations
 
+int amqp_queue_arguments(const struct amqp_link *link, unsigned flags, const json_t *arguments,
+                         amqp_table_t *ret, struct error *err)
+{
+    bool classic = (flags & AMQP_CLASSIC) && amqp_link_version(link) >= AMQP_VERSION_OF(3, 8);
+    int r = amqp_table_from_json(arguments, ret, err);
+
+    if (r == 0 && classic)
+        r = amqp_table_add_string(ret, AMQP_QUEUE_TYPE, "classic", err);
+    if (r < 0)
+        free(TAKE_PTR(ret->entries));
+    return r;
+}
+
 int amqp_link_declare_queue(struct amqp_link *link, const char *queue, unsigned flags,
                             const json_t *arguments, char **ret_name, struct error *err)
 {
@@ -117,7 +130,7 @@ int amqp_link_declare_queue(struct amqp_link *link, const char *queue, unsigned 
     char *name = NULL;
     int r;
 
-    r = amqp_table_from_json(arguments, &m.arguments, err);
+    r = amqp_queue_arguments(link, flags, arguments, &m.arguments, err);
     if (r < 0)
         return error_prefix(err, r, "cannot declare queue \"%s\"", queue);
     r = call_declare(link, AMQP_QUEUE_DECLARE_METHOD, &m, AMQP_QUEUE_DECLARE_OK_METHOD, err);

@@ -175,6 +175,9 @@ void amqp_unconfirmed_release(struct amqp_unconfirmed *u);
 // ends with amqp_reply_done(). An exception on AMQP_CHANNEL_DECLARE is returned as its errno.
 int amqp_call(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
               void *decoded, const amqp_method_number_t expected[2], struct error *err);
+// What a queue is declared with; the caller frees ret->entries. Borrows the arguments' strings.
+int amqp_queue_arguments(const struct amqp_link *link, unsigned flags, const json_t *arguments,
+                         amqp_table_t *ret, struct error *err);
 int amqp_open_main(struct amqp_link *link, struct error *err);
 // A channel's delivery tag as the tag of an amqp_delivery.
 uint64_t amqp_tag_of(amqp_channel_t channel, uint64_t tag);
@@ -190,6 +193,9 @@ void amqp_ask_free_all(struct amqp_link *link);
 // Strings, integers and booleans of a JSON object (NULL: none) as a table that borrows the strings;
 // the caller frees ret->entries. -EINVAL for other values.
 int amqp_table_from_json(const json_t *object, amqp_table_t *ret, struct error *err);
+// Borrows both; what was there stays after -ENOMEM.
+int amqp_table_add_string(amqp_table_t *table, const char *key, const char *value,
+                          struct error *err);
 // Any table as a JSON object; bytes that are no UTF-8 become U+FFFD, what is nested deeper than 16
 // becomes null.
 int amqp_table_to_json(const amqp_table_t *table, json_t **ret);

@@ -180,3 +180,18 @@ int amqp_table_from_json(const json_t *object, amqp_table_t *ret, struct error *
     ret->entries = TAKE_PTR(entries);
     return 0;
 }
+
+int amqp_table_add_string(amqp_table_t *table, const char *key, const char *value,
+                          struct error *err)
+{
+    amqp_table_entry_t *more =
+        reallocarray(table->entries, (size_t)table->num_entries + 1, sizeof(*more));
+
+    if (!more)
+        return error_oom(err);
+    table->entries = more;
+    more[table->num_entries++] = (amqp_table_entry_t){
+        .key = amqp_cstring_bytes(key),
+        .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(value)}};
+    return 0;
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/names.h"
 #include "adt/request.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/queue_edit.h"
@@ -105,7 +106,13 @@ static int describe(struct amqp_link *link, const struct listing *listing, const
     requests = json_array();
     if (!requests || json_put(entry, "requests", requests) < 0)
         return error_oom(err);
-    return messages ? peek(link, queue, listing->requests, requests, err) : 0;
+    r = messages ? peek(link, queue, listing->requests, requests, err) : 0;
+    if (r == -EOPNOTSUPP) { // how many wait is known all the same
+        log_warning("%s", error_message(err));
+        error_clear(err);
+        r = 0;
+    }
+    return r;
 }
 
 static int collect(const struct listing *listing, json_t *ret, struct error *err)

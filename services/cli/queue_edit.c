@@ -499,7 +499,7 @@ int queue_edit(enum queue_verb verb, int argc, char **argv)
         return r;
     r = run(&edit, &err);
     report(&edit);
-    if (r == -ENOENT) {
+    if (r == -ENOENT || r == -EOPNOTSUPP) {
         (void)cli_fail(verb_names[verb], r, &err);
         return EX_UNAVAILABLE;
     }

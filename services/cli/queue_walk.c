@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "cli/queue_walk.h"
 
+#include "adt/durable_queue.h"
 #include "adt/queue_lock.h"
 #include "base/clock.h"
 
@@ -136,6 +137,19 @@ static int give_back(const struct state *state, struct error *err)
     return r;
 }
 
+static int check_kind(struct amqp_link *link, const char *queue, struct error *err)
+{
+    int r = durable_queue_keeps_order(link, queue, err);
+
+    return r != 0 ? (r < 0 ? r : 0)
+                  : error_set(err, -EOPNOTSUPP,
+                              "%s is not a classic queue: it would not give requests that were "
+                              "looked at their places back. Let workers empty it, make classic "
+                              "queues the default of the vhost, delete it (rabbitmqctl "
+                              "delete_queue %s --if-empty), and the next request makes it anew",
+                              queue, queue);
+}
+
 int queue_walk_enter(struct amqp_link *link, const char *queue, struct error *err)
 {
     uint64_t end = clock_monotonic_us() + READER_MOST_US;
@@ -154,7 +168,7 @@ int queue_walk_enter(struct amqp_link *link, const char *queue, struct error *er
         if (r < 0)
             return r;
     }
-    return r < 0 ? r : 0;
+    return r < 0 ? r : check_kind(link, queue, err);
 }
 
 int queue_walk(struct queue_walk *walk, struct error *err)

@@ -31,7 +31,8 @@ struct queue_walk {
 };
 
 // Waits until no other program looks into the queue (adt/queue_lock.h), which would hold requests
-// that are not seen then; until the link ends, or queue_unlock(). After a minute: -EBUSY.
+// that are not seen then; until the link ends, or queue_unlock(). After a minute: -EBUSY. A
+// queue that does not keep its order (adt/durable_queue.h): -EOPNOTSUPP, with what to do.
 int queue_walk_enter(struct amqp_link *link, const char *queue, struct error *err);
 
 // Enters, and leaves. No such queue: -ENOENT.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "indexer/github.h"
 
+#include "adt/durable_queue.h"
 #include "adt/github.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -270,7 +271,7 @@ static int subscribe(struct github *g, struct error *err)
 
     if (!arguments)
         return error_oom(err);
-    r = amqp_link_declare_queue(g->link, GITHUB_QUEUE, AMQP_DURABLE, arguments, NULL, err);
+    r = durable_queue_declare_own(g->link, GITHUB_QUEUE, arguments, err);
     for (size_t i = 0; i < ARRAY_SIZE(exchanges) && r == 0; i++) {
         r = amqp_link_declare_exchange(g->link, exchanges[i], "fanout", AMQP_DURABLE, err);
         if (r == 0)

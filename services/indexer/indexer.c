@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "indexer/indexer.h"
 
+#include "adt/durable_queue.h"
 #include "adt/unit_state.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -168,7 +169,7 @@ static int subscribe(struct indexer *x, struct error *err)
 
     if ((r = amqp_link_declare_exchange(x->link, EXCHANGE_COMPLETE, "fanout", AMQP_DURABLE, err)) <
             0 ||
-        (r = amqp_link_declare_queue(x->link, x->queue, AMQP_DURABLE, NULL, NULL, err)) < 0 ||
+        (r = durable_queue_declare_own(x->link, x->queue, NULL, err)) < 0 ||
         (r = amqp_link_bind(x->link, x->queue, EXCHANGE_COMPLETE, "", NULL, err)) < 0 ||
         (r = amqp_link_declare_exchange(x->link, EXCHANGE_EVENT, "fanout", AMQP_DURABLE, err)) <
             0 ||

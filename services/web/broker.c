@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/broker.h"
 
+#include "adt/durable_queue.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "web/broker_probe.h"
@@ -436,7 +437,7 @@ static int publish(struct broker *b, const char *queue, const void *body, size_t
 
     if (!strv_contains(&b->declared, queue)) {
         strv_release(&b->missing.absent);
-        r = amqp_link_declare_queue(b->link, queue, AMQP_DURABLE, NULL, NULL, err);
+        r = durable_queue_declare(b->link, queue, err);
         if (r == 0)
             r = strv_add(&b->declared, queue);
     }
@@ -654,6 +655,12 @@ const struct queue_copy *broker_queue(const struct broker *b, const struct queue
 {
     return b->link ? queue_reader_copy(b->reader, queue_walk_number(&b->web->settings, place))
                    : NULL;
+}
+
+bool broker_queue_is_closed(const struct broker *b, const struct queue_place *place)
+{
+    return b->link &&
+           queue_reader_is_closed(b->reader, queue_walk_number(&b->web->settings, place));
 }
 
 void broker_look_cost(const struct broker *b, struct broker_cost *ret)

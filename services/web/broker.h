@@ -49,6 +49,9 @@ const json_t *broker_length(const json_t *lengths, const struct queue_place *pla
 // as it was when it did. Borrowed, until the event loop goes on; NULL while the broker is away.
 const struct queue_copy *broker_queue(const struct broker *broker, const struct queue_place *place);
 
+// Whether only the number of its requests can be known (queue_reader.h).
+bool broker_queue_is_closed(const struct broker *broker, const struct queue_place *place);
+
 // Of the last look at requests, in microseconds (0: none so far): how long it took; for how long
 // queues were without their first request, all added up; and the longest time of these.
 struct broker_cost {

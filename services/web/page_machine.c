@@ -6,7 +6,9 @@
 #include "web/results.h"
 #include "web/web.h"
 
-#define UNANSWERED "this queue does not answer" // in queues.json
+// In queues.json, in place of requests.
+#define UNANSWERED "this queue does not answer"
+#define CLOSED "request in a queue that is not a classic one"
 
 static int put_check(json_t *checks, const char *name, int r, const struct error *err)
 {
@@ -64,14 +66,28 @@ static int add_member(struct buf *b, const char *name, const char *between)
     return r < 0 ? r : buf_add_char(b, ':');
 }
 
+// As long as the queue is: other programs count the entries.
+static int add_closed(struct buf *b, int64_t n)
+{
+    int r = buf_add_char(b, '[');
+
+    for (int64_t i = 0; r == 0 && i < n; i++)
+        r = buf_add_str(b, i > 0 ? ",\"" CLOSED "\"" : "\"" CLOSED "\"");
+    return r < 0 ? r : buf_add_char(b, ']');
+}
+
 // One that does not answer says so behind what was known of it, as "private job" says what it is.
 static int add_queue(struct exchange *x, struct buf *b, const json_t *lengths,
                      const struct queue_place *place)
 {
     const struct queue_copy *queue = broker_queue(x->web->broker, place);
-    int r = queue_copy_write(queue, b);
+    const json_t *length = broker_length(lengths, place);
+    int r;
 
-    if (r < 0 || broker_length(lengths, place))
+    if (length && broker_queue_is_closed(x->web->broker, place))
+        return add_closed(b, json_integer_value(length));
+    r = queue_copy_write(queue, b);
+    if (r < 0 || length)
         return r;
     buf_truncate(b, b->len - 1);
     return buf_add_str(b,

@@ -162,6 +162,14 @@ static int put_pages(struct exchange *x, size_t from, size_t len)
     return r < 0 ? r : json_put_int(x->data, "queued", (int64_t)len);
 }
 
+// How many wait is all that is known.
+static int put_closed(struct exchange *x, const json_t *lengths, const struct queue_place *place)
+{
+    return json_put_int(x->data, "queued", length_of(lengths, place)) < 0
+               ? -ENOMEM
+               : json_put_bool(x->data, "closed", true);
+}
+
 static int put_requests(struct exchange *x, const json_t *lengths, const struct queue_place *place,
                         size_t from)
 {
@@ -177,6 +185,7 @@ static int put_requests(struct exchange *x, const json_t *lengths, const struct 
         if (json_array_append_new(rows, request_row(queue, &pace, i)) < 0)
             r = -ENOMEM;
     if (page_put_rows(x->data, "requests", rows) < 0 || r < 0 || put_pages(x, from, len) < 0 ||
+        (broker_queue_is_closed(x->web->broker, place) && put_closed(x, lengths, place) < 0) ||
         json_put_string(x->data, "context", queue_context_name(place->context)) < 0 ||
         json_put_string(x->data, "release", place->release) < 0 ||
         (!broker_length(lengths, place) && json_put_bool(x->data, "unanswered", true) < 0))

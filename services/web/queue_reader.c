@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/queue_reader.h"
 
+#include "adt/durable_queue.h"
 #include "adt/queue_lock.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #define HEAD 32U // requests that workers find between slices
 #define HEAD_MIN 8U
@@ -16,7 +18,14 @@
 #define DOUBT_US                                                                                   \
     (5 * USEC_PER_SEC) // a queue that is much shorter all at once is not believed for so long
 
+enum kind {
+    UNASKED,
+    KEEPS_ORDER, // gives requests that were looked at their places back
+    CLOSED,      // does not: nobody looks into it
+};
+
 struct known {
+    enum kind kind;
     struct queue_copy copy;
     uint64_t read_us, cost_us; // when it was read, and for how long workers missed its head
     uint64_t compared_us;
@@ -104,6 +113,11 @@ void queue_reader_free(struct queue_reader *reader)
 const struct queue_copy *queue_reader_copy(const struct queue_reader *reader, size_t at)
 {
     return &reader->queues[at].copy;
+}
+
+bool queue_reader_is_closed(const struct queue_reader *reader, size_t at)
+{
+    return reader->queues[at].kind == CLOSED;
 }
 
 uint64_t queue_reader_resume_us(const struct queue_reader *reader)
@@ -449,6 +463,24 @@ static int examine(struct queue_reader *reader, struct amqp_link *link, struct k
     return QUEUE_READER_MORE;
 }
 
+// 1: it may be looked into. A queue is of one kind as long as it is there.
+static int may_look(struct known *known, struct amqp_link *link, const char *queue,
+                    struct error *err)
+{
+    if (known->kind == UNASKED) {
+        int r = durable_queue_keeps_order(link, queue, err);
+
+        if (r < 0)
+            return r;
+        known->kind = r > 0 ? KEEPS_ORDER : CLOSED;
+        if (known->kind == CLOSED)
+            log_warning("queue %s does not keep the order of requests that are looked at, as it is "
+                        "not a classic queue: only how many wait in it is known",
+                        queue);
+    }
+    return known->kind == KEEPS_ORDER;
+}
+
 static int step(struct queue_reader *reader, struct amqp_link *link, struct known *known,
                 const char *queue, uint32_t messages, struct error *err)
 {
@@ -466,7 +498,9 @@ static int step(struct queue_reader *reader, struct amqp_link *link, struct know
     }
     if (len == messages && now - known->compared_us < SAME_US)
         return 0;
-    r = enter(reader, link, queue, err);
+    r = may_look(known, link, queue, err);
+    if (r == 1)
+        r = enter(reader, link, queue, err);
     return r == 1 ? examine(reader, link, known, queue, messages, err) : r;
 }
 
@@ -479,6 +513,7 @@ int queue_reader_step(struct queue_reader *reader, struct amqp_link *link, size_
     if (r == -ENOENT) { // deleted just now
         error_clear(err);
         reader->reading.active = false;
+        known->kind = UNASKED;
         queue_copy_release(&known->copy);
         r = 0;
     }

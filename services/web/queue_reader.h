@@ -37,6 +37,9 @@ void queue_reader_free(struct queue_reader *reader);
 // What is known of a queue. Borrowed, until the next step.
 const struct queue_copy *queue_reader_copy(const struct queue_reader *reader, size_t at);
 
+// Whether its requests cannot be looked at, as it is not a classic queue (adt/durable_queue.h).
+bool queue_reader_is_closed(const struct queue_reader *reader, size_t at);
+
 // One more step towards knowing queue number `at`, which had so many requests when it was asked
 // for. 0: done; QUEUE_READER_MORE; QUEUE_READER_PAUSE: not before queue_reader_resume_us()
 // (CLOCK_MONOTONIC microseconds). Other queues only after it is done. Negative: the link is lost,

@@ -232,7 +232,8 @@ static int look(struct queue_walk *w, struct amqp_link *link, struct error *err)
     }
     if (w->look == QUEUE_BODIES) {
         r = queue_reader_step(w->reader, link, w->at, queue->name, queue->messages, err);
-        n = queue_copy_len(queue_reader_copy(w->reader, w->at));
+        if (!queue_reader_is_closed(w->reader, w->at))
+            n = queue_copy_len(queue_reader_copy(w->reader, w->at));
     }
     if (r == QUEUE_READER_PAUSE) {
         w->deadline_us = queue_reader_resume_us(w->reader);

@@ -180,7 +180,7 @@ static int ask_queue(struct worker *w, struct pick_queue *queue, struct error *e
 static int ask_returned(struct worker *w, struct error *err)
 {
     w->listens = false;
-    return amqp_link_ask_queue(w->link, LEASE_RETURNED, AMQP_DURABLE, err);
+    return amqp_link_ask_queue(w->link, LEASE_RETURNED, AMQP_DURABLE | AMQP_CLASSIC, err);
 }
 
 static bool all_have_answered(const struct worker *w)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/worker.h"
 
+#include "adt/durable_queue.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "data/json.h"
@@ -68,7 +69,7 @@ int lease_give_back(struct worker *w, const struct amqp_delivery *delivery, stru
     if (r != -ENOENT)
         return r;
     error_clear(err);
-    r = amqp_link_declare_queue(w->link, origin(delivery), AMQP_DURABLE, NULL, NULL, err);
+    r = durable_queue_declare(w->link, origin(delivery), err);
     return r < 0 ? r : republish(w, "", delivery, header(delivery, "worker"), err);
 }
 
@@ -92,7 +93,7 @@ static int declare_returned(struct worker *w, struct error *err)
 {
     if (!lease_queue_relays(w))
         return 0;
-    return amqp_link_declare_queue(w->link, LEASE_RETURNED, AMQP_DURABLE, NULL, NULL, err);
+    return durable_queue_declare_own(w->link, LEASE_RETURNED, NULL, err);
 }
 
 int lease_listen(struct worker *w, struct error *err)

@@ -37,7 +37,7 @@ bool lease_queue_relays(const struct worker *w)
 
 static int put_quorum(const struct worker *w, json_t *arguments)
 {
-    if (json_put_string(arguments, "x-queue-type", "quorum") < 0 ||
+    if (json_put_string(arguments, AMQP_QUEUE_TYPE, "quorum") < 0 ||
         json_put_string(arguments, "x-dead-letter-strategy", "at-least-once") < 0 ||
         json_put_string(arguments, "x-overflow", "reject-publish") < 0) // which the strategy needs
         return -ENOMEM;
@@ -59,7 +59,9 @@ int lease_queue_declare(struct worker *w, const char *queue, struct error *err)
          json_put_string(arguments, "x-dead-letter-routing-key", LEASE_RETURNED) < 0) ||
         (w->lease_quorum && put_quorum(w, arguments) < 0))
         return error_oom(err);
-    return amqp_link_declare_queue(w->link, queue, AMQP_DURABLE, arguments, NULL, err);
+    return amqp_link_declare_queue(w->link, queue,
+                                   w->lease_quorum ? AMQP_DURABLE : AMQP_DURABLE | AMQP_CLASSIC,
+                                   arguments, NULL, err);
 }
 
 char *lease_queue_name(const char *unit, const char *worker)

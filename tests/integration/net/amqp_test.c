@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // The link against a real broker, which the environment names (tests/rigs/rabbitmq start --tls).
 #include "base/clock.h"
-#include "base/parse.h"
-#include "net/amqp.h"
-#include "test.h"
+#include "broker.h"
 
 #include <poll.h>
 #include <signal.h>
-
-#define TIMEOUT_US (5 * USEC_PER_SEC)
 
 struct seen {
     struct amqp_delivery deliveries[16];
@@ -46,44 +42,14 @@ static void on_cancelled(struct amqp_link *link _unused_, const char *consumer, 
     (void)snprintf(seen->cancelled, sizeof(seen->cancelled), "%s", consumer);
 }
 
-static const char *env(const char *name)
-{
-    const char *value = getenv(name);
-
-    ck_assert_msg(value, "%s is not set: run tests/integration/net/run", name);
-    return value;
-}
-
-static void load_settings(struct amqp_settings *settings, bool tls)
-{
-    uint64_t port;
-
-    ASSERT_OK(parse_uint(env(tls ? "RABBIT_TLS_PORT" : "RABBIT_PORT"), 1, 65535, &port, NULL),
-              NULL);
-    *settings = (struct amqp_settings){.port = (uint16_t)port,
-                                       .user = strdup(env("RABBIT_USER")),
-                                       .password = strdup(env("RABBIT_PASSWORD")),
-                                       .vhost = strdup(env("RABBIT_VHOST")),
-                                       .tls = tls,
-                                       .ca_file = tls ? strdup(env("RABBIT_CA")) : NULL,
-                                       .timeout_us = TIMEOUT_US};
-    ck_assert_int_eq(strv_add(&settings->hosts, env("RABBIT_HOST")), 0);
-}
-
 static struct amqp_link *open_link(struct seen *seen)
 {
     struct amqp_handlers handlers = {.on_delivery = on_delivery,
                                      .on_outcome = on_outcome,
                                      .on_cancelled = on_cancelled,
                                      .userdata = seen};
-    _cleanup_error_ struct error err = ERROR_INIT;
-    struct amqp_settings settings;
-    struct amqp_link *link = NULL;
 
-    load_settings(&settings, false);
-    ASSERT_OK(amqp_link_open(&settings, "test", seen ? &handlers : NULL, NULL, &link, &err), &err);
-    amqp_settings_release(&settings);
-    return link;
+    return broker_link(seen ? &handlers : NULL);
 }
 
 static void seen_release(struct seen *seen)
@@ -107,15 +73,6 @@ static int pump(struct amqp_link *link, uint64_t max_us, const size_t *counter, 
         r = amqp_link_dispatch(link, err);
     }
     return r;
-}
-
-// Each test has queues of its own, so that they can run at once and again.
-static char *queue_name(const char *what)
-{
-    char *name = str_format("net-test-%d-%s", (int)getpid(), what);
-
-    ck_assert_ptr_nonnull(name);
-    return name;
 }
 
 static void declare(struct amqp_link *link, const char *queue)
@@ -156,13 +113,6 @@ static void take(struct amqp_link *link, const char *queue, const char *want, ui
     else
         ASSERT_OK(amqp_link_ack(link, d.tag, &err), &err);
     amqp_delivery_release(&d);
-}
-
-static void drop_queue(struct amqp_link *link, const char *queue)
-{
-    _cleanup_error_ struct error err = ERROR_INIT;
-
-    ASSERT_OK(amqp_link_delete_queue(link, queue, &err), &err);
 }
 
 TEST(a_message_comes_back_as_it_was_published)

@@ -24,7 +24,7 @@ from waiting import wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
 
 KEYS = ("RABBIT_HOST", "RABBIT_PORT", "RABBIT_USER", "RABBIT_PASSWORD", "RABBIT_VHOST")
-LONG, SHORT, BUSY = (f"debci-noble-{arch}" for arch in ("amd64", "arm64", "s390x"))
+LONG, SHORT, BUSY, QUORUM = (f"debci-noble-{arch}" for arch in ("amd64", "arm64", "s390x", "riscv64"))
 MANY = 20_000
 
 
@@ -123,8 +123,8 @@ class Queues(unittest.TestCase):
         return subprocess.run([build_dir() / "bin/autopkgtest-cloud", "queue", *words], env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     @classmethod
-    def fill(cls, queue: str, first: int, end: int) -> None:
-        cls.broker.declare_queue(queue)
+    def fill(cls, queue: str, first: int, end: int, arguments: dict[str, object] | None = None) -> None:
+        cls.broker.declare_queue(queue, arguments)
         lines = Path(cls.tmp.name) / "lines"
         lines.write_text("".join(json.dumps({"queue": queue, "body": body(n)}) + "\n" for n in range(first, end)))
         cls.cli("put", str(lines))
@@ -135,7 +135,7 @@ class Queues(unittest.TestCase):
             return numbers(client.see(queue))
 
     def setUp(self) -> None:
-        self.server = WebServer({"architectures": "amd64 arm64 s390x"}, {key: self.broker.settings[key] for key in KEYS})
+        self.server = WebServer({"architectures": "amd64 arm64 s390x riscv64"}, {key: self.broker.settings[key] for key in KEYS})
         self.server.start()
         self.addCleanup(self.server.__exit__)
         wait_for("the broker", lambda: self.get("/healthz")["checks"]["broker"] == "ok")
@@ -187,6 +187,22 @@ class Queues(unittest.TestCase):
         wait_for("what is left of it", lambda: self.shown("arm64") == list(range(3, 150)))
         self.broker.purge(SHORT)
         self.fill(SHORT, 0, 150)
+
+    def test_a_queue_that_does_not_keep_its_order_is_not_looked_into(self) -> None:
+        self.fill(QUORUM, 0, 40, {"x-queue-type": "quorum", "x-delivery-limit": 2})
+        page = "/queues?context=ubuntu&release=noble&arch=riscv64"
+        for left in (40, 39, 38, 37):
+            wait_for("as many", lambda: self.get("/queues.json")["ubuntu"]["noble"]["riscv64"] == ["request in a queue that is not a classic one"] * left)
+            self.assertIn(f"{left} requests wait. Which ones is not shown", self.server.request("GET", page, None, {"Accept": "text/html"})[2].decode())
+            self.assertEqual(numbers(self.broker.take(QUORUM, 1)), [40 - left])
+        self.assertEqual(self.shown("arm64"), list(range(150)), "the others are shown")
+        env = dict(os.environ, AUTOPKGTEST_CLOUD_CONFIG=self.tmp.name)
+        done = subprocess.run([build_dir() / "bin/autopkgtest-cloud", "queue", "filter", "--all", "--dry-run", QUORUM], env=env, check=False, text=True, capture_output=True)
+        self.assertEqual((done.returncode, done.stdout), (69, ""))
+        self.assertIn(f"{QUORUM} is not a classic queue", done.stderr)
+        self.assertIn(f"rabbitmqctl delete_queue {QUORUM} --if-empty", done.stderr)
+        self.assertEqual(numbers(self.broker.take(QUORUM)), list(range(4, 40)))
+        self.broker.api("DELETE", f"/queues/%2F/{QUORUM}")
 
     def test_pages_lead_to_every_request(self) -> None:
         seen: list[int] = []
