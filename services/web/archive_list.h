@@ -38,7 +38,10 @@ int archive_list_index(FILE *in, const char *name, const struct archive_query *q
 // Whether a member of this name has an address.
 bool archive_name_is_good(const char *name);
 
-// Writes the member's content to `out`, after a line of JSON {"size": bytes, "text": whether its
-// beginning is text}. A hard link is followed, once. -ENOENT, -EISDIR, -EBADMSG; nothing was
-// written then unless the content itself is damaged. `fd` must be a file.
-int archive_member(int fd, const char *name, const char *member, int out, struct error *err);
+// Writes the member's content, or the part of it that `range` names (a header of conditional.h; "":
+// all), to `out`, after a line of JSON {"size": bytes of all, "text": whether its beginning is
+// text, "first", "length": the part; length 0: the member has no such part}. A hard link is
+// followed, once. -ENOENT, -EISDIR, -EBADMSG; nothing was written then unless the content itself is
+// damaged. `fd` must be a file.
+int archive_member(int fd, const char *name, const char *member, const char *range, int out,
+                   struct error *err);

@@ -2,6 +2,7 @@
 // The half of archive_list.h that reads content.
 #include "base/file.h"
 #include "web/archive_list.h"
+#include "web/conditional.h"
 
 #define CHUNK ((size_t)64 * 1024)
 #define LOOKED_AT ((size_t)4096) // bytes that tell text from other things
@@ -35,9 +36,58 @@ static ssize_t read_full(struct tar_reader *reader, char *bytes, size_t max, str
     return (ssize_t)len;
 }
 
-static int write_member(struct tar_reader *reader, uint64_t size, int out, struct error *err)
+// The part of a member that is wanted.
+struct part {
+    uint64_t first, end; // bytes; end UINT64_MAX: all that there is; end 0: there is no such part
+};
+
+static struct part part_of(const char *range, uint64_t size)
 {
-    _cleanup_free_ char *chunk = malloc(CHUNK), *head = NULL;
+    struct part part = {.end = UINT64_MAX};
+    uint64_t len = 0;
+
+    switch (range_parse(range, size, &part.first, &len)) {
+    case RANGE_PART:
+        part.end = part.first + len;
+        break;
+    case RANGE_UNSATISFIABLE:
+        part.end = 0;
+        break;
+    case RANGE_WHOLE:
+        break;
+    }
+    return part;
+}
+
+static int write_head(const struct part *part, uint64_t size, bool text, int out)
+{
+    _cleanup_buf_ struct buf head = BUF_INIT(BUF_OWN_MAX);
+    unsigned long long bytes = size & INT64_MAX;
+    int r = buf_addf(&head, "{\"size\":%llu,\"text\":%s", bytes, text ? "true" : "false");
+
+    if (r == 0 && part->end != UINT64_MAX)
+        r = buf_addf(&head, ",\"first\":%llu,\"length\":%llu", (unsigned long long)part->first,
+                     (unsigned long long)(part->end - part->first));
+    if (r == 0)
+        r = buf_add_str(&head, "}\n");
+    return r < 0 ? r : fd_write_all(out, head.data, head.len);
+}
+
+// Of `len` bytes, which are at `at` in the member, those that belong to the part.
+static int write_piece(const struct part *part, const char *bytes, size_t len, uint64_t at, int out)
+{
+    uint64_t skip = at < part->first ? part->first - at : 0;
+    uint64_t end = part->end - at < len ? part->end - at : len;
+
+    return skip < end ? fd_write_all(out, bytes + skip, (size_t)(end - skip)) : 0;
+}
+
+static int write_member(struct tar_reader *reader, uint64_t size, const char *range, int out,
+                        struct error *err)
+{
+    const struct part part = part_of(range, size);
+    _cleanup_free_ char *chunk = malloc(CHUNK);
+    uint64_t at = 0;
     ssize_t n;
     int r;
 
@@ -46,14 +96,11 @@ static int write_member(struct tar_reader *reader, uint64_t size, int out, struc
     n = read_full(reader, chunk, LOOKED_AT, err);
     if (n < 0)
         return (int)n;
-    head = str_format("{\"size\":%llu,\"text\":%s}\n", (unsigned long long)(size & INT64_MAX),
-                      is_text(chunk, (size_t)n) ? "true" : "false");
-    if (!head)
-        return error_oom(err);
-    r = fd_write_all(out, head, strlen(head));
-    while (r == 0 && n > 0) {
-        r = fd_write_all(out, chunk, (size_t)n);
-        if (r == 0 && (n = tar_reader_read(reader, chunk, CHUNK, err)) < 0)
+    r = write_head(&part, size, is_text(chunk, (size_t)n), out);
+    while (r == 0 && n > 0 && at < part.end) {
+        r = write_piece(&part, chunk, (size_t)n, at, out);
+        at += (uint64_t)n;
+        if (r == 0 && at < part.end && (n = tar_reader_read(reader, chunk, CHUNK, err)) < 0)
             return (int)n;
     }
     return r < 0 ? error_errno(err, r, "cannot write") : 0;
@@ -65,8 +112,8 @@ static bool is_below(const char *name, const char *folder)
 }
 
 // 0: it is written; 1: it is another name of *ret_target.
-static int find_member(int fd, const char *name, const char *member, int out, char **ret_target,
-                       struct error *err)
+static int find_member(int fd, const char *name, const char *member, const char *range, int out,
+                       char **ret_target, struct error *err)
 {
     _cleanup_(tar_reader_freep) struct tar_reader *reader = NULL;
     struct tar_entry e;
@@ -81,7 +128,7 @@ static int find_member(int fd, const char *name, const char *member, int out, ch
         if (!str_equal(e.name, member))
             continue;
         if (e.kind == TAR_FILE)
-            return write_member(reader, e.size, out, err);
+            return write_member(reader, e.size, range, out, err);
         if (e.kind == TAR_HARD_LINK && e.target) {
             while (str_starts_with(e.target, "./"))
                 e.target += 2;
@@ -93,12 +140,13 @@ static int find_member(int fd, const char *name, const char *member, int out, ch
     return r < 0 ? r : error_set(err, -ENOENT, "%s: there is no file of that name in it", name);
 }
 
-int archive_member(int fd, const char *name, const char *member, int out, struct error *err)
+int archive_member(int fd, const char *name, const char *member, const char *range, int out,
+                   struct error *err)
 {
     _cleanup_free_ char *target = NULL, *next = NULL;
-    int r = find_member(fd, name, member, out, &target, err);
+    int r = find_member(fd, name, member, range, out, &target, err);
 
     if (r > 0)
-        r = find_member(fd, name, target, out, &next, err);
+        r = find_member(fd, name, target, range, out, &next, err);
     return r > 0 ? error_set(err, -ENOENT, "%s: that is a link to a link", name) : r;
 }

@@ -82,6 +82,13 @@ bool etag_listed(const char *list, const char *etag)
     return false;
 }
 
+bool if_range_holds(const char *header, const char *etag, const char *date)
+{
+    return !header || (date && strcmp(header, date) == 0) ||
+           (etag && !strchr(header, '*') && !str_starts_with(header, "W/") &&
+            etag_listed(header, etag));
+}
+
 enum precondition conditions_check(const struct conditions *c, const char *etag, int64_t mtime)
 {
     int64_t when;

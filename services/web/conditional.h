@@ -17,6 +17,10 @@ enum range range_parse(const char *header, uint64_t size, uint64_t *ret_first, u
 // has this one (without quotes).
 bool etag_listed(const char *list, const char *etag);
 
+// Whether a range holds by its If-Range header (NULL: none): by the entity tag, or by the date that
+// the answer has as Last-Modified; either may be NULL. Weak tags never do (§13.1.5).
+bool if_range_holds(const char *header, const char *etag, const char *date);
+
 struct conditions { // headers, NULL when absent
     const char *if_match, *if_none_match, *if_modified_since, *if_unmodified_since;
 };

@@ -58,6 +58,7 @@ void exchange_free(struct exchange *x)
     stored_forget(x);
     reading_free(x->reading);
     close_fd(&x->index_fd);
+    free(x->archive_etag);
     exchange_drop_response(x);
     free(x->path);
     free(x->query_text);

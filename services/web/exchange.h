@@ -60,6 +60,7 @@ struct exchange {
 
     struct reading *reading;    // of reading.h: what is looked at inside a file
     int index_fd;               // of page_archive.c: an index that is written for it; -1: none
+    char *archive_etag;         // of page_member.c: of the archive that is looked into
     struct stored_want *wanted; // of stored.c: what was asked of a store elsewhere
 
     void *userdata; // of the route's handlers, freed by free_userdata

@@ -2,14 +2,21 @@
 #include "web/conditional.h"
 #include "web/web.h"
 
-static int answer_part(struct exchange *x, int *fd, uint64_t size, uint64_t first, uint64_t len)
+int file_add_range(struct exchange *x, uint64_t first, uint64_t len, uint64_t size)
 {
     _cleanup_free_ char *range =
-        str_format("bytes %llu-%llu/%llu", (unsigned long long)first,
-                   (unsigned long long)(first + len - 1), (unsigned long long)size);
+        len == 0 ? str_format("bytes */%llu", (unsigned long long)size)
+                 : str_format("bytes %llu-%llu/%llu", (unsigned long long)first,
+                              (unsigned long long)(first + len - 1), (unsigned long long)size);
+
+    return range ? exchange_add_header(x, "Content-Range", range) : -ENOMEM;
+}
+
+static int answer_part(struct exchange *x, int *fd, uint64_t size, uint64_t first, uint64_t len)
+{
     struct MHD_Response *response;
 
-    if (!range || exchange_add_header(x, "Content-Range", range) < 0)
+    if (file_add_range(x, first, len, size) < 0)
         return -ENOMEM;
     response = MHD_create_response_from_fd_at_offset64(len, *fd, first);
     if (!response)
@@ -20,11 +27,7 @@ static int answer_part(struct exchange *x, int *fd, uint64_t size, uint64_t firs
 
 static int answer_unsatisfiable(struct exchange *x, uint64_t size)
 {
-    _cleanup_free_ char *range = str_format("bytes */%llu", (unsigned long long)size);
-
-    if (!range || exchange_add_header(x, "Content-Range", range) < 0)
-        return -ENOMEM;
-    return exchange_answer_empty(x, 416);
+    return file_add_range(x, 0, 0, size) < 0 ? -ENOMEM : exchange_answer_empty(x, 416);
 }
 
 int file_answer(struct exchange *x, int *fd, uint64_t size, int64_t mtime_s, const char *etag)
@@ -34,7 +37,7 @@ int file_answer(struct exchange *x, int *fd, uint64_t size, int64_t mtime_s, con
         .if_none_match = exchange_header(x, "If-None-Match"),
         .if_modified_since = exchange_header(x, "If-Modified-Since"),
         .if_unmodified_since = exchange_header(x, "If-Unmodified-Since")};
-    const char *if_range = exchange_header(x, "If-Range"), *range = exchange_header(x, "Range");
+    const char *range = exchange_header(x, "Range");
     _cleanup_free_ char *date = http_date_format(mtime_s);
     uint64_t first = 0, len = 0;
     struct MHD_Response *response;
@@ -50,7 +53,7 @@ int file_answer(struct exchange *x, int *fd, uint64_t size, int64_t mtime_s, con
     case PRECONDITION_SEND:
         break;
     }
-    if (if_range && !etag_listed(if_range, etag) && strcmp(if_range, date) != 0)
+    if (!if_range_holds(exchange_header(x, "If-Range"), etag, date))
         range = NULL;
     switch (x->method == METHOD_GET ? range_parse(range, size, &first, &len) : RANGE_WHOLE) {
     case RANGE_PART:

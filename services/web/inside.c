@@ -97,7 +97,8 @@ static int make_index(char **arguments _unused_, struct error *err)
 
 static int member(char **arguments, struct error *err)
 {
-    return archive_member(STDIN_FILENO, THE_ARCHIVE, arguments[0], STDOUT_FILENO, err);
+    return archive_member(STDIN_FILENO, THE_ARCHIVE, arguments[0], arguments[1], STDOUT_FILENO,
+                          err);
 }
 
 static int search(char **arguments, struct error *err)
@@ -142,7 +143,7 @@ static const struct {
     int arguments;
     int (*run)(char **arguments, struct error *err);
 } verbs[] = {{"list", 4, list},     {"index", 0, make_index}, {"list-index", 4, list_index},
-             {"member", 1, member}, {"search", 4, search},    {"lines", 2, lines}};
+             {"member", 2, member}, {"search", 4, search},    {"lines", 2, lines}};
 
 int inside_main(int argc, char **argv)
 {

@@ -7,7 +7,8 @@
 //     list FOLDER FIND SKIP LIMIT      what is in an archive (archive_list.h), as JSON
 //     index                            standard output, a file, becomes the archive's index
 //     list-index FOLDER FIND SKIP LIMIT  as list, of such an index
-//     member NAME                      a line of JSON about a member, then its content
+//     member NAME RANGE                a line of JSON about a member, then its content, or the part
+//                                      that a Range header ("": none) names
 //     search TEXT EXACT SKIP LIMIT     text in a log (log_search.h), as JSON; EXACT: "1" or ""
 //     lines FIRST COUNT                {}, then these lines of a log as HTML (log_view.h), and
 //     whether

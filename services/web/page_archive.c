@@ -6,6 +6,7 @@
 #include "net/http.h"
 #include "web/archive_indexes.h"
 #include "web/archive_list.h"
+#include "web/page_inside.h"
 #include "web/pages.h"
 #include "web/reading.h"
 #include "web/store_http.h"
@@ -145,63 +146,12 @@ static int put_listing(struct exchange *x, const char *archive, const char *fold
     return page_answer(x, MHD_HTTP_OK, "archive", err);
 }
 
-// ---- files
-
-static int add_member_headers(struct exchange *x, const char *member, bool text)
-{
-    const char *slash = strrchr(member, '/');
-    _cleanup_free_ char *name = http_escape(slash ? slash + 1 : member, false), *as = NULL;
-
-    if (!name || store_add_guards(x) < 0 ||
-        exchange_add_header(x, "Content-Type",
-                            text ? "text/plain; charset=utf-8" : "application/octet-stream") < 0)
-        return -ENOMEM;
-    if (text && !params_get(&x->query, "download"))
-        return 0;
-    as = str_format("attachment; filename*=UTF-8''%s", name);
-    return as ? exchange_add_header(x, "Content-Disposition", as) : -ENOMEM;
-}
-
-static int send_member(struct exchange *x, const char *member, struct error *err)
-{
-    _cleanup_json_ json_t *head = NULL;
-    _cleanup_free_ char *url = NULL;
-    const char *text = NULL;
-    int64_t size = 0;
-    bool is_text = false;
-    int r;
-
-    if (reading_is_folder(x)) {
-        url = str_format("%s/", x->path);
-        return url ? exchange_redirect(x, MHD_HTTP_MOVED_PERMANENTLY, url) : error_oom(err);
-    }
-    r = reading_text(x, &text, err);
-    if (r == 0)
-        r = json_parse(text, strlen(text), "member", &head, err);
-    if (r == 0)
-        r = json_get_optional_int(head, "size", &size, err);
-    if (r == 0)
-        r = json_get_optional_bool(head, "text", &is_text, err);
-    if (r < 0)
-        return r;
-    if (add_member_headers(x, member, is_text) < 0)
-        return error_oom(err);
-    return reading_answer(x, (uint64_t)size, NULL, NULL, err);
-}
-
-// ---- both
+// ---- reading
 
 static bool is_folder(const char *inside)
 {
     return !*inside || str_ends_with(inside, "/");
 }
-
-// What is asked for.
-struct inside {
-    struct stored_object archive;
-    const char *path; // in it: a folder, "" or with a slash at its end, or a file
-    const char *find; // NULL: all of the folder
-};
 
 static int start_list(struct exchange *x, int *fd, bool index, const struct inside *in,
                       struct error *err)
@@ -277,17 +227,13 @@ static int start_known_folder(struct exchange *x, const struct inside *in, struc
 
 static int start(struct exchange *x, const struct inside *in, struct error *err)
 {
-    const char *const member[] = {"member", in->path, NULL};
     _cleanup_free_ char *etag = NULL;
     _cleanup_close_ int fd = -1;
-    int r = is_folder(in->path) ? start_known_folder(x, in, err) : 0;
+    int r = start_known_folder(x, in, err);
 
     if (r == 0)
         r = stored_open(x, &in->archive, &fd, &etag, err);
-    if (r != 0)
-        return r;
-    return is_folder(in->path) ? start_folder(x, &fd, in, etag, err)
-                               : reading_start(x, &fd, member, 0, err);
+    return r == 0 ? start_folder(x, &fd, in, etag, err) : r;
 }
 
 // What was asked for is there: an index, with which the work begins, or the answer.
@@ -296,8 +242,6 @@ static int go_on(struct exchange *x, const struct inside *in, struct error *err)
     const char *text = NULL;
     int r;
 
-    if (!is_folder(in->path))
-        return send_member(x, in->path, err);
     if (x->index_fd < 0)
         return put_listing(x, in->archive.name, in->path, in->find, err);
     if (reading_was_too_large(x)) {
@@ -308,6 +252,16 @@ static int go_on(struct exchange *x, const struct inside *in, struct error *err)
         r = reading_text(x, &text, err);
     reading_drop(x);
     return r < 0 ? r : 1;
+}
+
+static int page_folder(struct exchange *x, const struct inside *in, struct error *err)
+{
+    int r = reading_done(x) ? go_on(x, in, err) : 1;
+
+    if (r <= 0)
+        return r;
+    r = reading_claim(x, err);
+    return r < 0 ? r : start(x, in, err);
 }
 
 int page_archive(struct exchange *x, enum stored_reader reader, const char *container,
@@ -324,15 +278,8 @@ int page_archive(struct exchange *x, enum stored_reader reader, const char *cont
     in.archive = (struct stored_object){
         .reader = reader, .container = container, .name = archive, .max = ARCHIVE_MAX};
     r = page_query_text(x, "q", FIND_MAX, &in.find, err);
-    if (r == 0 && reading_done(x)) {
-        r = go_on(x, &in, err);
-        if (r <= 0)
-            return r;
-    }
-    if (r >= 0)
-        r = reading_claim(x, err);
     if (r == 0)
-        r = start(x, &in, err);
+        r = is_folder(in.path) ? page_folder(x, &in, err) : page_member(x, &in, err);
     if (r == -ENOENT)
         reading_drop(x);
     return r;

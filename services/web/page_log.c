@@ -296,7 +296,7 @@ static int part_of_log(struct exchange *x, const struct run_names *n, uint64_t f
         r = error_oom(err);
     if (r == 0)
         r = render_frame(x, &head, &tail, err);
-    return r < 0 ? r : reading_answer(x, MHD_SIZE_UNKNOWN, &head, &tail, err);
+    return r < 0 ? r : reading_answer(x, MHD_HTTP_OK, MHD_SIZE_UNKNOWN, &head, &tail, err);
 }
 
 // ---- all of it

@@ -360,8 +360,8 @@ static void move(struct buf *from, struct buf *to)
     *from = (struct buf)BUF_INIT(from->max);
 }
 
-int reading_answer(struct exchange *x, uint64_t size, struct buf *head, struct buf *tail,
-                   struct error *err)
+int reading_answer(struct exchange *x, unsigned status, uint64_t size, struct buf *head,
+                   struct buf *tail, struct error *err)
 {
     struct reading *r = TAKE_PTR(x->reading);
     struct MHD_Response *response;
@@ -372,7 +372,7 @@ int reading_answer(struct exchange *x, uint64_t size, struct buf *head, struct b
     response = MHD_create_response_from_callback(size, BLOCK, pass_on, r, free_passed);
     if (!response)
         reading_free(r);
-    return exchange_answer(x, MHD_HTTP_OK, response) < 0 ? error_oom(err) : 0;
+    return exchange_answer(x, status, response) < 0 ? error_oom(err) : 0;
 }
 
 void readings_end(struct web *web)

@@ -37,10 +37,10 @@ bool reading_was_too_large(const struct exchange *x);
 bool reading_is_folder(const struct exchange *x);
 int reading_text(struct exchange *x, const char **ret_text, struct error *err);
 
-// A response of what comes after the first line. `head` and `tail` (may be NULL) go before and
+// Answers with what comes after the first line. `head` and `tail` (may be NULL) go before and
 // behind it, and are emptied. `size`: bytes in all, MHD_SIZE_UNKNOWN.
-int reading_answer(struct exchange *x, uint64_t size, struct buf *head, struct buf *tail,
-                   struct error *err);
+int reading_answer(struct exchange *x, unsigned status, uint64_t size, struct buf *head,
+                   struct buf *tail, struct error *err);
 
 // Of the exchange.
 void reading_free(struct reading *reading);

@@ -102,3 +102,5 @@ void web_run_http(const struct web *web);
 
 // Sends a file that is open with ranges and conditions; takes over *fd. etag "": none.
 int file_answer(struct exchange *x, int *fd, uint64_t size, int64_t mtime_s, const char *etag);
+// Adds Content-Range for a part of something of `size` bytes; len 0: for a range that has none.
+int file_add_range(struct exchange *x, uint64_t first, uint64_t len, uint64_t size);

@@ -104,6 +104,43 @@ class InsideTest(unittest.TestCase):
         status, headers, body = self.server.request("HEAD", f"{ARCHIVE}/reports/core")
         self.assertEqual((status, headers["content-length"], body), (200, "7", b""))
 
+    def test_parts_of_a_file_and_copies_of_it_are_those_of_http(self) -> None:
+        body = bytes(range(256)) * 400
+        path = self.put("parts.tar.gz", archive([("before", b"x"), ("file", body), ("none", b"")]))
+
+        def ask(name: str = "file", method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+            return self.server.request(method, f"{path}/{name}", None, {k.replace("_", "-"): v for k, v in headers.items()})
+        status, headers, whole = ask()
+        tag = headers["etag"]
+        self.assertEqual((status, whole, headers["accept-ranges"]), (200, body, "bytes"))
+        self.assertRegex(tag, '^"[0-9a-f]{32}"$')
+        self.assertNotIn(tag, (ask("before")[1]["etag"], ask("none")[1]["etag"]))
+        for wanted, first, length in (("bytes=0-0", 0, 1), ("bytes=4000-70000", 4000, 66001), ("bytes=-7", len(body) - 7, 7), ("bytes=102300-", 102300, 100)):
+            for more in ({}, {"If_Range": tag}):
+                status, headers, part = ask(Range=wanted, **more)
+                self.assertEqual((status, part, headers["content-range"]), (206, body[first:first + length], f"bytes {first}-{first + length - 1}/{len(body)}"))
+                self.assertEqual((headers["content-length"], headers["etag"]), (str(length), tag))
+        for name, wanted in (("file", f"bytes={len(body)}-"), ("none", "bytes=0-")):
+            status, headers, part = ask(name, Range=wanted)
+            self.assertEqual((status, part, headers["content-range"]), (416, b"", f"bytes */{len(body) if name == 'file' else 0}"))
+        for more in ({"If_Range": '"other"'}, {"If_Range": f"W/{tag}"}, {"Range": "bytes=1-2,4-5"}, {"Range": "lines=1-2"}, {"If_None_Match": '"other"'},
+                     {"If_Match": tag}, {"If_Match": "*"}, {"If_Modified_Since": "Fri, 01 Jan 2100 00:00:00 GMT"}):
+            status, headers, got = ask(**({"Range": "bytes=1-2"} if "If_Range" in more else {}) | more)
+            self.assertEqual((status, got), (200, body), more)
+        for more in ({"If_None_Match": tag}, {"If_None_Match": f'"x", W/{tag}'}, {"If_None_Match": "*"}, {"If_None_Match": tag, "Range": "bytes=1-2"}):
+            for method in ("GET", "HEAD"):
+                status, headers, got = ask(method=method, **more)
+                self.assertEqual((status, headers["etag"], got), (304, tag, b""), more)
+        self.assertEqual(ask(If_Match='"other"')[0], 412)
+        for more in ({"If_None_Match": "*"}, {"If_None_Match": tag}, {"If_Match": "*"}, {"Range": "bytes=0-0"}):
+            self.assertEqual(ask("nope", **more)[0], 404, more)
+        status, headers, got = ask(method="HEAD", Range="bytes=0-0")
+        self.assertEqual((status, headers["content-length"], headers["etag"], got), (200, str(len(body)), tag, b""))
+        self.put("parts.tar.gz", archive([("file", body), ("more", b"")]))
+        status, headers, got = ask(If_None_Match=tag)
+        self.assertEqual((status, got), (200, body))
+        self.assertNotEqual(headers["etag"], tag)
+
     def test_what_is_no_file_of_it_is_not_found(self) -> None:
         for name in ("reports/latest", "null", "nope", "nope/", "..%2f..%2fetc/cron.d/x", "%2e%2e/log.gz", "/etc/passwd", "reports/index.html/x", "x" * 5000):
             self.page(f"{ARCHIVE}/{name}", 404)

@@ -341,6 +341,18 @@ class AtSwift(unittest.TestCase):
             self.assertEqual(folders(), ["other"])
             self.assertEqual([between.asked.count(name), between.heads.count(name)], [2, 4])
 
+    def test_a_file_of_an_archive_that_the_client_has_costs_no_download(self) -> None:
+        name = f"autopkgtest-noble/{FOLDER.replace('abcde', '5a1f5')}/artifacts.tar.gz"
+        self.swift.client().put_object(*name.split("/", 1), artifacts())
+        with Between(self.swift.url) as between, self.new_server(between.url) as server:
+            path = f"/results/{name}/reports/core"
+            status, headers, body = server.request("GET", path, None, {"Range": "bytes=1-3"})
+            self.assertEqual((status, body, headers["content-range"]), (206, b"ELF", "bytes 1-3/7"))
+            server.stop()
+            server.start()  # with nothing kept
+            self.assertEqual(server.request("GET", path, None, {"If-None-Match": headers["etag"]})[0], 304)
+            self.assertEqual([between.asked.count(name), between.heads.count(name)], [1, 1])
+
     # ---- what has not all come
 
     def put_log(self, run: str, lines: int) -> tuple[str, str]:

@@ -203,13 +203,13 @@ TEST(what_could_be_read_of_a_damaged_archive_is_shown_and_nothing_of_no_archive)
 }
 
 // What archive_member() gives, as text.
-static char *member(const struct buf *tar, const char *name, int expected)
+static char *member(const struct buf *tar, const char *name, const char *range, int expected)
 {
     _cleanup_close_ int fd = file_of(tar, tar->len), out = memfd_create("out", MFD_CLOEXEC);
     _cleanup_error_ struct error err = ERROR_INIT;
     struct buf text = BUF_INIT(BUF_OWN_MAX);
 
-    ck_assert_int_eq(archive_member(fd, "t", name, out, &err), expected);
+    ck_assert_int_eq(archive_member(fd, "t", name, range, out, &err), expected);
     ck_assert_int_eq((int)lseek(out, 0, SEEK_SET), 0);
     ck_assert_int_eq(file_read_fd(out, "out", &text, NULL), 0);
     return buf_take(&text);
@@ -249,9 +249,40 @@ TEST(a_member_comes_after_what_it_is)
     }
     end_tar(&tar);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_free_ char *text = member(&tar, cases[i].name, cases[i].r);
+        _cleanup_free_ char *text = member(&tar, cases[i].name, "", cases[i].r);
 
         ck_assert_msg(strcmp(text, cases[i].text) == 0, "%s: %s", cases[i].name, text);
+    }
+}
+
+TEST(a_part_of_a_member_is_what_its_range_says)
+{
+    _cleanup_buf_ struct buf tar = BUF_INIT(BUF_OWN_MAX), content = BUF_INIT(BUF_OWN_MAX);
+    static const struct {
+        const char *range;
+        size_t first, len;
+    } cases[] = {{"bytes=0-0", 0, 1},
+                 {"bytes=4095-4096", 4095, 2},
+                 {"bytes=4096-69631", 4096, 65536},
+                 {"bytes=69632-", 69632, 130368},
+                 {"bytes=-5", 199995, 5},
+                 {"bytes=0-199999", 0, 200000},
+                 {"bytes=200000-", 0, 0}};
+
+    for (int i = 0; i < 200000; i++)
+        ck_assert_int_eq(buf_add_char(&content, (char)('a' + i % 23)), 0);
+    tarball_add(&tar, "first", '0', "x");
+    tarball_add(&tar, "large", '0', buf_str(&content));
+    end_tar(&tar);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *text = member(&tar, "large", cases[i].range, 0);
+        const char *head =
+            test_keep(str_format("{\"size\":200000,\"text\":true,\"first\":%zu,\"length\":%zu}\n",
+                                 cases[i].first, cases[i].len));
+
+        ck_assert_msg(str_starts_with(text, head), "%s: %.80s", cases[i].range, text);
+        ck_assert_uint_eq(strlen(text), strlen(head) + cases[i].len);
+        ck_assert(memcmp(text + strlen(head), content.data + cases[i].first, cases[i].len) == 0);
     }
 }
 

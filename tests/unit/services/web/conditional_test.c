@@ -54,6 +54,20 @@ TEST(tags_are_found_in_lists)
     ck_assert(!etag_listed("\"", ""));
 }
 
+TEST(a_range_holds_for_what_the_client_has)
+{
+    static const char date[] = "Thu, 01 Jan 1970 00:01:40 GMT";
+
+    ck_assert(if_range_holds(NULL, "a", date));
+    ck_assert(if_range_holds("\"a\"", "a", date));
+    ck_assert(if_range_holds(date, "a", date));
+    ck_assert(!if_range_holds("\"b\"", "a", date));
+    ck_assert(!if_range_holds("W/\"a\"", "a", date));
+    ck_assert(!if_range_holds("*", "a", date));
+    ck_assert(!if_range_holds(date, "a", NULL));
+    ck_assert(!if_range_holds("\"a\"", NULL, NULL));
+}
+
 TEST(conditions_decide)
 {
     const char *then = "Thu, 01 Jan 1970 00:01:40 GMT";
