@@ -101,15 +101,18 @@ static int query(struct work *w, struct error *err)
     return systemd_show(w->a->root, &names, &w->states, err);
 }
 
-// What a running unit has to be told.
-static int decide_change(struct work *w, const char *unit)
+// What a running unit has to be told. A worker that connects for the first time cannot be told to
+// reload by systemd, and has no test that a restart would wait for.
+static int decide_change(struct work *w, const char *unit, bool starting)
 {
     const struct strv *p = &w->pending;
 
     if (is_worker(unit)) {
-        if (strv_contains(p, "workers-restart") || strv_contains(p, unit))
+        bool reload = strv_contains(p, "workers");
+
+        if (strv_contains(p, "workers-restart") || strv_contains(p, unit) || (reload && starting))
             return strv_add(&w->restart_later, unit);
-        return strv_contains(p, "workers") ? strv_add(&w->reload, unit) : 0;
+        return reload ? strv_add(&w->reload, unit) : 0;
     }
     if ((strcmp(unit, WEB_SERVICE) == 0 && strv_contains(p, "web")) ||
         (strcmp(unit, INDEXER_SERVICE) == 0 && strv_contains(p, "indexer")))
@@ -167,7 +170,7 @@ static int decide(struct work *w)
         else if (is_down(state))
             r = strv_add(&w->start, unit);
         else
-            r = decide_change(w, unit);
+            r = decide_change(w, unit, strcmp(state->active, "activating") == 0);
     }
     if (r >= 0)
         r = decide_images(w);
@@ -185,8 +188,8 @@ static int tolerate(int r, struct error *err)
     return r < 0 ? error_set(err, r, "cannot log") : 0;
 }
 
-// Each worker asks the broker for connections and queues when it starts: a few at a time. When
-// they take long, the hook waits no more.
+// Each worker is started once it is connected to the broker, or cannot be: a few at a time. When
+// they take long, the hook waits no more (and workers see to it by themselves, worker/gate.h).
 static int start_in_turn(const struct strv *units, struct error *err)
 {
     uint64_t until = clock_monotonic_us() + START_WAIT_S * USEC_PER_SEC;

@@ -4,7 +4,10 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // Of the folder it is also told what is written in place.
@@ -27,17 +30,87 @@ static void arm(const struct watch *watch, const char *dir)
     }
 }
 
+// ---------------------------------------------------------------- without inotify
+
+// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/).
+static uint64_t digest(uint64_t so_far, const void *data, size_t len)
+{
+    const unsigned char *bytes = data;
+
+    for (size_t i = 0; i < len; i++)
+        so_far = (so_far ^ bytes[i]) * UINT64_C(0x100000001b3);
+    return so_far;
+}
+
+// Of a file or folder: which one it is, and when it was changed. 0: it is not there.
+static uint64_t digest_entry(int at, const char *name)
+{
+    uint64_t sum = digest(UINT64_C(0xcbf29ce484222325), name, strlen(name));
+    struct stat st;
+
+    if (fstatat(at, name, &st, 0) < 0)
+        return 0;
+    sum = digest(sum, &st.st_dev, sizeof(st.st_dev));
+    sum = digest(sum, &st.st_ino, sizeof(st.st_ino));
+    sum = digest(sum, &st.st_size, sizeof(st.st_size));
+    return digest(sum, &st.st_mtim, sizeof(st.st_mtim));
+}
+
+// Whatever order they are read in.
+static uint64_t digest_dir(const char *dir)
+{
+    DIR *stream = opendir(dir);
+    uint64_t sum = digest_entry(AT_FDCWD, dir);
+    const struct dirent *entry;
+
+    if (!stream)
+        return sum;
+    while ((entry = readdir(stream)))
+        if (entry->d_name[0] != '.')
+            sum += digest_entry(dirfd(stream), entry->d_name);
+    (void)closedir(stream);
+    return sum;
+}
+
+static bool look(struct watch *watch)
+{
+    uint64_t before = watch->seen, sum = 0;
+
+    STRV_FOREACH (dir, &watch->dirs)
+        sum = digest(sum, &(uint64_t){digest_dir(dir)}, sizeof(uint64_t));
+    watch->seen = sum;
+    watch->look_at_us = clock_monotonic_us() + WATCH_LOOK_US;
+    return sum != before;
+}
+
+// ---------------------------------------------------------------- either way
+
+static int open_watch(struct watch *watch, const char *dir, struct error *err)
+{
+    if (watch->fd >= 0 || watch->look_at_us > 0)
+        return 0;
+    watch->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (watch->fd < 0 && errno != EMFILE)
+        return error_errno(err, -errno, "cannot watch %s for changes", dir);
+    watch->look_at_us = watch->fd < 0 ? clock_monotonic_us() : 0;
+    return 0;
+}
+
 int watch_add(struct watch *watch, const char *dir, struct error *err)
 {
+    int r;
+
     if (dir[0] != '/')
         return error_set(err, -EINVAL, "cannot watch %s: not an absolute path", dir);
-    if (watch->fd < 0)
-        watch->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (watch->fd < 0)
-        return error_errno(err, -errno, "cannot watch %s for changes", dir);
+    r = open_watch(watch, dir, err);
+    if (r < 0)
+        return r;
     if (strv_add(&watch->dirs, dir) < 0)
         return error_oom(err);
-    arm(watch, dir);
+    if (watch->fd >= 0)
+        arm(watch, dir);
+    else
+        (void)look(watch);
     return 0;
 }
 
@@ -46,8 +119,10 @@ bool watch_changed(struct watch *watch)
     char events[4096] __attribute__((aligned(8)));
     bool told = false;
 
+    if (watch->fd < 0)
+        return watch->look_at_us > 0 && look(watch);
     // What the events say does not matter: also those that did not fit the queue are told of.
-    while (watch->fd >= 0 && read(watch->fd, events, sizeof events) > 0)
+    while (read(watch->fd, events, sizeof events) > 0)
         told = true;
     if (told)
         STRV_FOREACH (dir, &watch->dirs)
@@ -55,9 +130,14 @@ bool watch_changed(struct watch *watch)
     return told;
 }
 
+uint64_t watch_deadline(const struct watch *watch)
+{
+    return watch->look_at_us > 0 ? watch->look_at_us : USEC_INFINITY;
+}
+
 void watch_release(struct watch *watch)
 {
     close_fd(&watch->fd);
-    watch->fd = -1;
     strv_release(&watch->dirs);
+    *watch = (struct watch)WATCH_INIT;
 }

@@ -6,6 +6,7 @@
 #include "adt/message.h"
 #include "base/log.h"
 
+#include <ctype.h>
 #include <poll.h>
 #include <sys/random.h>
 
@@ -286,6 +287,16 @@ static uint64_t connect_delay_us(unsigned failures)
     return delay < CONNECT_DELAY_MAX_US ? delay : CONNECT_DELAY_MAX_US;
 }
 
+// For systemd, whose messages are lines; parts of the reason are the broker's words.
+static void keep_reason(struct worker *w, const char *reason)
+{
+    free(w->link_lost);
+    w->link_lost = strdup(reason);
+    for (char *c = w->link_lost; c && *c; c++)
+        if (iscntrl((unsigned char)*c))
+            *c = ' ';
+}
+
 void broker_lost(struct worker *w, int r, const struct error *err)
 {
     log_warning("no broker: %s", error_message(err));
@@ -297,6 +308,7 @@ void broker_lost(struct worker *w, int r, const struct error *err)
     claim_link_lost(w);
     w->consuming = false;
     w->connect_at_us = clock_monotonic_us() + connect_delay_us(w->connect_failures++);
+    keep_reason(w, error_message(err));
     job_link_lost(w);
     report_status(w);
 }

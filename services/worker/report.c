@@ -171,7 +171,8 @@ static char *describe(const struct worker *w)
     if (w->drained)
         return strdup("drained: takes no work until autopkgtest-cloud resume");
     if (!w->link)
-        return str_format("no broker, trying again");
+        return w->link_lost ? str_format("no broker, trying again: %s", w->link_lost)
+                            : strdup("no broker yet, connecting");
     if (waiting >= PARCELS_MAX)
         return str_format("taking no work: %zu results wait for the store", waiting);
     if (w->courier.refused)

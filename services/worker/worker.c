@@ -8,11 +8,14 @@
 
 #include "base/log.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+
+#define READY_WAIT_US (10 * USEC_PER_SEC) // for a place at the gate, until systemd's start ends
 
 void worker_move(enum life *state, enum life to)
 {
@@ -56,6 +59,10 @@ static int watch_files(struct worker *w, struct error *err)
     if ((r = watch_add(&w->watch, w->settings.lists_dir, err)) < 0 ||
         (r = watch_add(&w->watch, w->settings.drain_dir, err)) < 0)
         return r;
+    if (w->watch.fd < 0)
+        log_info("no inotify instance is left for this user (fs.inotify.max_user_instances): "
+                 "looking every %u s for orders to drain and changed lists",
+                 (unsigned)(WATCH_LOOK_US / USEC_PER_SEC));
     control_look(w);
     return lists_load(&w->lists, w->settings.lists_dir, err);
 }
@@ -112,6 +119,7 @@ void worker_release(struct worker *w)
     free(w->lease_key);
     free(w->lease_queue);
     free(w->status);
+    free(w->link_lost);
     close_fd(&w->signal_fd);
     close_fd(&w->lock_fd);
 }
@@ -157,10 +165,34 @@ static void read_signals(struct worker *w)
 
 // ---------------------------------------------------------------- what is due
 
+// Who starts workers starts the next ones upon this: told once the first attempt to connect has
+// ended, well or badly.
+static void tell_ready(struct worker *w)
+{
+    if (w->ready)
+        return;
+    w->ready = true;
+    report_status(w);
+    (void)sd_notify(0, "READY=1");
+}
+
+static int connect_first(struct worker *w, struct error *err)
+{
+    // To every host a connection and a login, and then what broker_open() asks one by one.
+    uint64_t most_us = (2 * w->broker.hosts.len + 10) * w->broker.timeout_us;
+    int r;
+
+    (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, most_us);
+    r = broker_open(w, err);
+    if (r == 0)
+        tell_ready(w);
+    return r;
+}
+
 static int connect_when_due(struct worker *w, struct error *err)
 {
     _cleanup_error_ struct error why = ERROR_INIT;
-    _cleanup_close_ int place = -1;
+    _cleanup_close_ int place = -1; // held until systemd knows: who starts upon it is one of few
 
     if (w->link || clock_monotonic_us() < w->connect_at_us)
         return 0;
@@ -168,9 +200,11 @@ static int connect_when_due(struct worker *w, struct error *err)
         log_warning("%s", error_message(&why)); // the broker has to bear it
     } else if (place < 0) {
         w->connect_at_us = clock_monotonic_us() + gate_pause_us();
+        if (clock_monotonic_us() >= w->ready_at_us)
+            tell_ready(w); // those before us take long: the broker is away
         return 0;
     }
-    return broker_open(w, err);
+    return w->ready ? broker_open(w, err) : connect_first(w, err);
 }
 
 static int renew(struct worker *w, struct error *err)
@@ -243,6 +277,7 @@ static uint64_t deadline(const struct worker *w)
 {
     uint64_t at = earliest(earliest(job_deadline(w), courier_deadline(w)), leftover_deadline(w));
 
+    at = earliest(at, watch_deadline(&w->watch));
     if (w->watchdog_us)
         at = earliest(at, w->watchdog_at_us);
     if (!w->link)
@@ -283,7 +318,8 @@ static int wait_for_events(struct worker *w, struct error *err)
         read_signals(w);
         job_reap_strays(w);
     }
-    if (fds[4].revents && (r = worker_read_changes(w, err)) < 0)
+    if ((fds[4].revents || clock_monotonic_us() >= watch_deadline(&w->watch)) &&
+        (r = worker_read_changes(w, err)) < 0)
         return r;
     return fds[3].revents && w->link ? broker_dispatch(w, err) : 0;
 }
@@ -292,7 +328,7 @@ int worker_run(struct worker *w, struct error *err)
 {
     _cleanup_error_ struct error lost = ERROR_INIT;
 
-    (void)sd_notify(0, "READY=1");
+    w->ready_at_us = clock_monotonic_us() + READY_WAIT_US;
     while (!is_finished(w)) {
         int r = advance(w, &lost);
 
@@ -305,8 +341,10 @@ int worker_run(struct worker *w, struct error *err)
         }
         if (r == -ENOMEM)
             return error_set(err, r, "%s", error_message(&lost));
-        if (r < 0)
+        if (r < 0) {
             broker_lost(w, r, &lost);
+            tell_ready(w);
+        }
         error_clear(&lost);
     }
     return w->stop_requests == 0 && w->reload ? 1 : 0;

@@ -125,7 +125,8 @@ struct worker {
     size_t cursor;
     unsigned connect_failures;
     uint64_t connect_at_us;
-    int link_error; // set by handlers, looked at after each dispatch
+    char *link_lost; // why there is none, one line; NULL: it was not tried yet
+    int link_error;  // set by handlers, looked at after each dispatch
     bool consuming;
     bool recovered;        // the lease queue was looked through once since the start
     struct strv unacked;   // run ids of an earlier life that were never acknowledged
@@ -147,6 +148,8 @@ struct worker {
     int signal_fd, lock_fd;
     uint64_t watchdog_us; // 0: none
     uint64_t watchdog_at_us;
+    bool ready;               // systemd knows that we have started
+    uint64_t ready_at_us;     // when it is told, whatever has become of the link
     char *status;             // what systemd was told last
     struct worker_state told; // and those who count workers
     bool state_told;

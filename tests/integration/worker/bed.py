@@ -80,7 +80,7 @@ class Bed:
         self.broker.write_credentials(self.dir / "conf")
 
     def write_settings(self, conf: pathlib.Path, unit: str = "autopkgtest-cloud/0", releases: str = "noble jammy", cloud: str = "local",
-                       backend: str = "null", args: str = "", **settings: Any) -> None:
+                       backend: str = "null", args: str = "", workers: int = 8, **settings: Any) -> None:
         values = {
             "unit": unit, "releases": releases, "autopkgtest": HERE / "fake-autopkgtest", "upload": HERE / "fake-upload",
             "work-dir": self.dir / "work", "spool-dir": self.dir / "spool", "lists-dir": self.dir / "lists",
@@ -88,7 +88,7 @@ class Bed:
             "retry-delay": 1, "lease-ttl": 60,
         } | {key.replace("_", "-"): value for key, value in settings.items()}
         lines = ["[worker]"] + [f"{key} = {value}" for key, value in values.items()]
-        for number in range(1, 9):
+        for number in range(1, workers + 1):
             lines += [f"[local-amd64-{number}]", f"cloud = {cloud}", "arch = amd64", f"backend = {backend}"]
             lines += [f"args = {args}"] if args else []
         (conf / "worker.conf").write_text("\n".join(lines) + "\n")

@@ -302,6 +302,20 @@ def test_an_idle_worker_is_drained_at_once(bed: Bed) -> None:
     bed.completions(1)
 
 
+def test_a_worker_without_inotify_is_drained_soon(bed: Bed) -> None:
+    """A user has 128 instances of it by default, and a unit more workers."""
+    bed.prefix = ["unshare", "--user", "--map-root-user", "sh", "-ec",
+                  'echo 0 >/proc/sys/user/max_inotify_instances; exec "$0" "$@"']
+    worker = bed.ready_worker()
+    assert "no inotify instance is left" in worker.text(), worker.text()
+    cli(bed, "drain")
+    wait_for("drained", lambda: "drained: no more work" in worker.text())
+    bed.request()
+    bed.no_more_completions()
+    cli(bed, "resume")
+    bed.completions(1)
+
+
 def test_drains_of_other_workers_do_not_concern_this_one(bed: Bed) -> None:
     bed.ready_worker()
     assert "no worker of this unit is of any cloud, arm64" in cli(bed, "drain", "--architecture", "arm64", code=64)

@@ -89,6 +89,20 @@ TEST(what_a_service_reads_decides_whether_it_is_told)
     rig_assert_called(delay, "systemctl reload --no-block -- " WORKER_1 " " WORKER_2);
 }
 
+// systemd reloads only what has started.
+TEST(a_worker_that_is_starting_starts_anew_for_new_settings)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL), *calls = NULL;
+
+    (void)first;
+    rig_unit(&rig, WORKER_2, "activating", "no broker yet, connecting");
+    configure(&rig, "{\"retry-delay\": 1}");
+    calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(calls, "systemctl reload --no-block -- " WORKER_1);
+    rig_assert_called(calls, "systemctl restart --no-block -- " WORKER_2);
+}
+
 TEST(a_bad_value_blocks_and_touches_nothing)
 {
     _cleanup_rig_ struct rig rig = unit_new();

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,7 +40,7 @@ static void watch(struct watch *watch, const char *dir)
     _cleanup_error_ struct error err = ERROR_INIT;
 
     ASSERT_OK(watch_add(watch, dir, &err), &err);
-    ck_assert(!is_told(watch));
+    ck_assert(!is_told(watch) && watch_deadline(watch) == USEC_INFINITY);
 }
 
 TEST(what_changes_in_a_folder_is_told_once)
@@ -98,6 +99,45 @@ TEST(a_link_that_is_switched_is_told)
     put(two, "a");
     ck_assert(is_told(&w) && !is_told(&w));
     watch_release(&w);
+}
+
+// As when the user has no inotify instance left: the same errno.
+static void watch_without_inotify(struct watch *watch, const char *dir)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct rlimit before, none;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_int_eq(watch_add(watch, dir, &err), 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_int_lt(watch->fd, 0);
+    (void)watch_changed(watch); // the folder could not be opened then either
+}
+
+TEST(without_inotify_the_folders_are_looked_into)
+{
+    struct watch w = WATCH_INIT;
+    _cleanup_free_ char *dir = path_join(test_dir(), "dir"), *file = path_join(dir, "a");
+    uint64_t before = clock_monotonic_us();
+
+    ck_assert(watch_deadline(&w) == USEC_INFINITY && !watch_changed(&w));
+    watch_without_inotify(&w, dir);
+    ck_assert_uint_ge(watch_deadline(&w), before + WATCH_LOOK_US);
+    ck_assert_int_eq(mkdir(dir, 0755), 0);
+    ck_assert(watch_changed(&w) && !watch_changed(&w));
+    put(dir, "a");
+    ck_assert(watch_changed(&w) && !watch_changed(&w));
+    append(dir, "a");
+    ck_assert(watch_changed(&w) && !watch_changed(&w));
+    ck_assert_int_eq(unlink(file), 0);
+    ck_assert(watch_changed(&w) && !watch_changed(&w));
+    ck_assert_int_eq(rmdir(dir), 0);
+    ck_assert(watch_changed(&w) && !watch_changed(&w));
+    watch_release(&w);
+    ck_assert(watch_deadline(&w) == USEC_INFINITY);
 }
 
 TEST(a_relative_path_is_refused)
