@@ -1,32 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// An object of a Swift, passed on as it comes. What the client does not take waits here, up to
-// WAITING_MAX; then the store waits, too.
+// An object of a Swift, passed on as it comes (relay.h).
+#include "web/relay.h"
 #include "web/store_http.h"
 #include "web/stored_swift.h"
 #include "web/web.h"
 
-#include "base/parse.h"
-
-#define WAITING_MAX ((size_t)256 * 1024)
-#define BLOCK ((size_t)64 * 1024)
 #define ERROR_BODY_MAX ((size_t)64 * 1024)
 
-//     ASKED ──headers──▶ PASSING ──▶ ENDED ──▶ (the connection is done with it)
-//       └──no object──▶ (the handler is called again and told)
-enum stream_state { STREAM_ASKED, STREAM_PASSING, STREAM_ENDED };
-
 struct stored_stream {
-    struct web *web;
-    enum stream_state state;
-    struct exchange *x; // ASKED
-    struct MHD_Connection *connection;
+    struct relay relay;
+    struct exchange *x; // until it is answered
     enum stored_reader reader;
     char *key, *what;
     struct swift_async_call *call; // NULL: it is over
-    struct buf waiting;
-    bool suspended; // the client waits for the store
-    bool paused;    // the store waits for the client
-    bool broken;    // what was passed on is not all
 };
 
 static void stream_free(void *userdata)
@@ -34,85 +20,33 @@ static void stream_free(void *userdata)
     struct stored_stream *s = userdata;
 
     if (s->call)
-        stored_swift_cancel(s->web, s->call);
-    buf_release(&s->waiting);
+        stored_swift_cancel(s->relay.web, s->call);
+    relay_release(&s->relay);
     free(s->key);
     free(s->what);
     free(s);
 }
 
-static ssize_t read_stream(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
+static void go_on(void *userdata)
 {
-    struct stored_stream *s = userdata;
-    size_t n = s->waiting.len < max ? s->waiting.len : max;
+    const struct stored_stream *s = userdata;
 
-    if (n > 0) {
-        memcpy(bytes, s->waiting.data, n);
-        buf_consume(&s->waiting, n);
-        if (s->paused && s->waiting.len <= WAITING_MAX / 2) {
-            s->paused = false;
-            swift_async_continue(s->call);
-        }
-        return (ssize_t)n;
-    }
-    if (s->state == STREAM_ENDED)
-        return s->broken ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
-    s->suspended = true;
-    MHD_suspend_connection(s->connection);
-    return 0;
-}
-
-static void wake(struct stored_stream *s)
-{
-    if (!s->suspended)
-        return;
-    s->suspended = false;
-    MHD_resume_connection(s->connection);
-    web_run_http(s->web);
+    swift_async_continue(s->call);
 }
 
 // ---- the answer
 
-static int copy_headers(struct exchange *x, const struct http_response *answer)
-{
-    static const char *const names[][2] = {{"content-type", "Content-Type"},
-                                           {"content-encoding", "Content-Encoding"},
-                                           {"content-disposition", "Content-Disposition"},
-                                           {"content-range", "Content-Range"},
-                                           {"accept-ranges", "Accept-Ranges"},
-                                           {"etag", "ETag"},
-                                           {"last-modified", "Last-Modified"},
-                                           {"x-timestamp", "X-Timestamp"}};
-
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        const char *value = http_response_header(answer, names[i][0]);
-
-        if (value && exchange_add_header(x, names[i][1], value) == -ENOMEM)
-            return -ENOMEM;
-    }
-    return store_add_guards(x);
-}
-
-// Takes the stream into the answer's response: whoever drops that frees the stream.
 static int answer(struct stored_stream *s, const struct http_response *head)
 {
-    const char *text = http_response_header(head, "content-length");
-    uint64_t size = MHD_SIZE_UNKNOWN;
+    static const char *const names[] = {"Content-Type",  "Content-Encoding", "Content-Disposition",
+                                        "Content-Range", "Accept-Ranges",    "ETag",
+                                        "Last-Modified", "X-Timestamp"};
     struct exchange *x = s->x;
-    struct MHD_Response *response;
 
-    if (copy_headers(x, head) < 0)
+    if (relay_copy_headers(x, head, names, ARRAY_SIZE(names)) < 0 || store_add_guards(x) < 0 ||
+        relay_answer(&s->relay, x, head) < 0)
         return -ENOMEM;
-    if (head->status != MHD_HTTP_OK && head->status != MHD_HTTP_PARTIAL_CONTENT)
-        size = 0;
-    else if (text && parse_uint(text, 0, UINT64_MAX - 1, &size, NULL) < 0)
-        size = MHD_SIZE_UNKNOWN;
-    response = MHD_create_response_from_callback(size, BLOCK, read_stream, s, stream_free);
-    if (!response)
-        return -ENOMEM;
-    s->state = STREAM_PASSING;
     s->x = NULL;
-    s->broken = exchange_answer(x, (unsigned)head->status, response) < 0; // it has it all the same
     return 0;
 }
 
@@ -130,16 +64,8 @@ static int on_begin(const struct http_response *head, void *userdata)
 static int on_bytes(const void *bytes, size_t len, void *userdata)
 {
     struct stored_stream *s = userdata;
-    int r;
 
-    if (s->waiting.len >= WAITING_MAX) {
-        s->paused = true;
-        return -EAGAIN;
-    }
-    r = buf_add(&s->waiting, bytes, len);
-    if (r == 0)
-        wake(s);
-    return r;
+    return relay_take(&s->relay, bytes, len);
 }
 
 // Conditions and ranges that are not met are answers, too.
@@ -171,42 +97,19 @@ static void on_end(int r, const struct http_response *head, const struct error *
     const struct http_response fine = {.status = 200};
 
     s->call = NULL;
-    r = stored_swift_end(s->web, s->reader, s->what, r, good ? &fine : head, why, &err);
-    if (s->state == STREAM_ASKED && r < 0) {
+    r = stored_swift_end(s->relay.web, s->reader, s->what, r, good ? &fine : head, why, &err);
+    if (x && r == 0 && answer(s, head) < 0) // it has no body
+        r = error_oom(&err);
+    if (s->x) {
         tell_handler(s, r, &err);
         return;
     }
-    if (s->state == STREAM_ASKED) { // it has no body
-        r = answer(s, head);
-        if (r < 0) {
-            tell_handler(s, error_oom(&err), &err);
-            return;
-        }
-        s->state = STREAM_ENDED;
+    relay_end(&s->relay, r < 0);
+    if (x)
         exchange_resume(x);
-        return;
-    }
-    s->broken |= r < 0;
-    s->state = STREAM_ENDED;
-    wake(s);
 }
 
 // ---- the question
-
-static int add_headers(struct exchange *x, struct strv *headers)
-{
-    static const char *const names[] = {
-        "Range",         "If-Range",          "If-Match",
-        "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        const char *value = exchange_header(x, names[i]);
-
-        if (!str_empty(value) && strv_addf(headers, "%s: %s", names[i], value) < 0)
-            return -ENOMEM;
-    }
-    return 0;
-}
 
 static struct stored_stream *stream_new(struct exchange *x, enum stored_reader reader,
                                         const char *key, const char *what)
@@ -215,11 +118,9 @@ static struct stored_stream *stream_new(struct exchange *x, enum stored_reader r
 
     if (!s)
         return NULL;
-    s->web = x->web;
+    relay_init(&s->relay, x, go_on, stream_free, s);
     s->x = x;
-    s->connection = x->connection;
     s->reader = reader;
-    s->waiting.max = BUF_OWN_MAX; // what on_bytes() lets in, and one piece more
     s->key = strdup(key);
     s->what = strdup(what);
     if (s->key && s->what)
@@ -231,6 +132,9 @@ static struct stored_stream *stream_new(struct exchange *x, enum stored_reader r
 int stored_swift_send(struct exchange *x, enum stored_reader reader, const char *container,
                       const char *object, struct error *err)
 {
+    static const char *const asked_with[] = {
+        "Range",         "If-Range",          "If-Match",
+        "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"};
     static const struct http_sink sink = {on_begin, on_bytes};
     _cleanup_strv_ struct strv headers = STRV_INIT;
     _cleanup_free_ char *what = str_format("%s/%s", container, object);
@@ -248,7 +152,9 @@ int stored_swift_send(struct exchange *x, enum stored_reader reader, const char 
 
     if (known)
         return error_set(err, known->r, "%s", error_message(&known->why));
-    s = key && add_headers(x, &headers) == 0 ? stream_new(x, reader, key, what) : NULL;
+    s = key && relay_ask_with(x, asked_with, ARRAY_SIZE(asked_with), &headers) == 0
+            ? stream_new(x, reader, key, what)
+            : NULL;
     if (!s)
         return error_oom(err);
     r = stored_swift_start(x->web, &request, STORED_STREAMS_MAX, on_end, s, &s->call, err);

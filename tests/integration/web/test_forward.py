@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import unittest
@@ -46,7 +49,8 @@ class Forward(unittest.TestCase):
         one, two = (server.request("GET", path, None, asked) for server in (self.keeper, self.other))
         self.assertEqual((two[0], two[2]), (one[0], one[2]))
         self.assertEqual(two[0], status, two[2])
-        for name in ("content-type", "content-encoding", "content-security-policy", "x-content-type-options", "etag", "last-modified", "location"):
+        for name in ("content-type", "content-encoding", "content-security-policy", "x-content-type-options", "etag", "last-modified", "location", "content-range",
+                     "accept-ranges", "content-length", "x-timestamp"):
             self.assertEqual(two[1].get(name), one[1].get(name), name)
         return two[2]
 
@@ -67,6 +71,21 @@ class Forward(unittest.TestCase):
         status, headers, body = self.other.request("HEAD", f"{STORED}/log.gz")
         self.assertEqual((status, body), (200, b""))
         self.assertEqual(headers["content-length"], self.keeper.request("HEAD", f"{STORED}/log.gz")[1]["content-length"])
+
+    def test_ranges_and_conditions_are_those_of_the_unit_that_keeps_them(self) -> None:
+        headers = self.other.request("GET", f"{STORED}/log.gz")[1]
+        etag, date = headers["etag"], headers["last-modified"]
+        for path in (f"{STORED}/log.gz", f"/swift/v1/autopkgtest-noble/{FOLDER}/log.gz"):
+            self.assertEqual(len(self.same(path, 206, Range="bytes=3-10")), 8)
+            self.assertEqual(len(self.same(path, 206, Range="bytes=-5", If_Range=etag)), 5)
+            self.same(path, 200, Range="bytes=-5", If_Range='"other"')
+            self.same(path, 416, Range="bytes=999999-")
+            self.same(path, 412, If_Match='"other"')
+            self.same(path, 412, If_Unmodified_Since="Thu, 01 Jan 1970 00:01:40 GMT")
+            self.same(path, 304, If_Modified_Since=date)
+        member = f"{STORED}/artifacts.tar.gz/reports/core"
+        self.assertEqual(self.same(member, 206, Range="bytes=1-3"), b"ELF")
+        self.same(member, 304, If_None_Match=self.other.request("GET", member)[1]["etag"])
 
     def test_private_results_are_for_those_who_are_logged_in_as_there(self) -> None:
         self.same(f"/private-results/private-autopkgtest-noble-me-tools/{FOLDER}/", 303)
@@ -100,11 +119,35 @@ class Forward(unittest.TestCase):
         size = 200 * 1024 * 1024
         path = f"/swift/v1/autopkgtest-noble/{FOLDER}/large"
         self.assertEqual(self.keeper.request("PUT", path, bytes(size), {"X-Auth-Token": self.keeper.token()})[0], 201)
+        slow = self.ask(path)
+        self.assertEqual(slow.read(1), b"\0")  # the rest waits for it at the keeper
         status, headers, body = self.other.request("GET", path)
         self.assertEqual((status, len(body)), (200, size))
-        status_file = Path(f"/proc/{self.other.process.pid}/status").read_text()
-        peak_kb = int(next(line.split()[1] for line in status_file.splitlines() if line.startswith("VmHWM")))
+        self.assertEqual(len(self.other.request("GET", path, None, {"Range": f"bytes={size - 3}-"})[2]), 3)
+        assert self.other.process
+        proc = Path(f"/proc/{self.other.process.pid}")
+        peak_kb = int(next(line.split()[1] for line in (proc / "status").read_text().splitlines() if line.startswith("VmHWM")))
         self.assertLess(peak_kb, 60 * 1024)
+        saved = [file for file in (proc / "fd").iterdir() if "(deleted)" in os.readlink(file) and os.stat(file).st_size > 1_000_000]
+        self.assertEqual(saved, [])
+        self.assertEqual(len(slow.read()), size - 1)
+
+    def ask(self, path: str) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.other.port, timeout=10)
+        self.addCleanup(connection.close)
+        connection.request("GET", path)
+        return connection.getresponse()
+
+    def test_an_answer_that_breaks_off_breaks_off_here_too(self) -> None:
+        path = f"/swift/v1/autopkgtest-noble/{FOLDER}/large"
+        self.assertEqual(self.keeper.request("PUT", path, bytes(20_000_000), {"X-Auth-Token": self.keeper.token()})[0], 201)
+        answer = self.ask(path)
+        self.assertEqual(answer.read(1), b"\0")
+        self.keeper.stop(signal.SIGKILL)
+        with self.assertRaises(http.client.IncompleteRead):
+            answer.read()
+        self.assertEqual(self.other.request("GET", "/")[0], 200)
+        self.assertEqual(self.other.stop(), 0)
 
 
 if __name__ == "__main__":
