@@ -98,6 +98,22 @@ static int add_results(struct buf *b, struct exchange *x)
     return r;
 }
 
+// One that keeps results elsewhere, and asks another unit, says nothing of it: that one does.
+static int add_store(struct buf *b, struct web *web)
+{
+    static const char *const readers[] = {"anybody", "account"};
+    int r = add_head(b, "autopkgtest_store_up", "gauge",
+                     "Whether the store of results serves this reader.");
+
+    for (int i = READER_ANYBODY; i <= READER_ACCOUNT && r == 0; i++) {
+        int up = stored_is_up(web, (enum stored_reader)i);
+
+        if (up >= 0)
+            r = buf_addf(b, "autopkgtest_store_up{reader=\"%s\"} %d\n", readers[i], up);
+    }
+    return r;
+}
+
 static int add_seconds(struct buf *b, const char *name, const char *help, uint64_t us)
 {
     int r = add_head(b, name, "gauge", help);
@@ -131,9 +147,9 @@ int page_metrics(struct exchange *x, struct error *err)
         return r < 0 ? error_oom(err) : r;
     if (add_head(&text, "autopkgtest_broker_up", "gauge", "Whether the broker answers.") < 0 ||
         buf_addf(&text, "autopkgtest_broker_up %d\n", broker_is_up(x->web->broker, NULL)) < 0 ||
-        add_queues(&text, lengths) < 0 || add_look(&text, x->web->broker) < 0 ||
-        add_running(&text, x) < 0 || add_results(&text, x) < 0 ||
-        exchange_add_header(x, "Cache-Control", "no-store") < 0 ||
+        add_store(&text, x->web) < 0 || add_queues(&text, lengths) < 0 ||
+        add_look(&text, x->web->broker) < 0 || add_running(&text, x) < 0 ||
+        add_results(&text, x) < 0 || exchange_add_header(x, "Cache-Control", "no-store") < 0 ||
         exchange_answer_buf(x, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &text) < 0)
         return error_oom(err);
     return 0;

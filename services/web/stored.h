@@ -72,6 +72,9 @@ int stored_send(struct exchange *x, enum stored_reader reader, const char *conta
 
 // What is known of a Swift, without asking it: NULL while it answers, or there is none.
 const char *stored_trouble(const struct web *web);
+// Whether the store serves this reader: 1, 0, or -ENODATA: nothing is known of that, or he reads
+// nothing here. A Swift of which nothing was heard for some seconds is asked; the next call tells.
+int stored_is_up(struct web *web, enum stored_reader reader);
 
 // Of the exchange: what it has asked for is dropped.
 void stored_forget(struct exchange *x);

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/stored_swift.h"
 
-#include "base/clock.h"
-#include "base/log.h"
 #include "web/stored_cache.h"
 #include "web/stored_file.h"
 #include "web/web.h"
 
 #define LISTING_MAX ((size_t)8 * 1024 * 1024)
-// So long everybody is told at once that a store is out of reach, before it is tried again.
-#define DOWN_US (3 * USEC_PER_SEC)
-
-struct stored_swift {
-    struct swift_async *swift;
-    bool wanted, has_account; // by the settings as they are now
-    unsigned calls;           // on their way
-    struct stored_cache *cache;
-    uint64_t down_until[2]; // by reader: clock_monotonic_us(); 0: it answers
-};
 
 bool stored_swift_is_readable(const struct web *web, enum stored_reader reader)
 {
@@ -56,8 +44,8 @@ int stored_configure(struct web *web, struct error *err)
     }
     swift->wanted = wanted;
     swift->has_account = account != NULL;
-    swift->down_until[READER_ANYBODY] = swift->down_until[READER_ACCOUNT] = 0;
     web->swift = swift;
+    stored_health_reset(web);
     return 0;
 }
 
@@ -73,94 +61,6 @@ void stored_free(struct web *web)
 struct stored_cache *stored_swift_cache(const struct web *web)
 {
     return web->swift->cache;
-}
-
-// ---- the store's health
-
-const char *stored_trouble(const struct web *web)
-{
-    const struct stored_swift *swift = web->swift;
-
-    return swift && swift->wanted &&
-                   (swift->down_until[READER_ANYBODY] || swift->down_until[READER_ACCOUNT])
-               ? "the object store does not answer"
-               : NULL;
-}
-
-static int trouble(struct error *err)
-{
-    return error_set(err, -EAGAIN, "the object store does not answer, try again later");
-}
-
-int stored_swift_start(struct web *web, const struct swift_async_request *request, unsigned most,
-                       http_async_done *done, void *userdata, struct swift_async_call **ret,
-                       struct error *err)
-{
-    struct stored_swift *swift = web->swift;
-    uint64_t now = clock_monotonic_us(), down_until = swift->down_until[request->as_account];
-    _cleanup_error_ struct error why = ERROR_INIT;
-    int r;
-
-    if (down_until > now)
-        return trouble(err);
-    if (swift->calls >= most)
-        return error_set(err, -EAGAIN, "too much is read from the object store, try again later");
-    r = swift_async_start(swift->swift, request, done, userdata, ret, &why);
-    if (r < 0) {
-        log_warning("the object store: %s", error_message(&why));
-        return trouble(err);
-    }
-    swift->calls++;
-    return 0;
-}
-
-static void note_down(uint64_t *down_until, const char *why)
-{
-    if (!*down_until)
-        log_warning("the object store is out of reach: %s", why);
-    *down_until = clock_monotonic_us() + DOWN_US;
-}
-
-static void note_up(uint64_t *down_until)
-{
-    if (*down_until)
-        log_info("the object store answers again");
-    *down_until = 0;
-}
-
-int stored_swift_end(struct web *web, enum stored_reader reader, const char *what, int r,
-                     const struct http_response *answer, const struct error *why, struct error *err)
-{
-    const struct swift_async_request request = {.container = what};
-    uint64_t *down_until = &web->swift->down_until[reader];
-    _cleanup_error_ struct error meaning = ERROR_INIT;
-
-    web->swift->calls--;
-    if (r == -ECANCELED)
-        return error_set(err, -EAGAIN, "the web service is stopping");
-    if (r == -E2BIG)
-        return error_set(err, -EFBIG, "%s is larger than can be shown", what);
-    if (r == -EAGAIN && answer->status == 0) {
-        note_down(down_until, error_message(why));
-        return trouble(err);
-    }
-    note_up(down_until);
-    if (r < 0)
-        (void)error_set(&meaning, r, "%s: %s", what, error_message(why));
-    else
-        r = swift_async_status(&request, answer->status, &meaning);
-    if (r == -ENOENT || (r == -EACCES && reader == READER_ANYBODY))
-        return error_set(err, -ENOENT, "there is no public %s", what);
-    if (r == 0)
-        return 0;
-    log_warning("the object store: %s", error_message(&meaning));
-    return trouble(err);
-}
-
-void stored_swift_cancel(struct web *web, struct swift_async_call *call)
-{
-    swift_async_cancel(call);
-    web->swift->calls--;
 }
 
 // ---- what an exchange has asked for

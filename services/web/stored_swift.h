@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // The half of stored.h that reads from a Swift; only stored*.c include this.
 //
-//     stored_swift.c   what an exchange has asked for: objects, and listings into memory; what is
-//                      known of the store's health
+//     stored_swift.c   what an exchange has asked for: objects, and listings into memory
+//     stored_health.c  questions to the store, and what their answers say of it
 //     stored_file.c    objects that come into files without names, and are read meanwhile
 //     stored_stream.c  objects passed on piece by piece
 #pragma once
@@ -28,6 +28,28 @@ int stored_listing_read(const char *text, size_t len, stored_visit *visit, void 
                         struct error *err);
 
 // ---- between these files
+
+// What the last answer to a reader says of the store.
+enum stored_state { STATE_UNKNOWN, STATE_UP, STATE_SILENT, STATE_REFUSES };
+
+struct stored_health {
+    enum stored_state state;
+    uint64_t heard_us;              // when that was, by clock_monotonic_us()
+    uint64_t down_until_us;         // until then nobody asks; 0: all do
+    struct swift_async_call *probe; // on its way (stored_is_up()); or NULL
+    struct web *web;
+};
+
+struct stored_swift {
+    struct swift_async *swift;
+    bool wanted, has_account; // by the settings as they are now
+    unsigned calls;           // on their way
+    struct stored_cache *cache;
+    struct stored_health health[2]; // by reader
+};
+
+// Another store, or another account: nothing is known of it.
+void stored_health_reset(struct web *web);
 
 #define STORED_CALLS_MAX 300
 #define STORED_STREAMS_MAX 250 // so many of them at most may be streams, whose readers can be slow

@@ -70,6 +70,7 @@ class Between:
         asked = self.asked = list[str]()
         heads = self.heads = list[str]()
         self.held, self.go_on, self.left, self.cut = "", threading.Event(), threading.Event(), False
+        self.failing = False
         between = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -78,6 +79,9 @@ class Between:
                 (heads if self.command == "HEAD" else asked).append(name)
                 token = self.headers.get("X-Auth-Token")
                 request = bed.urllib.request.Request(store + self.path, headers={"X-Auth-Token": token} if token else {}, method=self.command)
+                if between.failing:
+                    self.send_error(503)
+                    return
                 try:
                     answer = bed.DIRECT.open(request, timeout=10)
                 except bed.urllib.error.HTTPError as error:
@@ -117,6 +121,12 @@ class Between:
     def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+
+def store_up(server: WebServer) -> dict[str, int]:
+    """The metric of the store, by reader."""
+    lines = server.request("GET", "/metrics")[2].decode().splitlines()
+    return {line.split('"')[1]: int(line.split()[1]) for line in lines if line.startswith("autopkgtest_store_up{")}
 
 
 def peak_kb(server: WebServer) -> int:
@@ -268,10 +278,12 @@ class AtSwift(unittest.TestCase):
             self.assertEqual(status, 503)
             self.assertIn("the object store does not answer, try again later", text)
             self.assertEqual(server.request("GET", f"{STORED}/log.gz")[0], 200)  # what is public needs no account
+            self.assertEqual(store_up(server), {"anybody": 1, "account": 0})
             self.swift.write_settings(server.dir)
             assert server.process
             server.process.send_signal(signal.SIGHUP)
             wait_for("the new password", lambda: alice.go(path)[0] == 200)
+            wait_for("the metric", lambda: store_up(server) == {"anybody": 1, "account": 1})
             self.assertNotIn("wrong-secret", server.log() + text)
             self.assertIn("is refused", server.log())
 
@@ -463,12 +475,27 @@ class AtSwift(unittest.TestCase):
         self.assertEqual((page["has_files"], page["tests"], page["result"]["verdict"]), (False, [], "fail"))
         status, _, text = self.server.request("GET", "/healthz")
         self.assertEqual((status, json.loads(text)["checks"]["store"]), (200, "the object store does not answer"))
+        self.assertEqual(store_up(self.server), {"anybody": 0, "account": 0})
         self.swift.start()
         wait_for("the store", lambda: self.server.request("GET", f"{RUN_PAGE}/log", None, HTML)[0] == 200)
         self.assertEqual(json.loads(self.server.request("GET", "/healthz")[2])["checks"]["store"], "the object store does not answer")  # by the account
         self.assertEqual(self.server.log().count("the object store is out of reach"), 2)  # for all, and by the account
         wait_for("the store by the account", lambda: alice.go(f"/private-results/{PRIVATE}/{FOLDER}/log.gz")[0] == 200)
         self.assertEqual(json.loads(self.server.request("GET", "/healthz")[2])["checks"]["store"], "ok")
+        self.assertEqual(store_up(self.server), {"anybody": 1, "account": 1})
+
+    def test_who_scrapes_the_metrics_learns_of_a_store_that_nobody_else_asks(self) -> None:
+        with Between(self.swift.url) as between, self.new_server(between.url) as server:
+            self.assertEqual(store_up(server), {})
+            wait_for("the first answers", lambda: store_up(server) == {"anybody": 1, "account": 1})
+            self.assertEqual((between.asked, between.heads), (["autopkgtest-noble"], [""]))
+            between.failing = True
+            wait_for("answers that are none", lambda: store_up(server) == {"anybody": 0, "account": 0})
+            self.assertEqual(json.loads(server.request("GET", "/healthz")[2])["checks"]["store"], "the object store refuses to answer")
+            self.assertEqual(server.log().count("the object store refuses with status 503"), 2)
+            between.failing = False
+            wait_for("answers again", lambda: store_up(server) == {"anybody": 1, "account": 1})
+            self.assertEqual(server.stop(), 0)
 
     def test_a_store_that_is_silent_keeps_nobody_else_waiting(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent, self.new_server(f"http://127.0.0.1:{silent.getsockname()[1]}/v1/AUTH_x") as server:
