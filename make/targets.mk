@@ -4,8 +4,8 @@
 export BUILD
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help deps lock fresh unit coverage integration machine chaos browser tools-test fuzz fuzz-programs bench check \
-	demo demo-down clean
+.PHONY: help deps lock fresh unit coverage integration machine chaos browser tools-test juju-tools fuzz fuzz-programs bench \
+	check demo demo-down clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' make/targets.mk make/install.mk make/lint.mk
 
@@ -33,6 +33,9 @@ coverage: ## lines of lib/ and charm/ that the last `make unit` ran: build/cover
 
 tools-test: all ## tests of the developers' tools (tests/tools)
 	$(Q)tests/run-layer $(if $(ONLY),--only $(ONLY)) tools
+
+juju-tools: all ## compare juju-local with Juju's own agent (Go; not part of check); RECORD=file judges a record
+	$(Q)tests/juju-tools/compare $(RECORD)
 
 integration: all ## programs against real neighbours, such as a broker (tests/integration)
 	$(Q)tests/run-layer --jobs 2 --first worker/run --first backends/run $(if $(ONLY),--only $(ONLY)) integration

@@ -5,7 +5,7 @@ import unittest
 from juju_local_support import ToolError
 
 from juju_local.flags import Flag, Parser
-from juju_local.formats import go_float, render
+from juju_local.formats import Struct, go_float, render
 
 
 class Formats(unittest.TestCase):
@@ -56,6 +56,16 @@ class Formats(unittest.TestCase):
     def test_strings_that_look_like_other_types_are_quoted_in_yaml(self) -> None:
         for text in ("123", "true", "yes", "null", "~", "1.5", "0x1f", "2024-01-02", "1e3", "on"):
             self.assertEqual(render(text, "yaml").decode(), f'"{text}"\n')
+
+    def test_a_time_with_a_blank_and_a_zone_is_no_time_to_yaml(self) -> None:
+        for text in ("2024-01-02 03:04:05", "2024-01-02T03:04:05Z", "2024-01-02t3:4:5.6+01:00"):
+            self.assertEqual(render(text, "yaml").decode(), f'"{text}"\n')
+        for text in ("2024-01-02 03:04:05Z", "2024-01-02T03:04:05"):
+            self.assertEqual(render(text, "yaml").decode(), f"{text}\n")
+
+    def test_a_struct_keeps_its_order(self) -> None:
+        text = "b: 1\na: 2\n"
+        self.rows(Struct(b=1, a=2), text, text, '{"b":1,"a":2}\n')
 
     def test_strings_with_yaml_syntax_are_quoted(self) -> None:
         self.assertEqual(render("- a", "yaml"), b"'- a'\n")

@@ -7,6 +7,8 @@ import unittest
 
 from juju_local_support import JujuLocalTest
 
+from juju_local.secrets import new_id
+
 
 class SecretTools(JujuLocalTest):
     def setUp(self) -> None:
@@ -62,6 +64,23 @@ class SecretTools(JujuLocalTest):
         self.fails(self.ctx, 2, "specify one of --peek or --refresh but not both", "secret-get",
                    uri, "--peek", "--refresh")
         self.fails(self.ctx, 1, f'secret "{"0" * 20}" not found', "secret-get", "0" * 20)
+
+    def test_ids_of_no_secrets(self) -> None:
+        for style, nothing in (("smart", ""), ("yaml", "[]\n"), ("json", "null\n")):
+            self.assertEqual(self.ok(self.ctx, "secret-ids", "--format", style), nothing)
+
+    def test_info_is_in_the_order_of_its_fields_and_has_what_was_given(self) -> None:
+        bare = self.add("key=1").removeprefix("secret:")
+        self.assertEqual(self.ok(self.ctx, "secret-info-get", bare, "--format=json"),
+                         f'{{"{bare}":{{"revision":1,"label":"","owner":"application"}}}}\n')
+        self.ok(self.ctx, "secret-set", bare, "--rotate", "never", "--description", "d")
+        self.assertEqual(self.ok(self.ctx, "secret-info-get", bare), f'{bare}:\n  revision: 1\n  label: ""\n  owner: application\n'
+                         "  description: d\n  rotation: never\n")
+
+    def test_an_id_has_96_bits(self) -> None:
+        for _ in range(64):
+            self.assertRegex(new_id(), "^[0-9a-v]{19}[0g]$")
+        self.fails(self.ctx, 2, f'secret URI "{"0" * 19}1" not valid', "secret-get", "0" * 19 + "1")
 
     def test_info_and_ids(self) -> None:
         uri = self.add("key=1", "--label", "mine", "--description", "d")

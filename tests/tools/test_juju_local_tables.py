@@ -154,7 +154,9 @@ class Environment(JujuLocalTest):
         self.check("update-status", {"JUJU_SLA": None, "JUJU_VERSION": "4.1-beta2"})
 
     def test_legacy_proxies(self) -> None:
-        self.juju("model-config", "http-proxy=http://old:1", "no-proxy=here")
+        self.juju("model-config", "http-proxy=http://old:1", check=False)
+        self.assertEqual((self.code, self.err), (1, "ERROR cannot specify both legacy proxy values and juju proxy values\n"))
+        self.juju("model-config", "--reset", "juju-http-proxy,juju-https-proxy,juju-ftp-proxy", "http-proxy=http://old:1", "no-proxy=here")
         self.fire("update-status")
         self.check("update-status", {"http_proxy": "http://old:1", "HTTP_PROXY": "http://old:1", "no_proxy": "here", "NO_PROXY": "here",
                                      "https_proxy": None})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import charm as charms
-from . import commit, machinery, unpack
+from . import commit, machinery, recording, unpack
 from .console import Console, Ticker
 from .context import Context, context_id
 from .errors import JujuLocalError, ToolError
@@ -298,6 +298,7 @@ class Agent:
         if hasattr(self.machine, "shown_path"):
             inside = str(socket_dir / socket_name)
         env = environment(ctx, self.machine, self.store.read(), inside)
+        recording.environment(ctx, env)
         started = time.monotonic()
         try:
             with ticker, ToolServer(ctx, socket_dir / socket_name) as server:

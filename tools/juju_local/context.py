@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from . import recording
 from .errors import ToolError
 from .model import Hook, Model, Relation, Task, Unit, decode, encode
 from .resolver import sees
@@ -45,7 +46,7 @@ class Context:
         self.action_failed: str | None = None
         self.reboot = ""  # "", after, now
         self.kill: Callable[[], None] = lambda: None
-        self._snapshot = store.read()
+        self.snapshot = store.read()
         self._draft: Model | None = None
         self._changes: list[Change] = []
         self.refreshed: set[str] = set()
@@ -53,7 +54,7 @@ class Context:
     @property
     def draft(self) -> Model:
         if self._draft is None:
-            self._draft = decode(Model, encode(self._snapshot))
+            self._draft = decode(Model, encode(self.snapshot))
         return self._draft
 
     @property
@@ -62,7 +63,7 @@ class Context:
 
     @property
     def agent_version(self) -> str:
-        return str(self._snapshot.config.get("agent-version", ""))
+        return str(self.snapshot.config.get("agent-version", ""))
 
     @property
     def juju3(self) -> bool:
@@ -84,8 +85,11 @@ class Context:
 
     def flush(self, model: Model) -> None:
         """Replays what was held back. Raises ToolError when it is refused as a whole."""
+        before = encode(model) if recording.target() else None
         for change in self._changes:
             change(model)
+        if before is not None:
+            recording.flushed(self, before, model)
 
     # ------------------------------------------------------------ relations
 

@@ -13,6 +13,10 @@ class ToolError(Exception):
         super().__init__(message)
         self.code = code
 
+    def line(self) -> bytes:
+        """What the tool prints to standard error."""
+        return f"ERROR {self}\n".encode("utf-8", "surrogateescape")
+
 
 def usage(message: str) -> ToolError:
     """An error in how a hook tool was called (exit status 2)."""

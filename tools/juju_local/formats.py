@@ -21,8 +21,13 @@ _YAML_NUMBER = re.compile(
     r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)"
     r"|[-+]?(\.[0-9]+|[0-9_]+(\.[0-9_]*)?)([eE][-+]?[0-9]+)?"
     r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
-_YAML_TIME = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([Tt ]\d{1,2}:\d{1,2}:\d{1,2}.*)?")
+# With a blank before it, a time has no zone, or it is no time to yaml.v2.
+_YAML_TIME = re.compile(r"\d{4}-\d\d?-\d\d?([Tt]\d\d?:\d\d?:\d\d?(\.\d+)?(Z|[+-]\d\d:\d\d)| \d\d?:\d\d?:\d\d?(\.\d+)?)?")
 _KEY_PARTS = re.compile(r"(\d+)")
+
+
+class Struct(dict[str, Any]):
+    """A map that Go's code has as a struct: its keys come out as they were put in, those of any other map sorted."""
 
 
 def go_float(value: float) -> str:
@@ -81,7 +86,7 @@ def _json_string(text: str) -> str:
 
 
 def to_json(value: Any) -> str:
-    """One line, keys sorted, no newline at the end."""
+    """One line, no newline at the end."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -91,7 +96,7 @@ def to_json(value: Any) -> str:
     if isinstance(value, str):
         return _json_string(value)
     if isinstance(value, dict):
-        items = sorted(value.items())
+        items = value.items() if isinstance(value, Struct) else sorted(value.items())
         return "{" + ",".join(f"{_json_string(str(k))}:{to_json(v)}" for k, v in items) + "}"
     return "[" + ",".join(to_json(v) for v in value) + "]"
 
@@ -133,6 +138,10 @@ def natural_key(key: Any) -> list[Any]:
     return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts if p]
 
 
+def _represent_struct(dumper: _Dumper, value: Struct) -> yaml.Node:
+    return dumper.represent_mapping("tag:yaml.org,2002:map", value.items())
+
+
 def _represent_dict(dumper: _Dumper, value: dict[Any, Any]) -> yaml.Node:
     items = sorted(value.items(), key=lambda item: natural_key(item[0]))
     return dumper.represent_mapping("tag:yaml.org,2002:map", items)
@@ -142,6 +151,7 @@ _Dumper.add_representer(str, _represent_str)
 _Dumper.add_representer(int, _represent_number)
 _Dumper.add_representer(float, _represent_number)
 _Dumper.add_representer(dict, _represent_dict)
+_Dumper.add_representer(Struct, _represent_struct)
 _Dumper.add_representer(bool, _represent_bool)
 _Dumper.add_representer(type(None), _represent_none)
 # Every scalar is a string to the emitter, whose text and style were chosen above.

@@ -210,7 +210,7 @@ class Secret:
     owner: str  # "application-x", "unit-x-0", "model"
     label: str = ""
     description: str = ""
-    rotate: str = "never"
+    rotate: str = ""  # none asked for: never
     next_rotate: str = ""
     latest: int = 1
     created: str = ""

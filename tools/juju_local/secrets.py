@@ -23,14 +23,14 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6,
 
 
 def new_id() -> str:
-    """Twenty characters, as an xid."""
-    number = int.from_bytes(os.urandom(13), "big") >> 4
+    """An xid: twelve bytes in base 32, whose last digit is left with one bit."""
+    number = int.from_bytes(os.urandom(12), "big") << 4
     return "".join(_DIGITS[(number >> shift) & 31] for shift in range(95, -1, -5))
 
 
 def parse_uri(text: str) -> str:
     """The id in secret:ID, secret://MODEL/ID or a bare ID."""
-    match = re.fullmatch(r"(?:secret:)?(?://[0-9a-f-]+/)?([0-9a-v]{20})", text)
+    match = re.fullmatch(r"(?:secret:)?(?://[0-9a-f-]+/)?([0-9a-v]{19}[0g])", text)
     if not match:
         raise usage(f'secret URI "{text}" not valid')
     return match[1]

@@ -114,7 +114,7 @@ class ToolServer:
         except NeedStdin:
             return NEED_STDIN, b"", b""
         except ToolError as error:
-            return error.code, b"", f"ERROR {error}\n".encode("utf-8", "surrogateescape")
+            return error.code, b"", error.line()
         except Exception as error:  # a fault of juju-local's own must not pass for an answer
             self.crash = error
             text = f"juju-local: {name}: {type(error).__name__}: {error}"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import recording
 from .context import Context
 from .errors import ToolError, usage
 from .flags import Flag, Parsed, Parser
@@ -125,6 +126,18 @@ def help_text(name: str, tool: Tool, flags: list[Flag]) -> str:
 def run_tool(ctx: Context, name: str, args: list[str], cwd: str,
              stdin: bytes | None) -> tuple[int, bytes, bytes]:
     """Exit status, stdout and stderr of one call. Raises ToolError and NeedStdin."""
+    record = recording.Call(ctx, name, args, cwd, stdin)
+    try:
+        answer = _run(ctx, name, args, cwd, stdin)
+    except ToolError as error:
+        record.done(error.code, b"", error.line())
+        raise
+    record.done(*answer)
+    return answer
+
+
+def _run(ctx: Context, name: str, args: list[str], cwd: str,
+         stdin: bytes | None) -> tuple[int, bytes, bytes]:
     _load()
     tool = TABLE.get(name)
     if name in ABSENT and ctx.juju3:

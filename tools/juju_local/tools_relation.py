@@ -10,6 +10,7 @@ import yaml
 from . import controller
 from .errors import ToolError, usage
 from .flags import Flag
+from .formats import Struct
 from .model import Bag, Model, Relation, Unit
 from .tools import PLAIN, SMART, Call, Tool
 
@@ -124,6 +125,14 @@ _Text.yaml_implicit_resolvers = {
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()}
 
 
+def _not_a_string(node: yaml.Node) -> str:
+    """What yaml.v2 says of a value that is no scalar; "" for a scalar."""
+    if isinstance(node, yaml.ScalarNode):
+        return ""
+    kind = "!!map" if isinstance(node, yaml.MappingNode) else "!!seq"
+    return f"\n  line {node.start_mark.line + 1}: cannot unmarshal {kind} into string"
+
+
 def string_map(data: bytes, where: str) -> dict[str, str]:
     """A YAML map of scalars."""
     try:
@@ -134,10 +143,9 @@ def string_map(data: bytes, where: str) -> dict[str, str]:
         return {}
     if not isinstance(raw, dict):
         raise ToolError(f"{where}: yaml: unmarshal errors: cannot unmarshal into map[string]string")
-    for key, value in raw.items():
-        if isinstance(value, (dict, list)):
-            raise ToolError(f"yaml: unmarshal errors: cannot unmarshal the value of {key} into "
-                            "string")
+    wrong = "".join(_not_a_string(node) for _, node in yaml.compose(data, Loader=_Text).value)
+    if wrong:
+        raise ToolError(f"yaml: unmarshal errors:{wrong}")
     return {str(k): _scalar(v) for k, v in raw.items()}
 
 
@@ -213,11 +221,10 @@ def _network(call: Call, unit: Unit) -> dict[str, Any]:
         raise ToolError(f"no {kinds} attached to space for binding" if kinds else
                         "no addresses attached to space for binding")
     cidr = f"{address.rpartition('.')[0]}.0/24" if "." in address else f"{address}/128"
-    return {"bind-addresses": [{
-                "mac-address": "", "interface-name": "lo" if address.startswith("127.") else
-                "eth0", "addresses": [{"hostname": "", "value": address, "cidr": cidr}]}],
-            "egress-subnets": [f"{address}/{'128' if ':' in address else '32'}"],
-            "ingress-addresses": [address]}
+    bind = Struct({"mac-address": "", "interface-name": "lo" if address.startswith("127.") else "eth0",
+                   "addresses": [Struct(hostname="", value=address, cidr=cidr)]})
+    return Struct({"bind-addresses": [bind], "egress-subnets": [f"{address}/{'128' if ':' in address else '32'}"],
+                   "ingress-addresses": [address]})
 
 
 def network_get(call: Call) -> Any:
@@ -273,20 +280,19 @@ def goal_state(call: Call) -> Any:
     ctx = call.ctx
     model = ctx.draft
 
-    def about(unit: Unit) -> dict[str, str]:
+    def about(unit: Unit) -> Struct:
         status = unit.workload.status if unit.life == "alive" else "dying"
-        return {"status": status, "since": unit.workload.since}
+        return Struct(status=status, since=unit.workload.since)
 
-    out: dict[str, Any] = {"units": {u.name: about(u) for u in model.units_of(ctx.app_name)},
-                           "relations": {}}
+    out = Struct(units={u.name: about(u) for u in model.units_of(ctx.app_name)}, relations={})
     for relation in model.relations_of(ctx.app_name):
         end = relation.endpoint_of(ctx.app_name)
         if relation.peer() or end is None:
             continue
         remote = relation.remote_app(ctx.app_name)
         place = out["relations"].setdefault(end.name, {})
-        place[remote] = {"status": "joined" if relation.life == "alive" else "dying", "since":
-                         model.units[ctx.unit_name].workload.since}
+        place[remote] = Struct(status="joined" if relation.life == "alive" else "dying",
+                               since=model.units[ctx.unit_name].workload.since)
         place.update({u.name: about(u) for u in model.units_of(remote)})
     return out
 

@@ -8,6 +8,7 @@ from typing import Any
 from . import secrets
 from .errors import ToolError, usage
 from .flags import Flag
+from .formats import Struct
 from .model import Model, Secret, Unit, unit_tag
 from .resolver import owned_by
 from .tools import PLAIN, SMART, Call, Raw, Tool
@@ -166,23 +167,21 @@ def secret_info_get(call: Call) -> Any:
     raise ToolError(f'secret "{wanted or p.label}" not found')
 
 
-def _info(secret: Secret) -> dict[str, Any]:
+def _info(secret: Secret) -> Struct:
     latest = secret.revisions.get(str(secret.latest))
-    out: dict[str, Any] = {"revision": secret.latest, "label": secret.label,
-                           "owner": secret.owner.partition("-")[0]}
+    out = Struct(revision=secret.latest, label=secret.label, owner=secret.owner.partition("-")[0])
     optional = {"description": secret.description, "rotation": secret.rotate,
                 "expiry": latest.expire if latest else "", "rotates": secret.next_rotate}
-    out.update({k: v for k, v in optional.items() if v and v != "never"})
-    if secret.rotate == "never":
-        out["rotation"] = "never"
+    out.update({k: v for k, v in optional.items() if v})
     if secret.access:
-        out["access"] = [{"target": k, **v} for k, v in sorted(secret.access.items())]
+        out["access"] = [Struct(target=k, **v) for k, v in sorted(secret.access.items())]
     return out
 
 
-def secret_ids(call: Call) -> list[str]:
+def secret_ids(call: Call) -> list[str] | None:
     call.at_most(0)
-    return [secret.id for secret in _own(call)]
+    found = [secret.id for secret in _own(call)]
+    return found if found or call.parsed.format != "json" else None
 
 
 def secret_set(call: Call) -> None:

@@ -169,16 +169,29 @@ def show_port(protocol: str, first: int, last: int) -> str:
     return f"{first}/{protocol}" if first == last else f"{first}-{last}/{protocol}"
 
 
-def _endpoints(call: Call) -> list[str]:
-    if not call.parsed.endpoints:
-        return [""]
-    charm = controller.charm_of(call.ctx.store, call.ctx.draft.applications[call.ctx.app_name])
-    names = [n.strip() for n in call.parsed.endpoints.split(",")]
+def _check_endpoints(call: Call, names: list[str]) -> None:
+    """The controller's own check, at the end of the hook."""
+    ctx = call.ctx
+    charm = controller.charm_of(ctx.store, ctx.draft.applications[ctx.app_name])
     for name in names:
-        if name not in charm.endpoints and name not in charm.bindings:
-            raise ToolError(f'{call.name.replace("-port", "")} port range: endpoint "{name}" '
-                            "not found")
-    return names
+        if name and name not in charm.endpoints and name not in charm.bindings:
+            raise ToolError(f'cannot open/close ports: {call.name.replace("-port", "")} port range: endpoint "{name}" for unit '
+                            f'"{ctx.unit_name}" not found')
+
+
+def _check_conflict(call: Call, model: Model, wanted: tuple[str, int, int], same: list[PortRange]) -> None:
+    """A range must be another's equal or have nothing of it; what this hook has asked for comes first."""
+    ctx, (protocol, first, last) = call.ctx, wanted
+    before = ctx.snapshot.units[ctx.unit_name].ports if model is ctx.draft else model.units[ctx.unit_name].ports
+    unit = model.units[ctx.unit_name]
+    others = [u for u in model.units.values() if u.machine == unit.machine and u is not unit] if call.name == "open-port" else []
+    ranges = sorted(((p, unit.name) for p in unit.ports), key=lambda found: found[0] in before) + [(p, u.name) for u in others for p in u.ports]
+    for port, owner in ranges:
+        if port.protocol == protocol and port.first <= last and port.last >= first and (owner != unit.name or port not in same):
+            taken = show_port(port.protocol, port.first, port.last)
+            when = " requested earlier" if owner == unit.name and port not in before else ""
+            raise ToolError(f'cannot {call.name.replace("-port", "")} {show_port(*wanted)} (unit "{unit.name}"): port range conflicts with '
+                            f'{taken} (unit "{owner}"){when}')
 
 
 def _ports(call: Call, opening: bool) -> None:
@@ -186,33 +199,20 @@ def _ports(call: Call, opening: bool) -> None:
         raise usage("no port or range specified")
     call.at_most(1)
     protocol, first, last = parse_port(call.args[0])
-    endpoints, name = _endpoints(call), call.ctx.unit_name
-    shown = show_port(protocol, first, last)
-    verb = "open" if opening else "close"
+    endpoints = [n.strip() for n in call.parsed.endpoints.split(",")]
+    name = call.ctx.unit_name
 
     def change(model: Model) -> None:
         unit = model.units[name]
+        if model is not call.ctx.draft:
+            _check_endpoints(call, endpoints)
         same = [p for p in unit.ports if (p.protocol, p.first, p.last) == (protocol, first, last)]
+        _check_conflict(call, model, (protocol, first, last), same)
         if opening:
-            machine = [u for u in model.units.values() if u.machine == unit.machine]
-            for other in machine:
-                for port in other.ports:
-                    if port.protocol == protocol and port.first <= last and port.last >= first \
-                            and (other is not unit or port not in same):
-                        taken = show_port(port.protocol, port.first, port.last)
-                        raise ToolError(f'cannot {verb} {shown} (unit "{name}"): port range '
-                                        f'conflicts with {taken} (unit "{other.name}")')
-            for endpoint in endpoints:
-                if not any(p.endpoint == endpoint for p in same):
-                    unit.ports.append(PortRange(endpoint, protocol, first, last))
-            return
-        for port in [p for p in unit.ports if p.protocol == protocol]:
-            if port not in same and port.first <= last and port.last >= first:
-                taken = show_port(port.protocol, port.first, port.last)
-                raise ToolError(f'cannot {verb} {shown} (unit "{name}"): port range conflicts '
-                                f'with {taken} (unit "{name}")')
-        unit.ports = [p for p in unit.ports if p not in same or (
-            endpoints != [""] and p.endpoint not in endpoints)]
+            unit.ports += [PortRange(e, protocol, first, last) for e in endpoints if not any(p.endpoint == e for p in same)]
+        else:
+            unit.ports = [p for p in unit.ports if p not in same or (
+                endpoints != [""] and p.endpoint not in endpoints)]
     call.ctx.later(change)
 
 
@@ -262,9 +262,9 @@ def state_set(call: Call) -> None:
     values.update(arguments)
     for key, value in values.items():
         if _json_size(key) > STATE_KEY_MAX:
-            raise ToolError(f"max allowed key length ({STATE_KEY_MAX}): quota limit exceeded")
+            raise ToolError(f"max allowed key length ({STATE_KEY_MAX}) exceeded")
         if _json_size(value) > STATE_VALUE_MAX:
-            raise ToolError(f"max allowed value length ({STATE_VALUE_MAX}): quota limit exceeded")
+            raise ToolError(f"max allowed value length ({STATE_VALUE_MAX}) exceeded")
     name = call.ctx.unit_name
     if values:
         call.ctx.later(lambda model: model.units[name].state.update(values))
@@ -367,7 +367,7 @@ def resource_get(call: Call) -> Raw:
 
 def credential_get(call: Call) -> Any:
     call.at_most(0)
-    raise ToolError("cannot access cloud credentials: getting cloud spec: permission denied"
+    raise ToolError("cannot access cloud credentials: permission denied"
                     if not call.ctx.draft.applications[call.ctx.app_name].trust else
                     "juju-local has no cloud, so there are no credentials to give")
 

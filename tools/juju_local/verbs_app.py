@@ -189,6 +189,9 @@ def trust(session: Session, args: Arguments) -> int:
     return session.settle()
 
 
+_PROXIES = ("http", "https", "ftp", "no")
+
+
 def model_config(session: Session, args: Arguments) -> int:
     words = [w for w in args.words if "=" in w]
     if not words and not args.reset:
@@ -199,9 +202,8 @@ def model_config(session: Session, args: Arguments) -> int:
         else:
             show(wanted, args.format)
         return 0
-    known = set(DEFAULT_CONFIG) | {"availability-zone", "http-proxy", "https-proxy", "ftp-proxy",
-                                   "no-proxy", "juju-http-proxy", "juju-https-proxy",
-                                   "juju-ftp-proxy", "juju-no-proxy", "name"}
+    known = set(DEFAULT_CONFIG) | {"availability-zone", "name"}
+    known |= {f"{prefix}{p}-proxy" for p in _PROXIES for prefix in ("", "juju-")}
     with session.store.change() as model:
         for key, value in key_values(words).items():
             if key not in known:
@@ -213,6 +215,9 @@ def model_config(session: Session, args: Arguments) -> int:
             model.config.pop(key, None)
             if key in DEFAULT_CONFIG:
                 model.config[key] = DEFAULT_CONFIG[key]
+        told = [{p for p in _PROXIES if p != "no" and model.config.get(f"{prefix}{p}-proxy")} for prefix in ("", "juju-")]
+        if all(told):
+            raise JujuLocalError("cannot specify both legacy proxy values and juju proxy values")
         if "name" in model.config:
             model.name = model.config.pop("name")
     return session.settle()
