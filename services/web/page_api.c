@@ -172,6 +172,26 @@ int page_api_request(struct exchange *x, struct error *err)
     return 0;
 }
 
+// `2026-01-15T10:15:00Z` for people: `2026-01-15 10:15:00`.
+static int put_dates(json_t *history)
+{
+    json_t *event;
+    size_t i;
+
+    json_array_foreach (history, i, event) {
+        _cleanup_free_ char *date = strdup(json_text(event, "time"));
+
+        if (!date)
+            return -ENOMEM;
+        date[strcspn(date, "Z")] = '\0';
+        if (strchr(date, 'T'))
+            *strchr(date, 'T') = ' ';
+        if (json_put_string(event, "date", date) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 int page_request_state(struct exchange *x, struct error *err)
 {
     json_t *request = NULL;
@@ -180,7 +200,8 @@ int page_request_state(struct exchange *x, struct error *err)
     if (r < 0)
         return r;
     x->data = request;
-    return json_put_string(request, "title", "Request") < 0 ||
+    return put_dates(json_object_get(request, "history")) < 0 ||
+                   json_put_string(request, "title", "Request") < 0 ||
                    json_put_bool(request, "may_cancel",
                                  login_session(x) &&
                                      request_state_is_open(json_text(request, "state"))) < 0

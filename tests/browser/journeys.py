@@ -185,6 +185,14 @@ def send_webhook(server: WebServer, github: GitHub, secret: str) -> int:
     return server.request("POST", f"/request.cgi?{query}", body, {"X-GitHub-Event": "pull_request", "Content-Type": "application/json"} | signature(secret, body))[0]
 
 
+def follow(server: WebServer, broker: Broker, uuid: str) -> None:
+    """What a worker tells of a request whose first testbed fails."""
+    event = {"uuid": uuid, "worker": "autopkgtest-dispatcher-production/12/lcy02-amd64-17", "package": "systemd-upstream", "release": "noble", "architecture": "amd64"}
+    for state, more in (("running", {}), ("waiting", {"reason": "the testbed failed: timed out on waiting for ssh connection to adt-noble-amd64-systemd-upstream-20260115"}), ("running", {})):
+        broker.publish(json.dumps(event | more | {"state": state, "time": int(time.time() * 1e6)}), exchange="autopkgtest.events")
+    wait_for("the history", lambda: len(json.loads(server.request("GET", f"/api/v1/requests/{uuid}")[2])["history"]) == 4)
+
+
 def check_pull_request(browser: Browser, checks: Checks, broker: Broker) -> None:
     """GitHub tells of a pull request; its commit links to the request while it waits, then to the log."""
     container, folder = "autopkgtest-noble-upstream-ci-systemd", f"noble/amd64/s/systemd-upstream/{run_of_day(0)}"
@@ -201,6 +209,8 @@ def check_pull_request(browser: Browser, checks: Checks, broker: Broker) -> None
             page = server.url + urllib.parse.urlparse(pending["target_url"]).path
             check_page(browser, checks, page, "pull-request")
             checks.expect("the request is not shown as queued", "queued" not in text(browser))
+            follow(server, broker, page.rpartition("/")[2])
+            check_page(browser, checks, page, "request-history")
             time.sleep(1)
             wait_for("the request on its queue's page", lambda: browser.desktop.open(f"{server.url}/queues?context=upstream&release=noble&arch=amd64")
                      or "systemd-upstream" in text(browser))

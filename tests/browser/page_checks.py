@@ -45,6 +45,10 @@ OVERFLOW = """(() => {
         e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.scroll, .chart, pre'));
     return wide + ' px: ' + out.slice(0, 3).map(e => e.outerHTML.slice(0, 80)).join(' | ');
 })()"""
+# Tables that are lists of cards on a phone: none scrolls sideways there.
+SIDEWAYS = """(() => innerWidth > 640 ? '' : [...document.querySelectorAll('.scroll')]
+    .filter(e => e.querySelector('.results') && e.scrollWidth > e.clientWidth + 1)
+    .map(e => e.scrollWidth - e.clientWidth + ' px: ' + e.innerText.slice(0, 80)).join(' | '))()"""
 # Text, also in fields and charts, that is below 4.5.
 CONTRAST = f"""(() => {{ {COLOURS}
     const bad = [];
@@ -115,6 +119,7 @@ def check_shown(window: Window, checks: Checks, label: str, shot: bool = True) -
     for scheme in SCHEMES:
         window.page.emulate_media(color_scheme=scheme)
         checks.expect(f"{label}-{scheme} overflows", window.page.evaluate(OVERFLOW))
+        checks.expect(f"{label}-{scheme} has a table that scrolls sideways", window.page.evaluate(SIDEWAYS))
         checks.expect(f"{label}-{scheme} has text that is hard to read", window.page.evaluate(CONTRAST))
         if shot:
             window.screenshot(checks.shots / f"{label}-{scheme}.png")

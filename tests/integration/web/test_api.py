@@ -143,6 +143,8 @@ class Api(unittest.TestCase):
         page = self.server.request("GET", f"/requests/{uuid}", None, HTML)
         self.assertEqual(page[0], 200)
         self.assertIn(b"the testbed failed", page[2])
+        for event in request["history"]:
+            self.assertIn(f'<time datetime="{event["time"]}">{event["time"].replace("T", " ").rstrip("Z")}</time>'.encode(), page[2])
 
     def state_of(self, uuid: str, state: str) -> Any:
         def there() -> Any:
