@@ -211,6 +211,8 @@ def check_pull_request(browser: Browser, checks: Checks, broker: Broker) -> None
             checks.expect("the request is not shown as queued", "queued" not in text(browser))
             follow(server, broker, page.rpartition("/")[2])
             check_page(browser, checks, page, "request-history")
+            checks.expect("the history scrolls sideways", [width for width, window in browser.windows_logged_in().items() if window.page.evaluate(
+                "[...document.querySelectorAll('.scroll')].some(e => e.scrollWidth > e.clientWidth + 1)")])
             time.sleep(1)
             wait_for("the request on its queue's page", lambda: browser.desktop.open(f"{server.url}/queues?context=upstream&release=noble&arch=amd64")
                      or "systemd-upstream" in text(browser))

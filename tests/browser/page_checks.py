@@ -45,9 +45,9 @@ OVERFLOW = """(() => {
         e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.scroll, .chart, pre'));
     return wide + ' px: ' + out.slice(0, 3).map(e => e.outerHTML.slice(0, 80)).join(' | ');
 })()"""
-# Tables that are lists of cards on a phone: none scrolls sideways there.
+# What scrolls sideways on a phone without being a region that a keyboard reaches.
 SIDEWAYS = """(() => innerWidth > 640 ? '' : [...document.querySelectorAll('.scroll')]
-    .filter(e => e.querySelector('.results') && e.scrollWidth > e.clientWidth + 1)
+    .filter(e => !e.matches('[role=region]') && e.scrollWidth > e.clientWidth + 1)
     .map(e => e.scrollWidth - e.clientWidth + ' px: ' + e.innerText.slice(0, 80)).join(' | '))()"""
 # Text, also in fields and charts, that is below 4.5.
 CONTRAST = f"""(() => {{ {COLOURS}
