@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "web/reading.h"
 #include "web/session.h"
-#include "web/stored.h"
 #include "web/web.h"
 
 #include "base/parse.h"
+
+#include <assert.h>
 
 #define ANSWER_MAX BUF_OWN_MAX
 
@@ -49,14 +49,24 @@ void exchange_drop_response(struct exchange *x)
     x->response_shared = false;
 }
 
+void exchange_at_end(struct exchange *x, void (*end)(struct exchange *x))
+{
+    size_t i = 0;
+
+    while (i < EXCHANGE_ENDS && x->ends[i] && x->ends[i] != end)
+        i++;
+    assert(i < EXCHANGE_ENDS);
+    x->ends[i] = end;
+}
+
 void exchange_free(struct exchange *x)
 {
     if (!x)
         return;
     if (x->free_userdata)
         x->free_userdata(x->userdata);
-    stored_forget(x);
-    reading_free(x->reading);
+    for (size_t i = 0; i < EXCHANGE_ENDS && x->ends[i]; i++)
+        x->ends[i](x);
     close_fd(&x->index_fd);
     free(x->archive_etag);
     exchange_drop_response(x);
@@ -282,11 +292,30 @@ void exchange_answer_error(struct exchange *x, int r, struct error *err)
     bool done;
 
     if (kind == ROUTE_PAGE && !x->wants_json && asks_for_html(x))
-        done = page_answer_error(x, status, message);
+        done = x->web->answer_error_page && x->web->answer_error_page(x, status, message);
     else if (kind == ROUTE_RAW)
         done = exchange_answer_text(x, status, message) == 0;
     else
         done = answer_error_json(x, status, message) == 0;
     if (!done && exchange_answer_text(x, status, message) < 0)
         (void)exchange_answer_empty(x, status); // no memory: the connection is closed
+}
+
+void exchange_resume(struct exchange *x)
+{
+    if (x->state != EXCHANGE_WAITING)
+        return;
+    x->state = EXCHANGE_HANDLING;
+    MHD_resume_connection(x->connection);
+    web_run_http(x->web);
+}
+
+void exchange_again(struct exchange *x)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    x->again = x->web->broker != NULL;
+    if (!x->again)
+        exchange_answer_error(x, error_set(&err, -ENOTCONN, "the web service is stopping"), &err);
+    exchange_resume(x);
 }

@@ -19,6 +19,7 @@
 #include <microhttpd.h>
 
 #define EXCHANGE_WAIT 1
+#define EXCHANGE_ENDS 4
 
 enum exchange_state {
     EXCHANGE_NEW,
@@ -63,6 +64,8 @@ struct exchange {
     char *archive_etag;         // of page_member.c: of the archive that is looked into
     struct stored_want *wanted; // of stored.c: what was asked of a store elsewhere
 
+    void (*ends[EXCHANGE_ENDS])(struct exchange *x); // exchange_at_end()
+
     void *userdata; // of the route's handlers, freed by free_userdata
     void (*free_userdata)(void *userdata);
 };
@@ -83,6 +86,10 @@ char *exchange_origin(const struct exchange *x);
 
 // The same for what is kept or passed on: the public address when a proxy has told it.
 char *exchange_site(const struct exchange *x);
+
+// `end` is called when the exchange is freed: once, however often it is asked for. For at most
+// EXCHANGE_ENDS different ones, each of a part of the server that keeps something for the exchange.
+void exchange_at_end(struct exchange *x, void (*end)(struct exchange *x));
 
 // Adds a header to the answer to come. Characters that would break out of the header make it fail.
 int exchange_add_header(struct exchange *x, const char *name, const char *value);

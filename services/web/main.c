@@ -31,7 +31,7 @@ int main(int argc, char **argv)
                                             {"inside", no_argument, NULL, 'i'},
                                             {0}};
     _cleanup_error_ struct error err = ERROR_INIT;
-    _cleanup_(web_release) struct web web = {0};
+    _cleanup_(web_release) struct web web = {.answer_error_page = page_answer_error};
     int r, option;
 
     // "+": what is to be looked for may begin with a dash.

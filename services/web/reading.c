@@ -48,7 +48,7 @@ static void unlink_reading(struct reading *reading)
         *at = reading->next;
 }
 
-void reading_free(struct reading *r)
+static void reading_free(struct reading *r)
 {
     if (!r)
         return;
@@ -222,6 +222,7 @@ int reading_claim(struct exchange *x, struct error *err)
                           .next = x->web->readings};
     x->web->readings = r;
     x->reading = r;
+    exchange_at_end(x, reading_drop);
     return 0;
 }
 

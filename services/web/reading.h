@@ -42,7 +42,5 @@ int reading_text(struct exchange *x, const char **ret_text, struct error *err);
 int reading_answer(struct exchange *x, unsigned status, uint64_t size, struct buf *head,
                    struct buf *tail, struct error *err);
 
-// Of the exchange.
-void reading_free(struct reading *reading);
 // Of the server: ends all, so that no exchange waits any more.
 void readings_end(struct web *web);

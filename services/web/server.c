@@ -265,33 +265,6 @@ static enum MHD_Result on_access(void *cls _unused_, struct MHD_Connection *conn
     }
 }
 
-void exchange_resume(struct exchange *x)
-{
-    if (x->state != EXCHANGE_WAITING)
-        return;
-    x->state = EXCHANGE_HANDLING;
-    MHD_resume_connection(x->connection);
-    web_run_http(x->web);
-}
-
-void web_run_http(const struct web *web)
-{
-    if (!web->http_timer) // not yet, or no more
-        return;
-    (void)sd_event_source_set_time(web->http_timer, 0);
-    (void)sd_event_source_set_enabled(web->http_timer, SD_EVENT_ONESHOT);
-}
-
-void exchange_again(struct exchange *x)
-{
-    _cleanup_error_ struct error err = ERROR_INIT;
-
-    x->again = x->web->broker != NULL;
-    if (!x->again)
-        exchange_answer_error(x, error_set(&err, -ENOTCONN, "the web service is stopping"), &err);
-    exchange_resume(x);
-}
-
 // ---- the loop
 
 static int run_daemon(struct server *s)

@@ -76,9 +76,6 @@ const char *stored_trouble(const struct web *web);
 // nothing here. A Swift of which nothing was heard for some seconds is asked; the next call tells.
 int stored_is_up(struct web *web, enum stored_reader reader);
 
-// Of the exchange: what it has asked for is dropped.
-void stored_forget(struct exchange *x);
-
 // Of the server: the Swift that the settings name, if they do. To be called again when they change.
 int stored_configure(struct web *web, struct error *err);
 // After all that it asked for has ended.

@@ -86,6 +86,19 @@ static void want_free(struct stored_want *want)
     free(want);
 }
 
+// What the exchange has asked for is dropped.
+static void forget(struct exchange *x)
+{
+    struct stored_want *want;
+
+    while ((want = x->wanted)) {
+        x->wanted = want->next;
+        if (want->call)
+            stored_swift_cancel(x->web, want->call);
+        want_free(want);
+    }
+}
+
 struct stored_want *stored_want_add(struct exchange *x, enum stored_reader reader, const char *key,
                                     const char *what)
 {
@@ -104,19 +117,8 @@ struct stored_want *stored_want_add(struct exchange *x, enum stored_reader reade
     want->x = x;
     want->next = x->wanted;
     x->wanted = want;
+    exchange_at_end(x, forget);
     return want;
-}
-
-void stored_forget(struct exchange *x)
-{
-    struct stored_want *want;
-
-    while ((want = x->wanted)) {
-        x->wanted = want->next;
-        if (want->call)
-            stored_swift_cancel(x->web, want->call);
-        want_free(want);
-    }
 }
 
 static bool is_pending(const struct exchange *x)

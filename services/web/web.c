@@ -168,6 +168,7 @@ static void carry_over(struct web *web, struct web *fresh)
     fresh->readings = TAKE_PTR(web->readings);
     fresh->archive_indexes = TAKE_PTR(web->archive_indexes);
     fresh->event = TAKE_PTR(web->event);
+    fresh->answer_error_page = web->answer_error_page;
     fresh->http_timer = TAKE_PTR(web->http_timer);
     fresh->noted = strv_move(&web->noted);
     fresh->noted_before = strv_move(&web->noted_before);
@@ -195,14 +196,6 @@ int web_load(struct web *web, struct error *err)
     return 0;
 }
 
-const char *web_base(const struct web *web)
-{
-    const char *url = web->settings.public_url, *host = url ? strstr(url, "://") : NULL;
-    const char *path = host ? strchr(host + strlen("://"), '/') : NULL;
-
-    return path ? path : "";
-}
-
 void web_release(struct web *web)
 {
     free(web->config_dir);
@@ -226,36 +219,4 @@ void web_release(struct web *web)
     limits_free(web->limits);
     statistics_forget(web);
     *web = (struct web){0};
-}
-
-int web_unnamed_file(const struct web *web, struct error *err)
-{
-    const char *database = web->settings.database, *slash = strrchr(database, '/');
-    _cleanup_free_ char *dir = strndup(database, slash ? (size_t)(slash - database) : 0);
-    int fd;
-
-    if (!dir)
-        return error_oom(err);
-    fd = open(*dir ? dir : ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    return fd < 0 ? error_errno(err, -errno, "%s: cannot make a file", dir) : fd;
-}
-
-int web_database(struct web *web, struct database **ret, struct error *err)
-{
-    struct stat st;
-    int r;
-
-    if (stat(web->settings.database, &st) < 0)
-        return error_errno(err, -errno, "the database of results");
-    if (web->db && (st.st_dev != web->db_dev || st.st_ino != web->db_ino))
-        database_close(TAKE_PTR(web->db));
-    if (!web->db) {
-        r = database_open_readonly(web->settings.database, &web->db, err);
-        if (r < 0)
-            return r;
-        web->db_dev = st.st_dev;
-        web->db_ino = st.st_ino;
-    }
-    *ret = web->db;
-    return 0;
 }

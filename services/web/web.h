@@ -46,6 +46,8 @@ struct web {
     struct archive_index_entry *archive_indexes; // kept (archive_indexes.h)
     struct http_async *http;                     // what the service itself asks of others
     sd_event *event;
+    // Errors as pages, for who asks for HTML; false when even that failed. NULL: as text.
+    bool (*answer_error_page)(struct exchange *x, unsigned status, const char *message);
     sd_event_source *http_timer; // of server.c: makes libmicrohttpd run
 
     // The database: opened when first asked for, again when the file was replaced.
@@ -96,7 +98,7 @@ bool page_answer_error(struct exchange *x, unsigned status, const char *message)
 // A file without a name beside the database, for what is too large for memory. -1 and less: an
 // errno; else the caller closes it.
 int web_unnamed_file(const struct web *web, struct error *err);
-// Of server.c: makes libmicrohttpd run soon, after a connection was resumed (some versions do not
+// Makes libmicrohttpd run soon, after a connection was resumed (some versions do not
 // make their epoll descriptor readable by that).
 void web_run_http(const struct web *web);
 
