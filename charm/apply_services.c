@@ -368,7 +368,7 @@ int apply_remove(const struct apply *a, struct error *err)
     int r;
 
     if ((r = apply_stop(a, 0, err)) < 0 || (r = disable_all(a, err)) < 0 ||
-        (r = remove_units(a, err)) < 0)
+        (r = remove_units(a, err)) < 0 || (r = images_remove(a->root, err)) < 0)
         return r;
     for (size_t i = 0; i < ARRAY_SIZE(files) && r >= 0; i++) {
         _cleanup_free_ char *path = str_format("%s%s", a->root, files[i]);

@@ -3,18 +3,37 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "charm/command.h"
 #include "data/remote.h"
 
 #include <unistd.h>
 
 #define FAILURE_MAX 4096
+#define REMOVE_TIMEOUT_S 60
+#define PODMAN_IMAGE "localhost/autopkgtest-cloud:"
 
-static bool has_images(const struct local_workers *local)
+// How images are called, and the files that tell of them; the two of a root file system are of one
+// image.
+static const struct kind {
+    const char *prefix, *suffix;
+    const char *arguments; // image_arguments()
+} kinds[BACKEND_COUNT] = {
+    [BACKEND_UNSHARE] = {"", ".tar.zst", "--tarball " IMAGES_DIR "/$RELEASE-$HOSTARCH.tar.zst"},
+    [BACKEND_SCHROOT] = {"", IMAGE_SCHROOT_SUFFIX, ""},
+    [BACKEND_PODMAN] = {"podman-", ".podman",
+                        "--init " PODMAN_IMAGE "$RELEASE-$HOSTARCH -- --name $NAME"},
+};
+// That the image on the host was made by this unit.
+static const struct kind on_host = {REMOTE_PREFIX, ".lxd", NULL};
+
+static const struct kind *kind_of(const char *name, bool schroot)
 {
-    for (unsigned b = 0; b < BACKEND_COUNT; b++)
-        if (local->count[b] > 0 && backend_has_images((enum backend)b))
-            return true;
-    return false;
+    if (str_starts_with(name, on_host.prefix))
+        return &on_host;
+    for (size_t i = 0; i < BACKEND_COUNT; i++)
+        if (!str_empty(kinds[i].prefix) && str_starts_with(name, kinds[i].prefix))
+            return &kinds[i];
+    return &kinds[schroot ? BACKEND_SCHROOT : BACKEND_UNSHARE];
 }
 
 // The caller frees.
@@ -45,16 +64,26 @@ static int add_of_hosts(const struct settings *settings, struct strv *ret)
     return r;
 }
 
+static int add_of_workers(const struct local_workers *local, const char *release, struct strv *ret)
+{
+    for (size_t b = 0; b < BACKEND_COUNT; b++) {
+        _cleanup_free_ char *name = NULL;
+
+        if (local->count[b] == 0 || !image_is_made((enum backend)b))
+            continue;
+        name = name_of(kinds[b].prefix, release, local->arch);
+        if (add_once(ret, name) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 static int add_of_unit(const struct settings *settings, struct strv *ret)
 {
     STRV_FOREACH (release, &settings->releases)
-        for (size_t i = 0; i < settings->local_len; i++) {
-            const struct local_workers *local = &settings->local[i];
-            _cleanup_free_ char *name = name_of("", release, local->arch);
-
-            if (has_images(local) && add_once(ret, name) < 0)
+        for (size_t i = 0; i < settings->local_len; i++)
+            if (add_of_workers(&settings->local[i], release, ret) < 0)
                 return -ENOMEM;
-        }
     return 0;
 }
 
@@ -83,8 +112,8 @@ int images_needed(const char *root, const struct settings *settings, struct strv
 
 static bool has_local_images(const struct settings *settings)
 {
-    for (size_t i = 0; i < settings->local_len; i++)
-        if (has_images(&settings->local[i]))
+    for (size_t b = 0; b < BACKEND_COUNT; b++)
+        if (image_is_made((enum backend)b) && settings_count(settings, (enum backend)b) > 0)
             return true;
     return false;
 }
@@ -95,14 +124,77 @@ bool images_are_made(const struct settings *settings)
            (has_local_images(settings) || settings_count_clouds(settings, CLOUD_LXD) > 0);
 }
 
+bool image_is_made(enum backend backend)
+{
+    return backend < BACKEND_COUNT && kinds[backend].prefix;
+}
+
+char *image_of_test(enum backend backend)
+{
+    const struct kind *kind = &kinds[backend];
+
+    return image_is_made(backend)
+               ? str_format(IMAGES_DIR "/%s$RELEASE-$HOSTARCH%s", kind->prefix, kind->suffix)
+               : NULL;
+}
+
+const char *image_arguments(enum backend backend)
+{
+    return image_is_made(backend) ? kinds[backend].arguments : "";
+}
+
+bool image_is_root(const char *name)
+{
+    return *kind_of(name, false)->prefix == '\0';
+}
+
+char *image_title(const char *name)
+{
+    const struct kind *kind = kind_of(name, false);
+    size_t prefix = kind == &on_host ? 0 : strlen(kind->prefix);
+    const char *dash = strrchr(name, '-');
+
+    return str_format("%.*s/%s%s%.*s", (int)(dash - name - (ptrdiff_t)prefix), name + prefix,
+                      dash + 1, prefix ? " for " : "", prefix ? (int)prefix - 1 : 0, name);
+}
+
 bool image_is_there(const char *root, const char *name, bool schroot)
 {
-    const char *suffix = str_starts_with(name, REMOTE_PREFIX) ? IMAGE_SUFFIX_LXD
-                         : schroot                            ? IMAGE_SCHROOT_SUFFIX // given last
-                                                              : IMAGE_SUFFIX;
+    const char *suffix = kind_of(name, schroot)->suffix; // schroot's is given last
     _cleanup_free_ char *path = str_format("%s" IMAGES_DIR "/%s%s", root, name, suffix);
 
     return path && access(path, F_OK) == 0;
+}
+
+// "podman-noble-amd64.podman"
+static int remove_of_podman(const char *file, struct error *err)
+{
+    const struct kind *kind = &kinds[BACKEND_PODMAN];
+    size_t prefix = strlen(kind->prefix), len = strlen(file) - prefix - strlen(kind->suffix);
+    _cleanup_free_ char *image = str_format(PODMAN_IMAGE "%.*s", (int)len, file + prefix);
+
+    if (!image)
+        return error_oom(err);
+    (void)command_run((const char *[]){"podman", "rmi", "--force", image, NULL}, REMOVE_TIMEOUT_S,
+                      NULL);
+    return 0;
+}
+
+int images_remove(const char *root, struct error *err)
+{
+    _cleanup_free_ char *dir = str_format("%s" IMAGES_DIR, root);
+    _cleanup_strv_ struct strv files = STRV_INIT;
+    int r = dir ? dir_list(dir, &files, err) : error_oom(err);
+
+    if (r == -ENOENT) {
+        error_clear(err);
+        return 0;
+    }
+    for (size_t i = 0; r >= 0 && i < files.len; i++)
+        if (str_starts_with(files.items[i], kinds[BACKEND_PODMAN].prefix) &&
+            str_ends_with(files.items[i], kinds[BACKEND_PODMAN].suffix))
+            r = remove_of_podman(files.items[i], err);
+    return r;
 }
 
 char *image_failure(const char *root, const char *name)

@@ -86,16 +86,21 @@ static const char *emulator(const char *arch)
     return "qemu-system-misc";
 }
 
+static int add_once(struct strv *list, const char *name)
+{
+    return strv_contains(list, name) ? 0 : strv_add(list, name);
+}
+
 static int add_local_packages(const struct local_workers *local, struct strv *ret)
 {
+    static const char *const of_images[] = {"mmdebstrap", "uidmap", "zstd", "distro-info-data"};
     static const char *const of[BACKEND_COUNT][6] = {
         // Fetching and unpacking a source package on the machine itself.
         [BACKEND_NULL] = {"dpkg-dev"},
-        [BACKEND_UNSHARE] = {"mmdebstrap", "uidmap", "zstd", "distro-info-data"},
         [BACKEND_QEMU] = {"qemu-utils"},
-        [BACKEND_SCHROOT] = {"schroot", "mmdebstrap", "uidmap", "zstd", "distro-info-data"},
-        // catatonit: the init of `podman run --init`.
-        [BACKEND_PODMAN] = {"podman", "catatonit"},
+        [BACKEND_SCHROOT] = {"schroot"},
+        // netavark and what it runs give containers their network.
+        [BACKEND_PODMAN] = {"podman", "netavark", "iptables"},
         [BACKEND_LXC] = {"lxc", "lxc-templates", "debootstrap"},
     };
     int r = 0;
@@ -104,9 +109,12 @@ static int add_local_packages(const struct local_workers *local, struct strv *re
         if (local->count[b] == 0)
             continue;
         for (size_t i = 0; r >= 0 && of[b][i]; i++)
-            r = strv_contains(ret, of[b][i]) ? 0 : strv_add(ret, of[b][i]);
-        if (r >= 0 && b == BACKEND_QEMU && !strv_contains(ret, emulator(local->arch)))
-            r = strv_add(ret, emulator(local->arch));
+            r = add_once(ret, of[b][i]);
+        for (size_t i = 0; r >= 0 && image_is_made((enum backend)b) && i < ARRAY_SIZE(of_images);
+             i++)
+            r = add_once(ret, of_images[i]);
+        if (r >= 0 && b == BACKEND_QEMU)
+            r = add_once(ret, emulator(local->arch));
     }
     return r;
 }

@@ -15,7 +15,6 @@
 #include "data/remote.h"
 
 // Where a worker finds the root file system of a test: with the variables of its arguments.
-#define IMAGE_OF_TEST IMAGES_DIR "/$RELEASE-$HOSTARCH"
 
 // Beside the units; a name that systemd takes for none. Links to it have its whole path: systemd
 // 252 looks for a relative one from its own folder.
@@ -145,9 +144,7 @@ static int add_instance(const struct instance *instance, void *userdata)
     const struct cloud_workers *place = instance->place;
     _cleanup_free_ char *name = plan_instance_name(instance), *args = NULL;
     enum backend backend = place ? BACKEND_COUNT : instance->backend;
-    const char *image = backend == BACKEND_UNSHARE   ? IMAGE_OF_TEST IMAGE_SUFFIX
-                        : backend == BACKEND_SCHROOT ? IMAGE_OF_TEST IMAGE_SCHROOT_SUFFIX
-                                                     : NULL;
+    _cleanup_free_ char *image = image_of_test(backend);
     json_t *item;
 
     if (!name)
@@ -155,7 +152,7 @@ static int add_instance(const struct instance *instance, void *userdata)
     if (place && place->kind == CLOUD_OPENSTACK)
         args = nova_args(listing->in, instance, name);
     else
-        args = strdup(backend == BACKEND_UNSHARE ? "--tarball " IMAGE_OF_TEST IMAGE_SUFFIX : "");
+        args = strdup(image_arguments(backend));
     if (!args)
         return -ENOMEM;
     item = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", name, "cloud", instance->cloud,
@@ -505,12 +502,15 @@ static int add_schroots(struct making *m)
 {
     json_t *images = m->plan->schroot ? json_array() : NULL;
 
-    for (size_t i = 0; m->plan->schroot && i < m->plan->images.len; i++)
-        if (json_array_append_new(images, json_pack("{s:s}", "name", m->plan->images.items[i])) <
-            0) {
+    for (size_t i = 0; m->plan->schroot && i < m->plan->images.len; i++) {
+        const char *name = m->plan->images.items[i];
+
+        if (image_is_root(name) &&
+            json_array_append_new(images, json_pack("{s:s}", "name", name)) < 0) {
             json_decref(images);
             return error_oom(m->err);
         }
+    }
     return render(m, m->plan->schroot, "schroot", "/etc/schroot/chroot.d/autopkgtest-cloud", 0644,
                   0,
                   m->plan->schroot ? json_pack("{s:s, s:s, s:o}", "folder", IMAGES_DIR, "suffix",

@@ -18,11 +18,6 @@ bool backend_needs_root(enum backend backend)
            backend == BACKEND_LXC;
 }
 
-bool backend_has_images(enum backend backend)
-{
-    return backend == BACKEND_UNSHARE || backend == BACKEND_SCHROOT;
-}
-
 enum backend backend_from_name(const char *name)
 {
     unsigned i = 0;

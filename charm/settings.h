@@ -23,8 +23,6 @@ enum backend {
 const char *backend_name(enum backend backend);
 // Whether its workers have to be root: tests on the machine itself, tools that only root may use.
 bool backend_needs_root(enum backend backend);
-// Whether the unit makes the images its workers test in (images.h).
-bool backend_has_images(enum backend backend);
 // BACKEND_COUNT when there is none of that name.
 enum backend backend_from_name(const char *name);
 

@@ -173,23 +173,21 @@ int status_add_images(struct status *status, const struct plan *plan, const char
     int r = 0;
 
     STRV_FOREACH (name, &plan->images) {
-        _cleanup_free_ char *failure = image_failure(root, name);
-        const char *dash = strrchr(name, '-');
+        _cleanup_free_ char *failure = image_failure(root, name), *title = image_title(name);
         bool there = image_is_there(root, name, plan->schroot);
-        int release = (int)(dash - name);
 
+        if (!title)
+            return -ENOMEM;
         if (r >= 0 && !there && failure)
             r = status_add(status, STATUS_BLOCKED,
-                           "image of %.*s/%s cannot be made: %s; tried again every 5 minutes, or: "
-                           "juju ssh %s sudo systemctl restart " IMAGE_PREFIX "%s",
-                           release, name, dash + 1, failure, unit, name);
+                           "image of %s cannot be made: %s; tried again every 5 minutes, or: juju "
+                           "ssh %s sudo systemctl restart " IMAGE_PREFIX "%s",
+                           title, failure, unit, name);
         else if (r >= 0 && !there)
-            r = status_add(status, STATUS_WAITING, "image of %.*s/%s is being made", release, name,
-                           dash + 1);
+            r = status_add(status, STATUS_WAITING, "image of %s is being made", title);
         else if (r >= 0 && failure)
             r = status_add(status, STATUS_MAINTENANCE,
-                           "image of %.*s/%s is an old one, it cannot be renewed: %s", release,
-                           name, dash + 1, failure);
+                           "image of %s is an old one, it cannot be renewed: %s", title, failure);
     }
     return r;
 }

@@ -4,7 +4,8 @@ CHARM ?= $(BUILD)/autopkgtest-cloud.charm
 # Only what is there: a checkout without pictures still packs.
 CHARM_FILES = $(wildcard metadata.yaml config.yaml actions.yaml icon.svg LICENSE README.md)
 CHARM_TREES = templates static
-SCRIPTS = services/image/autopkgtest-image services/image/autopkgtest-lxd-image services/lists/autopkgtest-lists
+SCRIPTS = services/image/autopkgtest-image services/image/autopkgtest-image-install \
+          services/image/autopkgtest-lxd-image services/lists/autopkgtest-lists
 
 .PHONY: install charm
 install: all ## the tree of the charm, below DESTDIR

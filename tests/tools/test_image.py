@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-only
-"""services/image/autopkgtest-image with recorders in place of mmdebstrap and unshare."""
+"""services/image/autopkgtest-image and autopkgtest-image-install with recorders in place of mmdebstrap, unshare and podman."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ import unittest
 from pathlib import Path
 
 PROGRAM = Path(__file__).resolve().parents[2] / "services/image/autopkgtest-image"
+INSTALL = PROGRAM.with_name("autopkgtest-image-install")
 MMDEBSTRAP = """#!/bin/sh
 printf '%s\\n' "$@" >"$RECORD/arguments"
 for a; do case $a in --aptopt=*) cp "${a#--aptopt=}" "$RECORD/apt" ;; *.tar.zst) target=$a ;; esac; done
 [ ! -e "$RECORD/fails" ] || { echo I: begun; cat "$RECORD/fails"; exit 1; }
 echo new >"$target"
+"""
+PODMAN = """#!/bin/sh
+echo "$@" >>"$RECORD/podman"
+[ ! -e "$RECORD/podman-$1-fails" ] || { echo "Error: $1: no space" >&2; exit 125; }
+case $1 in image) [ "$2" = prune ] || cat "$RECORD/id" ;; info) echo "$RECORD/overlay-images" ;; esac
 """
 APT = """#!/bin/sh
 . /etc/os-release
@@ -36,6 +42,8 @@ class Image(unittest.TestCase):
         self.tool("mmdebstrap", MMDEBSTRAP)
         self.tool("unshare", "#!/bin/sh\n")
         self.tool("apt-get", APT)
+        self.tool("podman", PODMAN)
+        (self.top / "setup-testbed").touch()
         (self.top / "info/ubuntu.csv").write_text(CSV.format("noble"))
         (self.top / "info/debian.csv").write_text(CSV.format("bookworm"))
         for name in ("debian", "ubuntu"):
@@ -46,10 +54,10 @@ class Image(unittest.TestCase):
         path.write_text(text)
         path.chmod(0o755)
 
-    def make(self, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def make(self, name: str, program: Path = PROGRAM, **environment: str) -> subprocess.CompletedProcess[str]:
         folders = {f"AUTOPKGTEST_{key}": str(self.top / value) for key, value in
-                   (("IMAGES", "images"), ("DISTRO_INFO", "info"), ("KEYRINGS", "keyrings"))}
-        return subprocess.run([PROGRAM, name], capture_output=True, text=True, check=False,
+                   (("IMAGES", "images"), ("DISTRO_INFO", "info"), ("KEYRINGS", "keyrings"), ("CLOUD_CONFIG", ""), ("SETUP", "setup-testbed"))}
+        return subprocess.run([program, name], capture_output=True, text=True, check=False,
                               env={**folders, "RECORD": str(self.top), "TMPDIR": str(self.top / "tmp"),
                                    "PATH": f"{self.top}/bin:/usr/bin:/bin", **environment})
 
@@ -114,6 +122,68 @@ class Image(unittest.TestCase):
         self.assertEqual(self.make("bookworm-amd64").returncode, 1)
         self.assertIn("user namespaces", (self.top / "images/bookworm-amd64.failed").read_text())
         self.assertFalse((self.top / "arguments").exists())
+
+    def made(self, name: str, image: str) -> None:
+        """Makes it; podman says that it has become the image `image`."""
+        (self.top / "id").write_text(image + "\n")
+        (self.top / f"overlay-images/{image}").mkdir(parents=True, exist_ok=True)
+        (self.top / f"overlay-images/{image}/manifest").touch()
+        self.assertEqual(self.make(name).returncode, 0)
+        done = self.make(name, INSTALL)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_podman_gets_a_root_file_system_that_autopkgtest_has_prepared(self) -> None:
+        self.made("podman-bookworm-amd64", "aa11")
+        self.assertIn("bookworm", self.arguments())
+        self.assertIn("--include=init", self.arguments())
+        (hook,) = [a for a in self.arguments() if a.startswith("--customize-hook=")]
+        self.assertIn('sh "$AUTOPKGTEST_SETUP" "$1"', hook)
+        self.assertEqual(self.images(), ["podman-bookworm-amd64.podman"])
+        manifest = self.top / "overlay-images/aa11/manifest"
+        self.assertEqual(os.readlink(self.top / "images/podman-bookworm-amd64.podman"), str(manifest))
+        called = (self.top / "podman").read_text()
+        self.assertIn("/.podman-bookworm-amd64.tar.zst localhost/autopkgtest-cloud:bookworm-amd64\n", called)
+        self.assertIn("image prune --force --filter label=autopkgtest-cloud=podman-bookworm-amd64\n", called)
+
+    def test_what_podman_does_not_take_is_told_and_the_old_image_stays(self) -> None:
+        self.made("podman-bookworm-amd64", "aa11")
+        (self.top / "podman-import-fails").touch()
+        self.assertEqual(self.make("podman-bookworm-amd64").returncode, 0)
+        self.assertEqual(self.make("podman-bookworm-amd64", INSTALL).returncode, 1)
+        failed = self.top / "images/podman-bookworm-amd64.failed"
+        self.assertEqual(failed.read_text(), "podman: Error: import: no space\n")
+        self.assertTrue((self.top / "images/podman-bookworm-amd64.podman").exists())
+        (self.top / "podman-import-fails").unlink()
+        self.made("podman-bookworm-amd64", "bb22")
+        self.assertFalse(failed.exists())
+        self.assertIn("/bb22/", os.readlink(self.top / "images/podman-bookworm-amd64.podman"))
+
+    def test_the_folders_owner_cannot_lead_root_astray(self) -> None:
+        victim = self.top / "victim"
+        victim.write_text("precious")
+        for name in ("podman-bookworm-amd64.failed", "podman-bookworm-amd64.podman"):
+            (self.top / "images" / name).symlink_to(victim)
+        (self.top / "podman-import-fails").touch()
+        self.assertEqual(self.make("podman-bookworm-amd64", INSTALL).returncode, 1)
+        (self.top / "podman-import-fails").unlink()
+        self.made("podman-bookworm-amd64", "aa11")
+        self.assertEqual(victim.read_text(), "precious")
+
+    def test_a_root_file_system_has_a_second_name_for_schroot(self) -> None:
+        if os.geteuid() != 0:
+            self.skipTest("only root may give files away")
+        self.made("bookworm-amd64", "none")
+        self.assertEqual(self.images(), ["bookworm-amd64.tar.zst", "bookworm-amd64.tar.zstd"])
+        self.assertTrue((self.top / "images/bookworm-amd64.tar.zst").samefile(self.top / "images/bookworm-amd64.tar.zstd"))
+
+    def test_a_checkout_of_autopkgtest_prepares_its_own_testbeds(self) -> None:
+        checkout = self.top / "checkout"
+        (checkout / "setup-commands").mkdir(parents=True)
+        (checkout / "setup-commands/setup-testbed").touch()
+        (self.top / "worker.conf").write_text(f"[worker]\nautopkgtest = {checkout}/runner/autopkgtest\n")
+        self.tool("mmdebstrap", MMDEBSTRAP + 'echo "$AUTOPKGTEST_SETUP" >"$RECORD/setup"\n')
+        self.assertEqual(self.make("podman-bookworm-amd64", AUTOPKGTEST_SETUP="").returncode, 0)
+        self.assertEqual((self.top / "setup").read_text(), f"{checkout}/setup-commands/setup-testbed\n")
 
     def test_a_release_may_have_dashes(self) -> None:
         self.assertEqual(self.make("noble-next-amd64").returncode, 0)

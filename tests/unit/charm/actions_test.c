@@ -350,7 +350,7 @@ TEST(images_are_made_anew)
     reconcile(&rig, HOOK_CONFIG_CHANGED);
     assert_action_fails(&rig, &action_build_images, "{}",
                         "autopkgtest-cloud/0 tests in no image: they are of LXD hosts and of "
-                        "local workers with unshare or schroot, without worker-args");
+                        "local workers with unshare, schroot or podman, without worker-args");
 }
 
 TEST(an_image_that_cannot_be_made_tells_why)

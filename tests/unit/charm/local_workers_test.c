@@ -12,9 +12,9 @@ static void install_all(const struct rig *rig)
 {
     _cleanup_free_ char *status = rig_get(rig, "/var/lib/dpkg/status");
     _cleanup_free_ char *more = str_format(
-        "%s\n" INSTALLED("schroot") INSTALLED("podman") INSTALLED("catatonit") INSTALLED("lxc")
-            INSTALLED("lxc-templates") INSTALLED("debootstrap") INSTALLED("qemu-utils")
-                INSTALLED("qemu-system-x86") INSTALLED("qemu-system-misc"),
+        "%s\n" INSTALLED("schroot") INSTALLED("podman") INSTALLED("netavark") INSTALLED("iptables")
+            INSTALLED("lxc") INSTALLED("lxc-templates") INSTALLED("debootstrap")
+                INSTALLED("qemu-utils") INSTALLED("qemu-system-x86") INSTALLED("qemu-system-misc"),
         status);
 
     rig_put(rig, "/var/lib/dpkg/status", more);
@@ -25,7 +25,7 @@ TEST(packages_are_those_of_the_backends)
     static const char *const cases[][2] = {
         {"{amd64: {qemu: 1}, i386: {qemu: 1}, riscv64: {qemu: 1}}",
          "qemu-utils qemu-system-x86 qemu-system-misc"},
-        {"amd64: {podman: 1}", "podman catatonit"},
+        {"amd64: {podman: 1}", "podman netavark iptables"},
         {"amd64: {lxc: 2}", "lxc lxc-templates debootstrap"},
         {"amd64: {unshare: 1, schroot: 1}", "schroot"},
     };
@@ -66,6 +66,55 @@ TEST(schroot_is_told_of_the_images_and_their_second_name)
     configure(&rig, "{\"local-workers\": \"amd64: {unshare: 1}\"}");
     gone = calls_of(&rig, HOOK_CONFIG_CHANGED);
     ck_assert(!rig_has(&rig, SCHROOTS));
+}
+
+#define PODMAN "podman-noble-amd64"
+
+TEST(podman_has_images_of_its_own_and_they_go_with_the_unit)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = NULL, *made = NULL, *old = NULL, *removed = NULL, *worker = NULL;
+    _cleanup_free_ char *link = str_format("%s" IMAGES "/" PODMAN ".podman", rig.root);
+
+    install_all(&rig);
+    configure(&rig, "{\"releases\": \"noble\", \"local-workers\": \"amd64: {podman: 1}\"}");
+    first = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_called(first, "systemctl start --no-block -- autopkgtest-worker.target "
+                             "autopkgtest-image@" PODMAN ".service");
+    rig_assert_called(first, "status-set -- waiting image of noble/amd64 for podman is being made");
+    worker = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    ck_assert_ptr_nonnull(
+        strstr(worker, "\nimage = " IMAGES "/podman-$RELEASE-$HOSTARCH.podman\n"));
+    ck_assert_ptr_nonnull(strstr(worker, "\nargs = --init localhost/autopkgtest-cloud:"
+                                         "$RELEASE-$HOSTARCH -- --name $NAME\n"));
+    // What the link leads to is gone: somebody removed the image.
+    ck_assert_int_eq(symlink("/nowhere/manifest", link), 0);
+    rig_put(&rig, IMAGES "/" PODMAN ".failed", "no network\n");
+    made = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(made, "status-set -- blocked image of noble/amd64 for podman cannot be made: "
+                            "no network; tried again every 5 minutes, or: juju ssh "
+                            "autopkgtest-cloud/0 sudo systemctl restart autopkgtest-image@" PODMAN);
+    ck_assert_int_eq(unlink(link), 0);
+    rig_put(&rig, IMAGES "/" PODMAN ".podman", "");
+    old = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(old, "status-set -- maintenance image of noble/amd64 for podman is an old "
+                           "one, it cannot be renewed: no network");
+    removed = calls_of(&rig, HOOK_REMOVE);
+    rig_assert_called(removed, "podman rmi --force localhost/autopkgtest-cloud:noble-amd64");
+    ck_assert(!rig_has(&rig, IMAGES));
+}
+
+TEST(schroot_is_told_of_root_file_systems_alone)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = NULL, *conf = NULL;
+
+    install_all(&rig);
+    configure(&rig, "{\"local-workers\": \"amd64: {schroot: 1, podman: 1}\"}");
+    first = calls_of(&rig, HOOK_INSTALL);
+    conf = rig_get(&rig, SCHROOTS);
+    ck_assert_ptr_nonnull(strstr(conf, "\n[jammy-amd64]\n"));
+    ck_assert_ptr_null(strstr(conf, "podman"));
 }
 
 TEST(workers_with_virtual_machines_may_use_kvm)

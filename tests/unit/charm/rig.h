@@ -183,6 +183,7 @@ static inline struct rig rig_new(void)
                                         "usermod",
                                         "apt-get",
                                         "git",
+                                        "podman",
                                         "is-leader",
                                         "action-get",
                                         "action-set",
