@@ -4,7 +4,6 @@
 #include "nova-setup/setup.h"
 
 #include <getopt.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 
@@ -54,36 +53,6 @@ static const char usage[] =
     "\n"
     "exit codes: 0 done, 1 failed, 64 wrong usage, 75 some instances are not gone yet, 78 no or\n"
     "wrong account.\n";
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int number)
-{
-    (void)number;
-    stopped = 1;
-}
-
-void say(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    fputs("nova-setup: ", stderr);
-    (void)vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-}
-
-bool setup_pause(const struct setup *s, uint64_t us)
-{
-    uint64_t now = clock_monotonic_us();
-    struct timespec room;
-
-    if (stopped || now >= s->deadline_us || us >= s->deadline_us - now)
-        return false;
-    (void)nanosleep(clock_left(now + us, &room), NULL); // a signal ends it
-    return !stopped;
-}
 
 // ---------------------------------------------------------------- verbs
 
@@ -322,7 +291,6 @@ static int run(const struct verb *verb, struct options *o, struct error *err)
 int main(int argc, char **argv)
 {
     const struct rlimit no_core = {0, 0}; // one would hold the password
-    const struct sigaction action = {.sa_handler = on_signal};
     struct options o = {.setup = {.login = "ubuntu",
                                   .model = "",
                                   .timeout_us = TIMEOUT_S * USEC_PER_SEC,
@@ -341,9 +309,7 @@ int main(int argc, char **argv)
         return EX_USAGE;
     }
     (void)setrlimit(RLIMIT_CORE, &no_core);
-    (void)sigaction(SIGTERM, &action, NULL);
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGHUP, &action, NULL);
+    setup_heed_signals();
     r = run(verb, &o, &err);
     if (r != EX_OK)
         say("%s: %s", verb->name, error_message(&err));

@@ -5,6 +5,7 @@
 //     main.c       options, verbs, what is printed
 //     instance.c   one instance's life: made, waited for, found again, ended
 //     resources.c  what an instance is made of: image, flavor, network, security group, keypair
+//     progress.c   what is told meanwhile, and pauses, which a signal ends
 //     access.c     the unit's key, and commands on the instance by ssh
 //
 // Every instance carries whose it is as metadata, TAG_…, from its first moment: nothing has to be
@@ -38,8 +39,12 @@ struct setup {
     struct openstack *cloud;
 };
 
+// ---- progress.c
+
 // For people, and for the test's log.
 void say(const char *format, ...) _printf_(1, 2);
+// SIGTERM, SIGINT and SIGHUP end pauses from now on, not the program.
+void setup_heed_signals(void);
 // Sleeps; false when the program was told to end, or the deadline has come.
 bool setup_pause(const struct setup *s, uint64_t us);
 

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "web/broker_probe.h"
-#include "web/streams.h"
 #include "web/web.h"
 
 #define ROUND_TRIP_US (2 * USEC_PER_SEC)
@@ -133,14 +132,10 @@ static void on_delivery(struct amqp_link *link _unused_, struct amqp_delivery *d
 {
     struct broker *b = userdata;
     struct test_status status = {0};
-    _cleanup_free_ char *id = NULL;
 
     // A status that cannot be read is somebody else's mistake; the next one comes in seconds.
     if (test_status_parse(buf_str(&delivery->body), delivery->body.len, &status, NULL) < 0)
         return;
-    id = running_id(&status);
-    if (id)
-        streams_tell(b->web->streams, id, &status);
     (void)running_update(b->running, &status, clock_monotonic_us());
     test_status_release(&status);
 }

@@ -8,7 +8,7 @@
 #include "net/http_async.h"
 #include "web/limits.h"
 #include "web/openid.h"
-#include "web/requester.h"
+#include "web/origin.h"
 #include "web/web.h"
 
 #define RETURN_PATH "/login/return"
@@ -288,7 +288,7 @@ int page_login_return(struct exchange *x, struct error *err)
 int page_logout(struct exchange *x, struct error *err)
 {
     // Another site must not log people out.
-    if (!requester_same_origin(x))
+    if (!origin_is_ours(x))
         return exchange_redirect(x, MHD_HTTP_SEE_OTHER, "/") < 0 ? error_oom(err) : 0;
     if (set_cookie(x, "session", "", 0) < 0 || exchange_redirect(x, MHD_HTTP_SEE_OTHER, "/") < 0)
         return error_oom(err);

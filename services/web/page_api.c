@@ -5,6 +5,7 @@
 #include "web/cancel.h"
 #include "web/changes.h"
 #include "web/login.h"
+#include "web/origin.h"
 #include "web/pages.h"
 #include "web/permission.h"
 #include "web/reports.h"
@@ -118,7 +119,7 @@ int page_api_submit(struct exchange *x, struct error *err)
     const char *key = exchange_header(x, "Idempotency-Key");
     int r;
 
-    if (!requester_same_origin(x))
+    if (!origin_is_ours(x))
         return exchange_fail(x, 403, err, "another site sent this");
     if (key && (!*key || strlen(key) > KEY_MAX))
         return exchange_fail(x, 400, err, "Idempotency-Key: expected 1 to %d characters", KEY_MAX);
@@ -255,8 +256,8 @@ static int cancel(struct exchange *x, const struct requester *requester,
 int page_api_cancel(struct exchange *x, struct error *err)
 {
     _cleanup_(requester_release) struct requester requester = {0};
-    int r = requester_same_origin(x) ? requester_identify(x, NULL, &requester, err)
-                                     : exchange_fail(x, 403, err, "another site sent this");
+    int r = origin_is_ours(x) ? requester_identify(x, NULL, &requester, err)
+                              : exchange_fail(x, 403, err, "another site sent this");
 
     return r < 0 ? r : cancel(x, &requester, answer_cancelled, err);
 }
@@ -265,9 +266,8 @@ int page_request_cancel(struct exchange *x, struct error *err)
 {
     _cleanup_(requester_release) struct requester requester = {0};
     _cleanup_params_ struct params params = {0};
-    int r = requester_same_origin(x)
-                ? params_parse(&params, buf_str(&x->body), x->body.len, err)
-                : exchange_fail(x, 403, err, "the form was sent by another site");
+    int r = origin_is_ours(x) ? params_parse(&params, buf_str(&x->body), x->body.len, err)
+                              : exchange_fail(x, 403, err, "the form was sent by another site");
 
     if (r == 0)
         r = requester_identify(x, &params, &requester, err);

@@ -4,6 +4,7 @@
 #include "web/github.h"
 #include "web/limits.h"
 #include "web/login.h"
+#include "web/origin.h"
 #include "web/pages.h"
 #include "web/permission.h"
 #include "web/request_order.h"
@@ -71,7 +72,7 @@ int page_request(struct exchange *x, struct error *err)
     if (github_is_webhook(x))
         return github_webhook(x, err);
     choose_format(x);
-    if (!requester_same_origin(x))
+    if (!origin_is_ours(x))
         return x->method == METHOD_POST
                    ? exchange_fail(x, 403, err, "the form was sent by another site")
                    : ask_first(x, false, err);

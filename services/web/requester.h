@@ -26,6 +26,3 @@ void requester_release(struct requester *requester);
 // Whether `given` ("user:key") is one of the keys in an object of user -> key; takes the same time
 // whichever user it is. *ret_user is owned by the caller.
 bool api_key_valid(const json_t *keys, const char *given, char **ret_user);
-
-// Whether a browser sends this from one of our own pages (or it is no browser).
-bool requester_same_origin(const struct exchange *x);

@@ -12,7 +12,23 @@ struct item {
 struct running {
     struct item *items; // by package, release, arch, key
     size_t len, alloc;
+    running_listener *listener;
+    void *userdata;
 };
+
+void running_listen(struct running *running, running_listener *listener, void *userdata)
+{
+    running->listener = listener;
+    running->userdata = userdata;
+}
+
+static void tell(const struct running *running, const struct test_status *status)
+{
+    _cleanup_free_ char *id = running->listener ? running_id(status) : NULL;
+
+    if (id) // else there is no memory; the next status comes in seconds
+        running->listener(running->userdata, id, status);
+}
 
 int running_new(struct running **ret)
 {
@@ -160,8 +176,10 @@ int running_update(struct running *running, struct test_status *status, uint64_t
     struct item *item;
     bool found;
     size_t at;
-    int r = running_key(status->params, &key);
+    int r;
 
+    tell(running, status);
+    r = running_key(status->params, &key);
     if (r < 0)
         return r;
     at = find(running, status, buf_str(&key), &found);

@@ -12,6 +12,9 @@ struct running;
 
 int running_new(struct running **ret);
 void running_free(struct running *running);
+// Who hears of each status before it is noted; `id` as running_id() makes it. One at most.
+typedef void running_listener(void *userdata, const char *id, const struct test_status *status);
+void running_listen(struct running *running, running_listener *listener, void *userdata);
 // Takes over the status' content. `now_us` is the monotonic clock.
 int running_update(struct running *running, struct test_status *status, uint64_t now_us);
 void running_expire(struct running *running, uint64_t now_us);

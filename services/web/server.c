@@ -440,8 +440,10 @@ int server_run(struct web *web, struct error *err)
         r = streams_new(web, &web->streams, err);
     if (r == 0)
         r = broker_new(web, &web->broker, err);
-    if (r == 0)
+    if (r == 0) {
+        running_listen(broker_running(web->broker), streams_tell, web->streams);
         r = start_daemon(&s, err);
+    }
     if (r == 0) {
         (void)sd_notifyf(false, "READY=1\nSTATUS=Serving on port %u", (unsigned)web->settings.port);
         log_info("serving on port %u", (unsigned)web->settings.port);

@@ -252,12 +252,13 @@ static int format(const char *id, const struct test_status *t, bool with_log, st
     return r < 0 ? r : buf_add_str(ret, "\n\n");
 }
 
-void streams_tell(struct streams *streams, const char *id, const struct test_status *status)
+void streams_tell(void *userdata, const char *id, const struct test_status *status)
 {
+    struct streams *streams = userdata;
     // Made when the first wants it: [0] without the log, [1] with it.
     struct buf texts[2] = {BUF_INIT(STREAM_BUFFER_MAX), BUF_INIT(STREAM_BUFFER_MAX)};
 
-    for (struct stream *s = streams ? streams->first : NULL; s; s = s->next) {
+    for (struct stream *s = streams->first; s; s = s->next) {
         struct buf *text = &texts[s->id != NULL];
 
         if (!concerns(s, id, status))
@@ -270,6 +271,5 @@ void streams_tell(struct streams *streams, const char *id, const struct test_sta
     }
     buf_release(&texts[0]);
     buf_release(&texts[1]);
-    if (streams)
-        run_http(streams);
+    run_http(streams);
 }

@@ -26,5 +26,5 @@ void streams_end(struct streams *streams);
 // Answers with a stream of what fits the query's package, release, arch or id. 503: there are too
 // many.
 int streams_open(struct streams *streams, struct exchange *x, struct error *err);
-// Tells all whom it concerns. `id` as running_id() makes it.
-void streams_tell(struct streams *streams, const char *id, const struct test_status *status);
+// Tells all whom it concerns: a running_listener of running.h, with a struct streams.
+void streams_tell(void *userdata, const char *id, const struct test_status *status);
