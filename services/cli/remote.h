@@ -29,15 +29,19 @@ struct remote_call {
 
 // When an instance on a host is stale.
 struct remote_stale {
+    const char *unit;        // that cleans, "autopkgtest-cloud/0"
     const char *app;         // whose units have marked it, "autopkgtest-cloud"
     const char *model;       // UUID of the model of those; "": none, nor has the instance one
     const struct strv *runs; // of this unit, that go on: "20261126_181447_b9b95@"
     int64_t now;             // seconds since 1970
-    uint64_t older_s;        // what is younger stays: another unit may be at work in it
+    uint64_t older_s;        // of other units: what was made or in use since stays
 };
 
-// Of LXD's list of instances: an old one that a worker of this application has marked, and that is
-// of no run that goes on here. Others are never stale: hosts are shared.
+// Of LXD's list of instances, one that the application has marked, and where
+// - a worker of this unit made it, for a run that does not go on here; or
+// - another unit did, or it is one of those in which images are made, and nothing has been heard of
+//   it for long: a running test tells its instance the time every few minutes (worker/sign.h).
+// Others are never stale: hosts are shared.
 bool remote_instance_is_stale(const json_t *instance, const struct remote_stale *stale);
 // Of its list of images: one made by autopkgtest-build-lxd that another has taken the name from.
 bool remote_image_is_stale(const json_t *image);

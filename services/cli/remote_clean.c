@@ -2,13 +2,16 @@
 #include "adt/names.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/parse.h"
 #include "cli/remote.h"
 #include "data/json.h"
 #include "net/http.h"
 
+#include <ctype.h>
 #include <time.h>
 
 #define MARK "user.autopkgtest-cloud" // as services/worker/command.h has them
+#define ALIVE "user.autopkgtest-cloud-alive"
 #define MODEL "user.autopkgtest-cloud-model"
 #define IMAGE_DESCRIPTION "autopkgtest " // of an image of autopkgtest-build-lxd
 #define STOP_S 60
@@ -24,11 +27,33 @@ static int64_t seconds_of(const char *text)
     return end && strchr(end, 'Z') ? (int64_t)timegm(&tm) : 0;
 }
 
-static bool is_old(const json_t *thing, const char *key, const struct remote_stale *s)
+static bool is_old(const json_t *instance, const struct remote_stale *s)
 {
-    int64_t made = seconds_of(json_text(thing, key));
+    int64_t made = seconds_of(json_text(instance, "created_at"));
+    uint64_t alive = 0;
 
+    (void)parse_uint(json_text(json_object_get(instance, "config"), ALIVE), 0, INT64_MAX / 2,
+                     &alive, NULL); // of a test that runs since a few minutes: none yet
+    if (made > 0 && (int64_t)alive > made)
+        made = (int64_t)alive;
     return made > 0 && made + (int64_t)s->older_s <= s->now;
+}
+
+// Whether a worker has marked it: UNIT/NAME ends with the run's id, "-20261126-181447-b9b95".
+static bool is_of_run(const char *mark)
+{
+    static const char shape[] = "-00000000-000000-xxxxx";
+    size_t len = strlen(mark), at = len - strlen(shape);
+
+    if (len < strlen(shape))
+        return false;
+    for (size_t i = 0; shape[i]; i++) {
+        unsigned char c = (unsigned char)mark[at + i];
+
+        if (shape[i] == '-' ? c != '-' : shape[i] == '0' ? !isdigit(c) : !isxdigit(c))
+            return false;
+    }
+    return true;
 }
 
 // Whether the mark, UNIT/NAME, ends with one of the runs that go on: NAME is made of the worker's
@@ -52,12 +77,12 @@ static bool is_running(const char *mark, const struct strv *runs)
     return false;
 }
 
-// Whether the mark begins with a unit of the application.
-static bool is_of(const char *mark, const char *app)
+// Whether the mark begins with the unit, or with a unit of the application.
+static bool is_of(const char *mark, const char *owner)
 {
-    size_t len = strlen(app);
+    size_t len = strlen(owner);
 
-    return len > 0 && strncmp(mark, app, len) == 0 && mark[len] == '/';
+    return len > 0 && strncmp(mark, owner, len) == 0 && mark[len] == '/';
 }
 
 bool remote_instance_is_stale(const json_t *instance, const struct remote_stale *s)
@@ -67,7 +92,9 @@ bool remote_instance_is_stale(const json_t *instance, const struct remote_stale 
 
     if (!is_of(mark, s->app) || !str_equal(json_text(config, MODEL), s->model))
         return false;
-    return is_old(instance, "created_at", s) && !is_running(mark, s->runs);
+    if (is_of(mark, s->unit) && is_of_run(mark))
+        return !is_running(mark, s->runs);
+    return is_old(instance, s);
 }
 
 bool remote_image_is_stale(const json_t *image)
@@ -219,7 +246,8 @@ static int clean(struct cleaning *c, struct error *err)
         (r = lxd_call(c->lxd, "GET", "/1.0/images?recursion=1", NULL, &images, err)) < 0 ||
         (r = read_runs(ini, &runs, err)) < 0)
         return r;
-    c->stale = (struct remote_stale){.app = app,
+    c->stale = (struct remote_stale){.unit = unit,
+                                     .app = app,
                                      .model = model ? model : "",
                                      .runs = &runs,
                                      .now = (int64_t)(clock_realtime_us() / USEC_PER_SEC),

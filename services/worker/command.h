@@ -48,6 +48,8 @@ char *command_name(const char *instance, const char *run_id);
 // models may have the same name. Without a model there is only the first.
 #define COMMAND_LXD_MARK "user.autopkgtest-cloud=$UNIT/$NAME"
 #define COMMAND_LXD_MODEL "user.autopkgtest-cloud-model=$MODEL"
+// And when a worker was last at work in it, in seconds since 1970 (sign.h).
+#define COMMAND_LXD_ALIVE "user.autopkgtest-cloud-alive=$TIMESTAMP"
 
 // Replaces $RELEASE, $ARCHITECTURE, $HOSTARCH, $PACKAGE, $NAME, $UNIT, $MODEL, $TIMESTAMP,
 // $PACKAGESIZE, $VMOPT, $VMFLAG, $LXD_REMOTE, $MIRROR and $DISTRIBUTION (debian or ubuntu); other

@@ -156,7 +156,7 @@ void job_start(struct worker *w)
 static bool is_ours(const struct worker *w, pid_t pid)
 {
     return pid == w->job.process.pid || pid == w->courier.upload.pid ||
-           pid == w->scratch.removal.pid;
+           pid == w->scratch.removal.pid || pid == w->sign.process.pid;
 }
 
 void job_reap_strays(const struct worker *w)

@@ -17,24 +17,29 @@ static const struct keeper {
     const char *list[WORDS_MAX];   // prints the names of testbeds, others' among them
     bool only_ours;                // … no: only the run's
     const char *remove[WORDS_MAX]; // $NAME: one of those names
+    const char *sign[WORDS_MAX];   // the same, in use at $TIMESTAMP; none: nobody else removes it
 } keepers[] = {
     {"schroot",
      {"schroot", "--list", "--all-sessions"},
      false,
-     {"schroot", "--end-session", "--force", "--chroot", "session:$NAME"}},
+     {"schroot", "--end-session", "--force", "--chroot", "session:$NAME"},
+     {0}},
     {"lxc",
      {"lxc-ls", "-1", "--filter", "^$NAME$"},
      false,
-     {"lxc-destroy", "--force", "--name", "$NAME"}},
+     {"lxc-destroy", "--force", "--name", "$NAME"},
+     {0}},
     {"podman",
      {"podman", "ps", "--all", "--format", "{{.Names}}"},
      false,
-     {"podman", "rm", "--force", "$NAME"}},
+     {"podman", "rm", "--force", "$NAME"},
+     {0}},
     {"lxd",
      {"lxc", "list", "--format=csv", "--columns=n", "$LXD_REMOTE:", COMMAND_LXD_MARK,
       COMMAND_LXD_MODEL},
      true,
-     {"lxc", "delete", "--force", "$LXD_REMOTE:$NAME"}},
+     {"lxc", "delete", "--force", "$LXD_REMOTE:$NAME"},
+     {"lxc", "config", "set", "$LXD_REMOTE:$NAME", COMMAND_LXD_ALIVE}},
 };
 
 static const struct keeper *find_keeper(const char *backend)
@@ -185,10 +190,10 @@ int testbed_sweep(const struct worker_settings *settings, const char *keep, stru
     return our_script(settings) ? sweep(settings, NULL, name, err) : 0;
 }
 
-int testbed_remove(const struct worker_settings *settings, const char *run_id, struct error *err)
+// Runs words of the keeper for every testbed of the run: 1, or 0 where there is none.
+static int for_each(const struct keeper *keeper, const struct worker_settings *settings,
+                    const char *name, const char *const *words, struct error *err)
 {
-    const struct keeper *keeper = find_keeper(settings->backend);
-    _cleanup_free_ char *name = command_name(settings->name, run_id), *output = NULL;
     const struct request request = REQUEST_INIT; // not needed for the names
     struct command_context context = {.request = &request,
                                       .release = "",
@@ -196,16 +201,12 @@ int testbed_remove(const struct worker_settings *settings, const char *run_id, s
                                       .unit = settings->unit,
                                       .model = settings->model,
                                       .remote = settings->cloud,
+                                      .timestamp = (int64_t)(clock_realtime_us() / USEC_PER_SEC),
                                       .name = name};
     _cleanup_strv_ struct strv found = STRV_INIT;
-    int r, removed = 0;
+    _cleanup_free_ char *output = NULL;
+    int r, any = 0;
 
-    if (!name)
-        return error_oom(err);
-    if (our_script(settings))
-        return sweep(settings, name, NULL, err);
-    if (!keeper)
-        return 0;
     if ((r = run_expanded(&context, keeper->list, &output, err)) < 0)
         return r;
     if (strv_split(&found, output, " \n,:") < 0)
@@ -214,9 +215,40 @@ int testbed_remove(const struct worker_settings *settings, const char *run_id, s
         if (!keeper->only_ours && !str_equal(testbed, name))
             continue;
         context.name = testbed;
-        if ((r = run_expanded(&context, keeper->remove, NULL, err)) < 0)
+        if ((r = run_expanded(&context, words, NULL, err)) < 0)
             return r;
-        removed = 1;
+        any = 1;
     }
-    return removed;
+    return any;
+}
+
+int testbed_remove(const struct worker_settings *settings, const char *run_id, struct error *err)
+{
+    const struct keeper *keeper = find_keeper(settings->backend);
+    _cleanup_free_ char *name = command_name(settings->name, run_id);
+
+    if (!name)
+        return error_oom(err);
+    if (our_script(settings))
+        return sweep(settings, name, NULL, err);
+    return keeper ? for_each(keeper, settings, name, keeper->remove, err) : 0;
+}
+
+bool testbed_takes_signs(const struct worker_settings *settings)
+{
+    const struct keeper *keeper = find_keeper(settings->backend);
+
+    return keeper && keeper->sign[0];
+}
+
+int testbed_sign(const struct worker_settings *settings, const char *run_id, struct error *err)
+{
+    const struct keeper *keeper = find_keeper(settings->backend);
+    _cleanup_free_ char *name = command_name(settings->name, run_id);
+    int r;
+
+    if (!name)
+        return error_oom(err);
+    r = testbed_takes_signs(settings) ? for_each(keeper, settings, name, keeper->sign, err) : 0;
+    return r < 0 ? r : 0;
 }

@@ -17,6 +17,13 @@ bool testbed_takes_name(const char *autopkgtest);
 // programs, at most half a minute each. Errors name the command that a person can run instead.
 int testbed_remove(const struct worker_settings *settings, const char *run_id, struct error *err);
 
+// Whether others could take the testbed of a running test for left behind, and would be told
+// otherwise by a sign of life.
+bool testbed_takes_signs(const struct worker_settings *settings);
+// Gives the run's testbeds that sign: the time. Waits as testbed_remove(). 0 also where it has
+// none.
+int testbed_sign(const struct worker_settings *settings, const char *run_id, struct error *err);
+
 // Whether the backend can tell all testbeds of this worker, so that those of no known run are
 // found.
 bool testbed_can_sweep(const struct worker_settings *settings);

@@ -82,6 +82,7 @@ int worker_init(struct worker *w, const char *name, struct error *err)
     *w = (struct worker){.signal_fd = -1, .lock_fd = -1, .watch = WATCH_INIT};
     w->job.process = (struct process)PROCESS_INIT;
     w->courier.upload = (struct process)PROCESS_INIT;
+    w->sign.process = (struct process)PROCESS_INIT;
     w->scratch = (struct scratch)SCRATCH_INIT;
     if ((r = settings_load_worker(settings_dir(), name, &w->settings, err)) < 0 ||
         (r = settings_load_broker(settings_dir(), &w->broker, err)) < 0 ||
@@ -107,6 +108,7 @@ void worker_release(struct worker *w)
     job_clear(&w->job);
     courier_release(w);
     scratch_release(&w->scratch);
+    process_release(&w->sign.process);
     pick_release(&w->pick);
     lists_release(&w->lists);
     watch_release(&w->watch);
@@ -240,6 +242,7 @@ static int advance(struct worker *w, struct error *err)
     int r = connect_when_due(w, err);
 
     leftover_advance(w);
+    sign_advance(w);
     if (r == 0)
         r = job_advance(w, err);
     if (r == 0)
@@ -277,7 +280,7 @@ static uint64_t deadline(const struct worker *w)
 {
     uint64_t at = earliest(earliest(job_deadline(w), courier_deadline(w)), leftover_deadline(w));
 
-    at = earliest(at, watch_deadline(&w->watch));
+    at = earliest(at, earliest(watch_deadline(&w->watch), sign_deadline(&w->sign)));
     if (w->watchdog_us)
         at = earliest(at, w->watchdog_at_us);
     if (!w->link)
@@ -302,6 +305,7 @@ static int wait_for_events(struct worker *w, struct error *err)
         {.fd = w->link ? amqp_link_fd(w->link) : -1, .events = POLLIN},
         {.fd = w->watch.fd, .events = POLLIN},
         {.fd = w->scratch.removal.pidfd, .events = POLLIN},
+        {.fd = w->sign.process.pidfd, .events = POLLIN},
     };
     struct timespec left;
     int r;
@@ -314,6 +318,8 @@ static int wait_for_events(struct worker *w, struct error *err)
         courier_upload_ended(w);
     if (fds[5].revents)
         scratch_removal_ended(&w->scratch, &w->settings);
+    if (fds[6].revents)
+        sign_ended(&w->sign);
     if (fds[0].revents) {
         read_signals(w);
         job_reap_strays(w);

@@ -15,6 +15,7 @@
 //     courier.c  finished results: uploaded, announced, removed
 //     adopt.c    finished results of workers that were removed
 //     leftover.c testbeds that killed tests leave behind
+//     sign.c     signs of life on testbeds that others could take for left behind
 //     scratch.c  temporary files of tests, and what killed ones leave there
 //     image.c    what tests of a release need is there
 //     gate.c     few workers at a time connect to the broker
@@ -35,6 +36,7 @@
 #include "worker/lists.h"
 #include "worker/pick.h"
 #include "worker/scratch.h"
+#include "worker/sign.h"
 
 // An operator wants the test ended (control.h).
 struct job_kill {
@@ -143,6 +145,7 @@ struct worker {
     struct job job;
     struct courier courier;
     struct leftovers left;
+    struct sign sign;
     unsigned stop_requests; // SIGTERMs
     bool reload;            // SIGHUP
     int signal_fd, lock_fd;

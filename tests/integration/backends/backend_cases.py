@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -21,6 +22,7 @@ from waiting import wait_for
 PACKAGE = "gzip"
 QUEUE = f"debci-{NAME}"
 SECONDS = 300
+ALIVE = "user.autopkgtest-cloud-alive"  # when a worker was last at work in an instance
 
 
 def listed(bed: Bed, *command: str) -> str:
@@ -41,6 +43,8 @@ def kill_hard(pids: set[int] | list[int]) -> None:
 
 def kill_in_the_middle(bed: Bed, worker: Worker, *listing: str) -> Worker:
     """The worker and all that it started are killed while its testbed is there; another life of it removes that. `listing` shows testbeds."""
+    if ALIVE in " ".join(listing):
+        wait_for("a sign of life", lambda: re.search(r",[0-9]{10}$", listed(bed, *listing), re.M), SECONDS)
     wait_for("the testbed", lambda: any("testbed dpkg architecture" in path.read_text() for path in bed.dir.glob("work/*/*/console")), SECONDS)
     worker.kill()
     kill_hard(marked(bed.env[LIFE]))  # as systemd does; a virtualisation server that lives on would clean up
@@ -166,15 +170,16 @@ def marks(mark: str, model: str) -> list[str]:
 
 
 def cleaned(bed: Bed, remote: str) -> None:
-    """What is stale goes, whether it runs or not; nothing else does."""
+    """What is stale goes, whether it runs or not; nothing else does: what this unit has left is, whenever that was."""
     run = "20261126_181500_ccccc@"
     (bed.dir / f"work/local-amd64-2/{run}").mkdir(parents=True)
     image = f"{remote}:{testbeds.tiny_image(bed.dir, bed.env, remote)}"
     ended = "lxd-1-amd64-1-20261126-181447-aaaaa"
     for name, mark, model in (("ours", "autopkgtest-cloud/0/local-amd64-2-20261126-181500-ccccc", MODEL), ("stopped", f"autopkgtest-cloud/0/{ended}", MODEL),
                               ("other-model-s", f"autopkgtest-cloud/0/{ended}", "other"), ("other-application-s", f"autopkgtest/0/{ended}", MODEL),
-                              ("somebody-s", "", "")):
+                              ("other-unit-s", f"autopkgtest-cloud/1/{ended}", MODEL), ("somebody-s", "", "")):
         testbeds.run("lxc", "-q", "init", image, f"{remote}:{name}", *marks(mark, model), env=bed.env)
+    testbeds.run("lxc", "-q", "config", "set", f"{remote}:other-unit-s", f"{ALIVE}={int(time.time()) + 600}", env=bed.env)
     testbeds.run("lxc", "-q", "image", "alias", "delete", image, env=bed.env)
     testbeds.run("lxc", "-q", "launch", "--ephemeral", f"{remote}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{remote}:running",
                  *marks(f"autopkgtest-cloud/1/{ended}", MODEL), env=bed.env)
@@ -188,7 +193,7 @@ def cleaned(bed: Bed, remote: str) -> None:
         return set(listed(bed, "lxc", "list", f"{remote}:", "--format=csv", "--columns=n").split())
 
     everything = names()
-    assert clean("--dry-run") == (set(), 1), "they are too young"
+    assert clean("--dry-run") == ({"stopped"}, 1), "those of other units are too young"
     gone = {"stopped", "running"}
     assert clean("--dry-run", "--older=0") == (gone, 1)
     assert names() == everything
@@ -247,10 +252,10 @@ def test_lxd(bed: Bed) -> None:
     folder = bed.dir / "lxd"
     folder.mkdir()
     with testbeds.lxd(folder, bed.env, BUILD / "bin/autopkgtest-cloud") as remote:
-        listing = ("lxc", "list", f"{remote}:", "--format=csv", "--columns=n,user.autopkgtest-cloud")
+        listing = ("lxc", "list", f"{remote}:", "--format=csv", f"--columns=n,user.autopkgtest-cloud,{ALIVE}")
         testbeds.run("lxc", "-q", "init", f"{remote}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{remote}:others",
                      "-c", "user.autopkgtest-cloud=autopkgtest-cloud/10/testremote-amd64-1-20261126-181447-b9b95", env=bed.env)
-        log = tested(bed, "lxd", listing, cloud=remote, model=MODEL)
+        log = tested(bed, "lxd", listing, cloud=remote, model=MODEL, lease_ttl=3)
         assert "limits.memory=4GiB" in log
         assert f"user.autopkgtest-cloud-model={MODEL}" in log
         assert listed(bed, *listing).startswith("others,"), "nothing but the other unit's is there"

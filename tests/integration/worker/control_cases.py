@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+import time
 from typing import Any
 
 from bed import BUILD, STATUS, Bed
@@ -140,6 +142,39 @@ def test_an_instance_that_cannot_be_removed_yet_is_removed_later(bed: Bed) -> No
     wait_for("the removal", lambda: f"{run}: its testbed was left behind, and is removed" in worker.text())
     assert list((bed.dir / "work/local-amd64-1").glob(".left-*")) == []
     assert "may be left" not in worker.text()[worker.earlier:]
+
+
+def test_the_host_of_a_running_test_is_told_so_again_and_again(bed: Bed) -> None:
+    """As often as its lease would run out; when the test has ended nobody is told any more."""
+    bed.configure(cloud="far", backend="lxd", model="0f2c", lease_ttl=3)
+    programs = bed.dir / "programs"
+    programs.mkdir()
+    (programs / "lxc").write_text(BUSY_LXC)
+    (programs / "lxc").chmod(0o755)
+    bed.env["PATH"] = f"{programs}:{bed.env['PATH']}"
+    bed.fake.joinpath("instances").write_text("autopkgtest-lxd-abcdef\n")
+    told = bed.fake / "lxc"
+    before = int(time.time())
+
+    def signs() -> list[int]:
+        lines = told.read_text().splitlines() if told.exists() else []
+        return [int(number) for line in lines for number in re.findall(
+            r"^config set far:autopkgtest-lxd-abcdef user\.autopkgtest-cloud-alive=([0-9]+)$", line)]
+
+    worker, _ = leased_test(bed)
+    run = next((bed.dir / "work/local-amd64-1").glob("*@")).name
+    wait_for("two signs", lambda: len(signs()) >= 2)
+    assert before < signs()[0] < signs()[1] <= time.time(), signs()
+    mark = f"user.autopkgtest-cloud=autopkgtest-cloud/0/local-amd64-1-{run.rstrip('@').replace('_', '-')}"
+    assert f"list --format=csv --columns=n far: {mark} user.autopkgtest-cloud-model=0f2c\n" in told.read_text()
+    (programs / "lxc").write_text("#!/bin/sh\necho no such host >&2\nexit 1\n")
+    wait_for("a failure in the log", lambda: f"{run}: its testbed could not be marked as in use" in worker.text())
+    (programs / "lxc").write_text(BUSY_LXC)
+    go(bed)
+    bed.completions(1)
+    count = len(signs())
+    time.sleep(4)
+    assert len(signs()) == count
 
 
 def told(bed: Bed, uuid: str, queue: str = "test.events") -> list[tuple[str, str]]:

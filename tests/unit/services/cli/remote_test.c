@@ -8,11 +8,11 @@
 #define NOW 1700000000 // 2023-11-14T22:13:20Z
 #define HOUR 3600
 
-static json_t *instance(const char *mark, const char *model, const char *made)
+static json_t *instance(const char *mark, const char *model, const char *made, const char *alive)
 {
-    return json_pack("{s:s, s:s, s:{s:s, s:s*}}", "name", "autopkgtest-lxd-a", "created_at", made,
-                     "config", "user.autopkgtest-cloud", mark, "user.autopkgtest-cloud-model",
-                     model);
+    return json_pack("{s:s, s:s, s:{s:s, s:s*, s:s*}}", "name", "autopkgtest-lxd-a", "created_at",
+                     made, "config", "user.autopkgtest-cloud", mark, "user.autopkgtest-cloud-model",
+                     model, "user.autopkgtest-cloud-alive", alive);
 }
 
 #define RUN "lxd-1-amd64-1-20231114-200000-b9b95"
@@ -23,28 +23,39 @@ TEST(what_old_tests_of_the_application_have_left_is_stale)
     static const struct {
         const char *case_, *mark, *model, *made;
         bool stale;
+        const char *alive;
     } cases[] = {
-        {"ours", "a/0/" RUN, "m1", OLD, true},
-        {"a gone unit's", "a/7/" RUN, "m1", OLD, true},
+        {"ours", "a/0/" RUN, "m1", OLD, true, NULL},
+        {"ours, however young", "a/0/" RUN, "m1", "2023-11-14T22:13:00Z", true, "1699999990"},
+        {"an image that this unit may be making", "a/0/lxd-1-noble-amd64", "m1",
+         "2023-11-14T22:13:00Z", false, NULL},
+        {"an image that it has not made", "a/0/lxd-1-noble-amd64", "m1", OLD, true, NULL},
+        {"a long test of another unit", "a/1/" RUN, "m1", OLD, false, "1699999400"},
+        {"a dead test of another unit", "a/1/" RUN, "m1", OLD, true, "1699996400"},
+        {"a sign that is none", "a/1/" RUN, "m1", OLD, true, "soon"},
+        {"a unit whose number begins as ours", "a/01/" RUN, "m1", "2023-11-14T22:13:00Z", false,
+         NULL},
+        {"a gone unit's", "a/7/" RUN, "m1", OLD, true, NULL},
         {"another unit may be at work in it", "a/1/" RUN, "m1", "2023-11-14T21:30:00.123456789Z",
-         false},
+         false, NULL},
         {"a long test of ours", "a/0/lxd-1-amd64-1-20231114-100000-abcde", "m1",
-         "2023-11-14T10:00:00Z", false},
-        {"another application's", "b/0/" RUN, "m1", OLD, false},
-        {"one whose name begins as ours", "a-lxd/0/" RUN, "m1", OLD, false},
-        {"a unit of that name of another model", "a/0/" RUN, "m2", OLD, false},
-        {"of no model", "a/0/" RUN, NULL, OLD, false},
-        {"of somebody", "", NULL, "2020-01-01T00:00:00Z", false},
-        {"without a date", "a/0/" RUN, "m1", "", false},
-        {"before all dates", "a/0/" RUN, "m1", "0001-01-01T00:00:00Z", false},
+         "2023-11-14T10:00:00Z", false, NULL},
+        {"another application's", "b/0/" RUN, "m1", OLD, false, NULL},
+        {"one whose name begins as ours", "a-lxd/0/" RUN, "m1", OLD, false, NULL},
+        {"a unit of that name of another model", "a/0/" RUN, "m2", OLD, false, NULL},
+        {"of no model", "a/0/" RUN, NULL, OLD, false, NULL},
+        {"of somebody", "", NULL, "2020-01-01T00:00:00Z", false, NULL},
+        {"without a date", "a/1/" RUN, "m1", "", false, NULL},
+        {"before all dates", "a/1/" RUN, "m1", "0001-01-01T00:00:00Z", false, NULL},
     };
     _cleanup_strv_ struct strv runs = STRV_INIT;
     const struct remote_stale stale = {
-        .app = "a", .model = "m1", .runs = &runs, .now = NOW, .older_s = HOUR};
+        .unit = "a/0", .app = "a", .model = "m1", .runs = &runs, .now = NOW, .older_s = HOUR};
 
     ck_assert_int_eq(strv_add(&runs, "20231114_100000_abcde@"), 0);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_json_ json_t *one = instance(cases[i].mark, cases[i].model, cases[i].made);
+        _cleanup_json_ json_t *one =
+            instance(cases[i].mark, cases[i].model, cases[i].made, cases[i].alive);
 
         ck_assert_msg(one && remote_instance_is_stale(one, &stale) == cases[i].stale, "%s",
                       cases[i].case_);
