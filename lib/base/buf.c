@@ -13,7 +13,7 @@ int buf_reserve(struct buf *b, size_t extra)
     if (extra > b->max || b->len > b->max - extra)
         return -E2BIG;
     want = b->len + extra + 1;
-    if (want <= b->alloc)
+    if (b->data && want <= b->alloc)
         return 0;
     alloc = b->alloc < 64 ? 64 : b->alloc;
     while (alloc < want)
@@ -31,7 +31,7 @@ int buf_reserve(struct buf *b, size_t extra)
     return 0;
 }
 
-int buf_add(struct buf *b, const void *bytes, size_t len)
+int buf_add_growing(struct buf *b, const void *bytes, size_t len)
 {
     int r = buf_reserve(b, len);
 
@@ -53,11 +53,6 @@ size_t buf_read(const struct buf *b, size_t *at, void *bytes, size_t max)
         memcpy(bytes, b->data + *at, n);
     *at += n;
     return n;
-}
-
-int buf_add_str(struct buf *b, const char *s)
-{
-    return buf_add(b, s, strlen(s));
 }
 
 int buf_add_char(struct buf *b, char c)

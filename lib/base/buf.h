@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct buf {
     char *data;   // owned; NULL while nothing was added
@@ -28,9 +29,23 @@ struct buf {
 // Makes room for `extra` more bytes. 0, -E2BIG past the maximum, -ENOMEM.
 int buf_reserve(struct buf *b, size_t extra);
 
-// Append; each returns 0, -E2BIG or -ENOMEM.
-int buf_add(struct buf *b, const void *bytes, size_t len);
-int buf_add_str(struct buf *b, const char *s);
+// Append; each returns 0, -E2BIG or -ENOMEM. Pages are made of many short texts: where there is
+// room for one nothing is called.
+int buf_add_growing(struct buf *b, const void *bytes, size_t len);
+static inline int buf_add(struct buf *b, const void *bytes, size_t len)
+{
+    if (!b->data || len >= b->alloc - b->len || b->len + len > b->max)
+        return buf_add_growing(b, bytes, len);
+    if (len > 0)
+        memcpy(b->data + b->len, bytes, len);
+    b->len += len;
+    b->data[b->len] = '\0';
+    return 0;
+}
+static inline int buf_add_str(struct buf *b, const char *s)
+{
+    return buf_add(b, s, strlen(s)); // a literal's length is known then
+}
 int buf_add_char(struct buf *b, char c);
 int buf_addf(struct buf *b, const char *format, ...) _printf_(2, 3);
 
