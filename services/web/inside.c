@@ -114,25 +114,44 @@ static int search(char **arguments, struct error *err)
     return r < 0 ? r : write_json(value, err);
 }
 
+// The log is read twice as far as the part goes: what is said of it comes before it.
+static int tell_lines(const struct log_part *part, bool *ret_more, struct error *err)
+{
+    _cleanup_json_ json_t *value = json_object();
+    uint64_t last = part->first - 1 + part->count, counted = 0;
+    int r = log_lines_count(STDIN_FILENO, last + 1, &counted);
+
+    if (r < 0)
+        return error_errno(err, r, "cannot count the lines");
+    *ret_more = counted > last;
+    if (json_put_int(value, "to", (int64_t)(*ret_more ? last : counted)) < 0 ||
+        json_put_bool(value, "more", *ret_more) < 0)
+        return error_oom(err);
+    r = write_json(TAKE_PTR(value), err);
+    return r < 0 ? r : fd_write_all(STDOUT_FILENO, "\n", 1);
+}
+
 static int lines(char **arguments, struct error *err)
 {
     struct log_part part = {0};
     struct strv none = STRV_INIT;
     _cleanup_free_ char *block = malloc(BLOCK);
     struct log_view *view = NULL;
+    bool more = false;
     ssize_t n = 0;
-    int r = parse_uint(arguments[0], 1, UINT64_MAX, &part.first, err);
+    int r = parse_uint(arguments[0], 1, INT64_MAX / 2, &part.first, err);
 
     if (r == 0)
-        r = parse_uint(arguments[1], 1, UINT64_MAX, &part.count, err);
+        r = parse_uint(arguments[1], 1, INT64_MAX / 2, &part.count, err);
+    if (r == 0)
+        r = tell_lines(&part, &more, err);
     if (r < 0)
         return r;
     if (!block || log_view_new(STDIN_FILENO, &none, &part, &view) < 0)
         return error_oom(err);
-    r = fd_write_all(STDOUT_FILENO, "{}\n", 3);
     while (r == 0 && (n = log_view_read(view, block, BLOCK)) > 0)
         r = fd_write_all(STDOUT_FILENO, block, (size_t)n);
-    if (r == 0 && n == 0 && log_view_has_end(view))
+    if (r == 0 && n == 0 && !more)
         r = fd_write_all(STDOUT_FILENO, THE_END, strlen(THE_END));
     log_view_free(view);
     return r < 0 || n < 0 ? error_errno(err, r < 0 ? r : (int)n, "cannot show the lines") : 0;

@@ -10,9 +10,9 @@
 //     member NAME RANGE                a line of JSON about a member, then its content, or the part
 //                                      that a Range header ("": none) names
 //     search TEXT EXACT SKIP LIMIT     text in a log (log_search.h), as JSON; EXACT: "1" or ""
-//     lines FIRST COUNT                {}, then these lines of a log as HTML (log_view.h), and
+//     lines FIRST COUNT                {"to": the last of these lines that there is, "more":
 //     whether
-//                                      the log ends there
+//                                      others follow}, then the lines as HTML (log_view.h)
 //
 // Exit codes: 0; 65 (EX_DATAERR) the file is damaged or no archive; 66 (EX_NOINPUT) there is no
 // such folder or member; 70 else. The last line on standard error says what it is.

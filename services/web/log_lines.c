@@ -21,41 +21,57 @@ struct log_lines {
     unsigned char in[IN_SIZE], inflated[INFLATED_SIZE];
 };
 
+static int visit_line(struct log_lines *v, const char *line, size_t len)
+{
+    v->any = true;
+    return v->visit(line, len, v->userdata);
+}
+
 static int end_line(struct log_lines *v)
 {
-    int r = v->visit(buf_str(&v->line), v->line.len, v->userdata);
+    int r = visit_line(v, buf_str(&v->line), v->line.len);
 
-    v->any = true;
     buf_truncate(&v->line, 0);
     return r;
 }
 
-static int add_text(struct log_lines *v, const char *text, size_t len)
+// Of `n` bytes at the beginning of `text`, which are a line or what has come of one. What is whole
+// already is shown where it is. How many were taken, negative: no memory.
+static ssize_t add_piece(struct log_lines *v, char *text, size_t n, bool is_end)
 {
-    const char *end = text + len;
-    int r = 0;
+    size_t room = LOG_LINE_MAX - v->line.len;
+    int r;
 
-    while (text < end && r == 0) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        size_t n = (size_t)((newline ? newline : end) - text);
-        size_t room = LOG_LINE_MAX - v->line.len;
-
-        if (n > room) {
-            r = buf_add(&v->line, text, room);
-            if (r == 0)
-                r = end_line(v);
-            text += room;
-            continue;
-        }
-        r = buf_add(&v->line, text, n);
-        text += n;
-        if (newline) {
-            if (r == 0)
-                r = end_line(v);
-            text++;
-        }
+    if (n > room) {
+        r = buf_add(&v->line, text, room);
+        if (r == 0)
+            r = end_line(v);
+        return r < 0 ? r : (ssize_t)room;
     }
-    return r;
+    if (is_end && v->line.len == 0) {
+        text[n] = '\0'; // in place of the newline
+        r = visit_line(v, text, n);
+    } else {
+        r = buf_add(&v->line, text, n);
+        if (r == 0 && is_end)
+            r = end_line(v);
+    }
+    return r < 0 ? r : (ssize_t)n + is_end;
+}
+
+static int add_text(struct log_lines *v, char *text, size_t len)
+{
+    char *end = text + len;
+
+    while (text < end) {
+        char *newline = memchr(text, '\n', (size_t)(end - text));
+        ssize_t n = add_piece(v, text, (size_t)((newline ? newline : end) - text), newline);
+
+        if (n < 0)
+            return (int)n;
+        text += n;
+    }
+    return 0;
 }
 
 // The last line, and why there is not more.
@@ -82,7 +98,7 @@ static int inflate_piece(struct log_lines *v)
     if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
         return -EBADMSG;
     v->pending = v->z.avail_out == 0;
-    r = add_text(v, (const char *)v->inflated, INFLATED_SIZE - v->z.avail_out);
+    r = add_text(v, (char *)v->inflated, INFLATED_SIZE - v->z.avail_out);
     if (r < 0 || rc != Z_STREAM_END)
         return r;
     v->in_member = v->pending = false; // another member may follow
@@ -143,7 +159,37 @@ void log_lines_follow(struct log_lines *v, log_growth *growth, void *userdata)
 void log_lines_free(struct log_lines *v)
 {
     (void)inflateEnd(&v->z);
-    (void)close(v->fd);
+    close_fd(&v->fd);
     buf_release(&v->line);
     free(v);
+}
+
+// ---- counting
+
+static int count_line(const char *line _unused_, size_t len _unused_, void *userdata)
+{
+    uint64_t *count = userdata;
+
+    (*count)++;
+    return 0;
+}
+
+int log_lines_count(int fd, uint64_t max, uint64_t *ret)
+{
+    struct log_lines *lines;
+    uint64_t count = 0;
+    int r = log_lines_new(fd, count_line, &count, &lines);
+
+    if (r < 0)
+        return r;
+    do
+        r = log_lines_step(lines);
+    while (r > 0 && count < max);
+    (void)take_fd(&lines->fd);
+    log_lines_free(lines);
+    if (r >= 0 && lseek(fd, 0, SEEK_SET) < 0)
+        r = -errno;
+    if (r >= 0)
+        *ret = count < max ? count : max;
+    return r < 0 ? r : 0;
 }

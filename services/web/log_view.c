@@ -12,12 +12,13 @@ struct log_view {
     struct log_part part;
     struct strv open_tests;
     struct log_section section; // where the last line is
-    bool begun;                 // that section is in `out`
+    bool begun;                 // that section is on the page
     bool any;                   // and so is one at all
     bool finished;
-    bool has_end; // by the end of the log
-    struct buf out;
-    size_t out_at; // first byte of `out` not handed over
+    bool has_end;     // by the end of the log
+    struct buf *html; // where lines go to
+    struct buf out;   // for log_view_read(), and what of it was not handed over
+    size_t out_at;
     uint64_t number;
     unsigned sections;
 };
@@ -109,17 +110,39 @@ int log_section_parse(const char *line, size_t len, struct log_section *ret)
     return 1;
 }
 
-// The length of a terminal's escape sequence at `s`; 0: none.
+// The length of a terminal's escape sequence at `s`, which begins with ESC; 1: of that alone.
 static size_t escape_length(const char *s, size_t len)
 {
     size_t n = 2;
 
-    if (len < 2 || s[0] != '\x1b' || s[1] != '[')
-        return 0;
+    if (len < 2 || s[1] != '[')
+        return 1;
     while (n < len && ((unsigned char)s[n] < 0x40 || (unsigned char)s[n] > 0x7e))
         n++;
     return n < len ? n + 1 : n;
 }
+
+// What a byte is to a page, in the order of how few texts may have it.
+enum byte_kind { BYTE_PLAIN, BYTE_MARKUP, BYTE_CONTROL };
+
+#define P BYTE_PLAIN
+#define M BYTE_MARKUP
+#define C BYTE_CONTROL
+// clang-format off
+static const unsigned char byte_kinds[256] = { // from 0x80 on all are plain
+    C, C, C, C, C, C, C, C, C, P, C, C, C, C, C, C,
+    C, C, C, C, C, C, C, C, C, C, C, C, C, C, C, C,
+    P, P, M, P, P, P, M, P, P, P, P, P, P, P, P, P,
+    P, P, P, P, P, P, P, P, P, P, P, P, M, P, M, P,
+    P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P,
+    P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P,
+    P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P,
+    P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, C,
+};
+// clang-format on
+#undef P
+#undef M
+#undef C
 
 static const char *entity_of(char c)
 {
@@ -130,50 +153,44 @@ static const char *entity_of(char c)
         return "&amp;";
     case '>':
         return "&gt;";
-    case '"':
-        return "&quot;";
     default:
-        return NULL;
+        return "&quot;";
     }
 }
 
-static bool is_printed(unsigned char c)
-{
-    return c >= 0x20 ? c != 0x7f : c == '\t';
-}
-
-// What needs no change is copied in one piece: nearly all of a log.
-static int add_clean(const char *line, size_t len, bool html, struct buf *b)
+// What needs no change is copied in one piece: nearly all of a log. `worst` is what a byte may be
+// at most to need none.
+static int add_clean(const char *line, size_t len, enum byte_kind worst, struct buf *b)
 {
     size_t done = 0, i = 0;
     int r = 0;
 
-    while (r == 0 && i < len) {
-        const char *entity = html ? entity_of(line[i]) : NULL;
-        size_t skip;
+    while (r == 0) {
+        size_t skip = 1;
 
-        if (!entity && is_printed((unsigned char)line[i])) {
+        while (i < len && byte_kinds[(unsigned char)line[i]] <= worst)
             i++;
-            continue;
-        }
-        skip = escape_length(line + i, len - i);
         r = buf_add(b, line + done, i - done);
-        if (r == 0 && entity)
-            r = buf_add_str(b, entity);
-        i += skip ? skip : 1;
+        if (r < 0 || i == len)
+            break;
+        if (byte_kinds[(unsigned char)line[i]] == BYTE_MARKUP)
+            r = buf_add_str(b, entity_of(line[i]));
+        else if (line[i] == '\x1b')
+            skip = escape_length(line + i, len - i);
+        i += skip;
         done = i;
     }
-    return r < 0 ? r : buf_add(b, line + done, len - done);
+    return r;
 }
 
 int log_line_escape(const char *line, size_t len, struct buf *b)
 {
-    return add_clean(line, len, true, b);
+    return add_clean(line, len, BYTE_PLAIN, b);
 }
 
 int log_line_plain(const char *line, size_t len, struct buf *b)
 {
-    return add_clean(line, len, false, b);
+    return add_clean(line, len, BYTE_MARKUP, b);
 }
 
 // ---- sections
@@ -205,30 +222,48 @@ static bool is_open(const struct log_view *v)
 
 static int begin_section(struct log_view *v)
 {
-    int r = v->any ? buf_add_str(&v->out, "</pre></details>\n") : 0;
+    int r = v->any ? buf_add_str(v->html, "</pre></details>\n") : 0;
 
     v->any = v->begun = true;
     if (r == 0)
-        r = buf_addf(&v->out, "<details class=\"section\" id=\"s%u\"%s><summary>", v->sections,
+        r = buf_addf(v->html, "<details class=\"section\" id=\"s%u\"%s><summary>", v->sections,
                      is_open(v) ? " open" : "");
     if (r == 0)
-        r = log_line_escape(v->section.title, strlen(v->section.title), &v->out);
-    return r < 0 ? r : buf_add_str(&v->out, "</summary><pre>");
+        r = log_line_escape(v->section.title, strlen(v->section.title), v->html);
+    return r < 0 ? r : buf_add_str(v->html, "</summary><pre>");
 }
 
-// <span id="L12"><a href="#L12">12</a>
+// The decimal digits of `n` at the end of `room`; *ret_len: how many.
+static const char *digits_of(uint64_t n, char room[static 20], size_t *ret_len)
+{
+    char *at = room + 20;
+
+    do
+        *--at = (char)('0' + n % 10);
+    while ((n /= 10) > 0);
+    *ret_len = (size_t)(room + 20 - at);
+    return at;
+}
+
+// <span id="L12"><a href="#L12">12</a>, without printf(): there is one on each line.
 static int add_anchor(struct log_view *v)
 {
-    static const char *const before[] = {"<span id=\"L", "\"><a href=\"#L", "\">"};
-    char number[24];
-    int len = snprintf(number, sizeof(number), "%llu", (unsigned long long)v->number), r = 0;
+    char room[20];
+    size_t len;
+    const char *number = digits_of(v->number, room, &len);
+    int r = buf_add_str(v->html, "<span id=\"L");
 
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(before); i++) {
-        r = buf_add_str(&v->out, before[i]);
-        if (r == 0)
-            r = buf_add(&v->out, number, (size_t)len);
-    }
-    return r < 0 ? r : buf_add_str(&v->out, "</a>");
+    if (r == 0)
+        r = buf_add(v->html, number, len);
+    if (r == 0)
+        r = buf_add_str(v->html, "\"><a href=\"#L");
+    if (r == 0)
+        r = buf_add(v->html, number, len);
+    if (r == 0)
+        r = buf_add_str(v->html, "\">");
+    if (r == 0)
+        r = buf_add(v->html, number, len);
+    return r < 0 ? r : buf_add_str(v->html, "</a>");
 }
 
 static int add_line(const char *line, size_t len, void *userdata)
@@ -253,24 +288,26 @@ static int add_line(const char *line, size_t len, void *userdata)
     if (r == 0)
         r = add_anchor(v);
     if (r == 0)
-        r = log_line_escape(line, len, &v->out);
-    return r < 0 ? r : buf_add_str(&v->out, "\n</span>");
+        r = log_line_escape(line, len, v->html);
+    return r < 0 ? r : buf_add_str(v->html, "\n</span>");
 }
 
 // ---- reading
 
-static int fill(struct log_view *v)
+int log_view_add(struct log_view *v, struct buf *html)
 {
     int r;
 
-    v->out_at = 0;
-    buf_truncate(&v->out, 0);
+    if (v->finished)
+        return 0;
+    v->html = html;
     r = log_lines_step(v->lines);
     if (r < 0)
         return r;
-    if (r == 0 && !v->finished)
-        v->finished = v->has_end = true;
-    return v->finished && v->any ? buf_add_str(&v->out, "</pre></details>\n") : 0;
+    v->finished |= r == 0;
+    if (!v->finished)
+        return 1;
+    return v->any ? buf_add_str(html, "</pre></details>\n") : 0;
 }
 
 int log_view_new(int fd, struct strv *open_tests, const struct log_part *part,
@@ -293,12 +330,12 @@ int log_view_new(int fd, struct strv *open_tests, const struct log_part *part,
 
 ssize_t log_view_read(struct log_view *v, char *bytes, size_t max)
 {
-    while (v->out_at == v->out.len) {
-        int r;
+    int r;
 
-        if (v->finished)
-            return 0;
-        r = fill(v);
+    while (v->out_at == v->out.len && !v->finished) {
+        v->out_at = 0;
+        buf_truncate(&v->out, 0);
+        r = log_view_add(v, &v->out);
         if (r < 0)
             return r;
     }
@@ -308,11 +345,6 @@ ssize_t log_view_read(struct log_view *v, char *bytes, size_t max)
 void log_view_follow(struct log_view *v, log_growth *growth, void *userdata)
 {
     log_lines_follow(v->lines, growth, userdata);
-}
-
-bool log_view_has_end(const struct log_view *v)
-{
-    return v->has_end;
 }
 
 void log_view_free(struct log_view *v)

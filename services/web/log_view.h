@@ -47,9 +47,10 @@ int log_view_new(int fd, struct strv *open_tests, const struct log_part *part,
                  struct log_view **ret);
 // The file may still grow, as in log_lines.h.
 void log_view_follow(struct log_view *view, log_growth *growth, void *userdata);
-// The next bytes of HTML, up to `max`; 0 at the end, -EAGAIN: not yet; another negative number: no
-// memory. A log that cannot be read to its end says so in its last line.
+// Appends what the next piece of the log, 64 KiB of text at most, becomes as HTML: 1: there is
+// more, 0: that was the end, -EAGAIN: not yet; -ENOMEM; -E2BIG: past the maximum of `html`. A log
+// that cannot be read to its end says so in its last line.
+int log_view_add(struct log_view *view, struct buf *html);
+// The same in the caller's portions: the next bytes, up to `max`; 0 at the end.
 ssize_t log_view_read(struct log_view *view, char *bytes, size_t max);
-// Whether what was read has the log's last line.
-bool log_view_has_end(const struct log_view *view);
 void log_view_free(struct log_view *view);

@@ -94,10 +94,19 @@ int page_render(struct exchange *x, const char *template, json_t *data, struct b
     return template_render(t, data, &options, ret, err);
 }
 
+int page_answer_buf(struct exchange *x, unsigned status, const char *type, struct buf *body)
+{
+    size_t size = body->len;
+    int r = exchange_answer_buf(x, status, type, body);
+
+    if (r == 0 && status == MHD_HTTP_OK)
+        page_cache_keep(x->web->page_cache, x, size);
+    return r;
+}
+
 int page_answer(struct exchange *x, unsigned status, const char *template, struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(PAGE_MAX);
-    size_t size;
     int r;
 
     if (!x->data)
@@ -109,23 +118,8 @@ int page_answer(struct exchange *x, unsigned status, const char *template, struc
         r = buf_add_char(&text, '\n');
     if (r < 0)
         return r;
-    size = text.len;
-    if (exchange_answer_buf(
-            x, status, x->wants_json ? "application/json" : "text/html; charset=utf-8", &text) < 0)
-        return error_oom(err);
-    if (status == MHD_HTTP_OK)
-        page_cache_keep(x->web->page_cache, x, size);
-    return 0;
-}
-
-int page_answer_data(struct exchange *x, struct buf *text)
-{
-    size_t size = text->len;
-    int r = exchange_answer_buf(x, MHD_HTTP_OK, "application/json", text);
-
-    if (r == 0)
-        page_cache_keep(x->web->page_cache, x, size);
-    return r;
+    r = page_answer_buf(x, status, x->wants_json ? TYPE_JSON : TYPE_HTML, &text);
+    return r < 0 ? error_oom(err) : 0;
 }
 
 static const char *status_title(unsigned status)
@@ -158,5 +152,5 @@ bool page_answer_error(struct exchange *x, unsigned status, const char *message)
         return false;
     if (page_render(x, "error", data, &text, NULL) < 0 || page_add_headers(x) < 0)
         return false;
-    return exchange_answer_buf(x, status, "text/html; charset=utf-8", &text) == 0;
+    return exchange_answer_buf(x, status, TYPE_HTML, &text) == 0;
 }

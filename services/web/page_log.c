@@ -19,6 +19,9 @@
 
 #define LOG_MAX ((uint64_t)4 * 1024 * 1024 * 1024) // compressed
 #define LOG_BLOCK ((size_t)32 * 1024)
+// A page up to here is made in one piece and sent with its length, and kept for the next who asks
+// (page_cache.h); what a longer log becomes is made at the pace at which it is read.
+#define WHOLE_PAGE_MAX ((size_t)512 * 1024)
 #define LOG_MARK "\x01log\x01" // no template and no JSON string that is shown has it
 
 // ---- the log's page
@@ -41,6 +44,8 @@ static void log_page_free(void *userdata)
     buf_release(&p->tail);
     free(p);
 }
+
+DEFINE_CLEANUP(struct log_page *, log_page_free)
 
 static ssize_t log_page_read(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
 {
@@ -82,8 +87,6 @@ static int render_frame(struct exchange *x, struct buf *head, struct buf *tail, 
         r = buf_add_str(tail, mark + strlen(LOG_MARK));
     if (r == 0)
         r = page_add_headers(x);
-    if (r == 0)
-        r = exchange_add_header(x, "Content-Type", "text/html; charset=utf-8");
     return r < 0 ? error_oom(err) : 0;
 }
 
@@ -110,12 +113,35 @@ static uint64_t query_number(const struct exchange *x, const char *name, uint64_
     return text && parse_uint(text, 1, max, &n, NULL) == 0 ? n : 0;
 }
 
+// The page as far as it is made in one piece: 0: to its end, 1: what follows is to be read. A log
+// that is still on its way is shown as it comes.
+static int begin_log_page(struct exchange *x, int *fd, struct log_page *p, struct error *err)
+{
+    _cleanup_strv_ struct strv open_tests = STRV_INIT;
+    struct log_part part = {.open_section = (unsigned)query_number(x, "section", UINT_MAX)};
+    int r = render_frame(x, &p->head, &p->tail, err);
+
+    if (r < 0)
+        return r;
+    if (failed_tests(x, &open_tests) < 0 || log_view_new(*fd, &open_tests, &part, &p->view) < 0)
+        return error_oom(err);
+    (void)take_fd(fd);
+    if (p->file) {
+        log_view_follow(p->view, stored_file_growth, p->file);
+        return 1;
+    }
+    do
+        r = log_view_add(p->view, &p->head);
+    while (r > 0 && p->head.len < WHOLE_PAGE_MAX);
+    if (r == 0)
+        r = buf_add(&p->head, p->tail.data, p->tail.len);
+    return r < 0 ? error_oom(err) : r;
+}
+
 // `file` is taken over.
 static int answer_log(struct exchange *x, int *fd, struct stored_file *file, struct error *err)
 {
-    struct log_page *p = calloc(1, sizeof(*p));
-    _cleanup_strv_ struct strv open_tests = STRV_INIT;
-    struct log_part part = {0};
+    _cleanup_(log_page_freep) struct log_page *p = calloc(1, sizeof(*p));
     struct MHD_Response *response;
     int r;
 
@@ -126,23 +152,17 @@ static int answer_log(struct exchange *x, int *fd, struct stored_file *file, str
     p->file = file;
     p->connection = x->connection;
     p->head.max = p->tail.max = BUF_OWN_MAX;
-    part.open_section = (unsigned)query_number(x, "section", UINT_MAX);
-    r = render_frame(x, &p->head, &p->tail, err);
-    if (r == 0 && failed_tests(x, &open_tests) < 0)
-        r = error_oom(err);
-    if (r == 0)
-        r = log_view_new(*fd, &open_tests, &part, &p->view);
-    if (r < 0) {
-        log_page_free(p);
+    r = begin_log_page(x, fd, p, err);
+    if (r < 0)
         return r;
-    }
-    (void)take_fd(fd);
-    if (file)
-        log_view_follow(p->view, stored_file_growth, file);
+    if (r == 0)
+        return page_answer_buf(x, MHD_HTTP_OK, TYPE_HTML, &p->head) < 0 ? error_oom(err) : 0;
+    if (exchange_add_header(x, "Content-Type", TYPE_HTML) < 0)
+        return error_oom(err);
     response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LOG_BLOCK, log_page_read, p,
                                                  log_page_free);
-    if (!response)
-        log_page_free(p);
+    if (response)
+        p = NULL; // the response's
     return exchange_answer(x, MHD_HTTP_OK, response);
 }
 
@@ -257,15 +277,19 @@ static int search_log(struct exchange *x, const struct run_names *n, const char 
 
 // ---- a part
 
-static int put_part(struct exchange *x, uint64_t from)
+// `told`: what `inside lines` says of the part. Behind the log's end there is none, and the way
+// back leads to its last lines.
+static int put_part(struct exchange *x, int64_t from, const json_t *told)
 {
-    return json_put_bool(x->data, "part", true) < 0 ||
-                   json_put_int(x->data, "from", (int64_t)from) < 0 ||
-                   json_put_int(x->data, "to", (int64_t)from + PART_LINES - 1) < 0 ||
-                   json_put_int(x->data, "later", (int64_t)from + PART_LINES) < 0 ||
-                   (from > 1 &&
-                    json_put_int(x->data, "earlier",
-                                 from > PART_LINES ? (int64_t)from - PART_LINES : 1) < 0)
+    int64_t to = json_integer_value(json_object_get(told, "to"));
+    int64_t first = from < to + 1 ? from : to + 1;
+
+    return json_put_bool(x->data, "part", true) < 0 || json_put_int(x->data, "from", from) < 0 ||
+                   (to >= from && json_put_int(x->data, "to", to) < 0) ||
+                   (json_is_true(json_object_get(told, "more")) &&
+                    json_put_int(x->data, "later", to + 1) < 0) ||
+                   (first > 1 && json_put_int(x->data, "earlier",
+                                              first > PART_LINES ? first - PART_LINES : 1) < 0)
                ? -ENOMEM
                : 0;
 }
@@ -277,6 +301,7 @@ static int part_of_log(struct exchange *x, const struct run_names *n, uint64_t f
     _cleanup_free_ char *count = str_format("%d", PART_LINES);
     const char *const arguments[] = {"lines", first, count, NULL};
     _cleanup_buf_ struct buf head = BUF_INIT(BUF_OWN_MAX), tail = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_json_ json_t *told = NULL;
     const char *answer = NULL;
     int r;
 
@@ -292,10 +317,14 @@ static int part_of_log(struct exchange *x, const struct run_names *n, uint64_t f
     if (r != 0)
         return r;
     r = reading_text(x, &answer, err);
-    if (r == 0 && put_part(x, from) < 0)
+    if (r == 0)
+        r = json_parse(answer, strlen(answer), "part", &told, err);
+    if (r == 0 && put_part(x, (int64_t)from, told) < 0)
         r = error_oom(err);
     if (r == 0)
         r = render_frame(x, &head, &tail, err);
+    if (r == 0 && exchange_add_header(x, "Content-Type", TYPE_HTML) < 0)
+        r = error_oom(err);
     return r < 0 ? r : reading_answer(x, MHD_HTTP_OK, MHD_SIZE_UNKNOWN, &head, &tail, err);
 }
 

@@ -148,8 +148,10 @@ int page_queues_json(struct exchange *x, struct error *err)
         (void)broker_is_up(x->web->broker, &reason);
         return exchange_fail(x, 503, err, "the broker is away: %s", reason ? reason : "unknown");
     }
-    return write_queues(x, &text, lengths) < 0 || page_answer_data(x, &text) < 0 ? error_oom(err)
-                                                                                 : 0;
+    return write_queues(x, &text, lengths) < 0 ||
+                   page_answer_buf(x, MHD_HTTP_OK, TYPE_JSON, &text) < 0
+               ? error_oom(err)
+               : 0;
 }
 
 int page_running_json(struct exchange *x, struct error *err)
@@ -158,7 +160,7 @@ int page_running_json(struct exchange *x, struct error *err)
     _cleanup_buf_ struct buf text = BUF_INIT(SIZE_MAX / 2);
 
     if (!running || json_write(running, &text) < 0 || buf_add_char(&text, '\n') < 0 ||
-        page_answer_data(x, &text) < 0)
+        page_answer_buf(x, MHD_HTTP_OK, TYPE_JSON, &text) < 0)
         return error_oom(err);
     return 0;
 }

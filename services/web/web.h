@@ -85,8 +85,11 @@ extern const size_t web_routes_len;
 
 // A page: exchange.data becomes HTML by the route's template, or JSON when the client wants that.
 int page_answer(struct exchange *x, unsigned status, const char *template, struct error *err);
-// JSON text, which passes to the exchange, with status 200; kept when the route says so. -ENOMEM.
-int page_answer_data(struct exchange *x, struct buf *text);
+// What a handler has written itself; `body` passes to the exchange. A good answer is kept when the
+// route says so. -ENOMEM.
+int page_answer_buf(struct exchange *x, unsigned status, const char *type, struct buf *body);
+#define TYPE_HTML "text/html; charset=utf-8"
+#define TYPE_JSON "application/json"
 // The rendered page in *ret; `data` gets what the layout needs for this client.
 int page_render(struct exchange *x, const char *template, json_t *data, struct buf *ret,
                 struct error *err);

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import re
 import os
 import signal
 import subprocess
@@ -236,8 +237,19 @@ class InsideTest(unittest.TestCase):
             self.assertEqual(part.count("<span id="), 2000)
             self.assertTrue(part.rstrip().endswith("</html>"))
             self.assertNotIn("The log ends here", part)
-            for first in (248_001, 250_000, 999_999):
-                self.assertIn("The log ends here", server.request("GET", f"{RUN_PAGE}/log?from={first}")[2].decode())
+
+    def test_a_part_leads_to_the_lines_around_it_that_there_are(self) -> None:
+        with WebServer() as server:
+            fill_store(server, gzip.compress(b"line\n" * 5000))
+            for first, shown, earlier, later in ((1, "1 to 2000", None, 2001), (1001, "1001 to 3000", 1, 3001), (3001, "3001 to 5000", 1001, None),
+                                                 (3000, "3000 to 4999", 1000, 5000), (4500, "4500 to 5000", 2500, None), (9999, None, 3001, None)):
+                with self.subTest(first=first):
+                    part = server.request("GET", f"{RUN_PAGE}/log?from={first}")[2].decode()
+                    ways = {rel: [int(n) for n in re.findall(f'<a rel="{rel}[^"]*" href="[?]from=([0-9]+)">', part)] for rel in ("prev", "next")}
+                    self.assertEqual(ways, {"prev": [earlier] * 2 if earlier else [], "next": [later] * 2 if later else []})
+                    self.assertEqual(re.findall("Lines ([0-9]+ to [0-9]+)", part), [shown] if shown else [])
+                    self.assertEqual("The log ends here" in part, not later)
+                    self.assertTrue(part.rstrip().endswith("</html>"))
 
 
 if __name__ == "__main__":

@@ -174,10 +174,31 @@ class PagesTest(unittest.TestCase):
             self.assertIn(b'id="L2000000"', body)
             self.assertLess(peak_kb() - before, 12 * 1024)
 
+    def test_log_of_usual_length_is_made_at_once_and_kept_for_a_second(self) -> None:
+        lines = 4000
+        with WebServer() as server:
+            fill_store(server, gzip.compress(b"old\n" * lines))
+            _, headers, old = server.request("GET", LOG_PAGE)
+            self.assertEqual((int(headers["content-length"]), old.count(b"</a>old\n")), (len(old), lines))
+
+            def kept(attempt: int) -> bool:
+                time.sleep(1.1)  # whatever was kept before is forgotten
+                before, after = (b"%d\n" % (2 * attempt + n) for n in range(2))
+                fill_store(server, gzip.compress(before * lines))
+                asked = time.monotonic()
+                _, _, page = server.request("GET", LOG_PAGE)
+                fill_store(server, gzip.compress(after * lines))
+                known = server.request("GET", LOG_PAGE, None, {"Cookie": "somebody=1"})[2]
+                self.assertEqual((page.count(b"</a>" + before), known.count(b"</a>" + after)), (lines, lines))
+                return server.request("GET", LOG_PAGE)[2] == page and time.monotonic() - asked < 1
+
+            self.assertTrue(any(map(kept, range(10, 20))), "no page was kept")
+
     def test_damaged_log_says_so(self) -> None:
         with WebServer() as server:
             fill_store(server, gzip.compress(b"line\n" * 10000)[:-20])
             self.assertIn(b"(the log is cut off here)", server.request("GET", LOG_PAGE)[2])
+            time.sleep(1.1)  # that page is kept no longer
             fill_store(server, b"\x1f\x8b garbage")
             self.assertIn(b"(the rest of the log is damaged)", server.request("GET", LOG_PAGE)[2])
 
