@@ -3,6 +3,8 @@
 
 #include "base/cleanup.h"
 
+#include <string.h>
+
 static const char *const names[VERDICT_COUNT] = {
     [VERDICT_PASS] = "pass",           [VERDICT_FAIL] = "fail",
     [VERDICT_NEUTRAL] = "neutral",     [VERDICT_DENYLISTED] = "denylisted",
@@ -50,4 +52,12 @@ const char *verdict_explain(int exitcode)
 const char *verdict_name(enum verdict verdict)
 {
     return names[verdict];
+}
+
+bool verdict_known(const char *name)
+{
+    for (size_t i = 0; i < VERDICT_COUNT; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
 }

@@ -3,6 +3,8 @@
 // /api/experimental/recent.json gives to other programs.
 #pragma once
 
+#include <stdbool.h>
+
 enum verdict {
     VERDICT_PASS,       // 0, 2 (some skipped)
     VERDICT_FAIL,       // 4, 6, 12, 14
@@ -17,5 +19,7 @@ enum verdict {
 enum verdict verdict_of(int exitcode);
 // "pass", "fail", "neutral", …
 const char *verdict_name(enum verdict verdict);
+// Whether verdict_name() gives it for any.
+bool verdict_known(const char *name);
 // What the exit code says in a few words: "some tests were skipped", "a test failed", …
 const char *verdict_explain(int exitcode);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // /api/v1, which static/openapi.json describes: requests, results, changes.
 #include "adt/names.h"
+#include "adt/verdict.h"
 #include "base/parse.h"
 #include "web/cancel.h"
 #include "web/changes.h"
+#include "web/conditional.h"
 #include "web/login.h"
 #include "web/origin.h"
 #include "web/pages.h"
@@ -34,53 +36,6 @@ static int open_database(struct exchange *x, struct database **ret, struct error
 
 // ---- sending requests
 
-// A member of a JSON request as parameters of /request.cgi: lists are repeated, true is 1.
-static int add_member(struct params *params, const char *key, const json_t *value,
-                      struct error *err)
-{
-    size_t i;
-    json_t *item;
-    int r = 0;
-
-    if (json_is_string(value))
-        return params_add(params, key, json_string_value(value));
-    if (json_is_boolean(value))
-        return json_is_true(value) ? params_add(params, key, "1") : 0;
-    if (!json_is_array(value))
-        return error_set(err, -EINVAL,
-                         "%s: expected a string, a list of strings or a boolean, got %s", key,
-                         json_type_name(value));
-    json_array_foreach ((json_t *)value, i, item) {
-        if (!json_is_string(item))
-            return error_set(err, -EINVAL, "%s: item %zu: expected a string, got %s", key, i + 1,
-                             json_type_name(item));
-        if (r == 0)
-            r = params_add(params, key, json_string_value(item));
-    }
-    return r;
-}
-
-static int read_order(struct exchange *x, const json_t *object, struct request_order *ret,
-                      struct error *err)
-{
-    const struct request_limits limits = {.releases = &x->web->settings.releases,
-                                          .architectures = &x->web->settings.architectures};
-    _cleanup_params_ struct params params = {0};
-    const char *key;
-    json_t *value;
-    int r = 0;
-
-    if (!json_is_object(object))
-        return error_set(err, -EINVAL, "expected an object, got %s", json_type_name(object));
-    json_object_foreach ((json_t *)object, key, value) {
-        if (r == 0)
-            r = add_member(&params, key, value, err);
-    }
-    if (r == 0)
-        r = request_order_read(&params, &limits, ret, err);
-    return r < 0 && str_empty(error_message(err)) ? error_oom(err) : r;
-}
-
 static int answer_accepted(struct exchange *x, json_t *accepted, struct error *err)
 {
     _cleanup_json_ json_t *answer = json_object();
@@ -93,12 +48,14 @@ static int send_orders(struct exchange *x, const json_t *list, struct request_or
                        const struct requester *requester, const struct submission_options *options,
                        struct error *err)
 {
+    const struct request_limits limits = {.releases = &x->web->settings.releases,
+                                          .architectures = &x->web->settings.architectures};
     size_t n = json_array_size(list);
     int r = 0;
 
     // All are checked before the first is queued.
     for (size_t i = 0; i < n && r == 0; i++) {
-        r = read_order(x, json_array_get(list, i), &orders[i], err);
+        r = request_order_read_json(json_array_get(list, i), &limits, &orders[i], err);
         if (r < 0 && n > 1)
             r = error_prefix(err, r, "request %zu", i + 1);
     }
@@ -308,14 +265,14 @@ static int answer_with_etag(struct exchange *x, const json_t *value, struct erro
     if (!etag || exchange_add_header(x, "ETag", etag) < 0 ||
         exchange_add_header(x, "Cache-Control", "no-cache") < 0)
         return error_oom(err);
-    if (known && strstr(known, etag))
+    if (known && etag_listed(known, hex))
         return exchange_answer_empty(x, MHD_HTTP_NOT_MODIFIED) < 0 ? error_oom(err) : 0;
     return exchange_answer_buf(x, MHD_HTTP_OK, "application/json", &text) < 0 ? error_oom(err) : 0;
 }
 
 static int read_limit(struct exchange *x, uint64_t *ret, struct error *err)
 {
-    const char *limit = params_get_filled(&x->query, "limit");
+    const char *limit = params_get(&x->query, "limit");
 
     *ret = LIST_DEFAULT;
     if (limit && parse_uint(limit, 1, LIST_MAX, ret, err) < 0)
@@ -330,13 +287,15 @@ static int find_results(struct exchange *x, struct database *db, uint64_t limit,
     const char *package = params_get_filled(&x->query, "package");
     const char *release = params_get_filled(&x->query, "release");
     const char *arch = params_get_filled(&x->query, "arch");
-    const char *cursor = params_get_filled(&x->query, "cursor");
+    const char *cursor = params_get(&x->query, "cursor");
     struct results_filter f = {.release = release,
                                .arch = arch,
                                .requester = params_get_filled(&x->query, "requester"),
-                               .verdict = params_get_filled(&x->query, "verdict"),
+                               .verdict = params_get(&x->query, "verdict"),
                                .limit = limit};
 
+    if (f.verdict && !verdict_known(f.verdict))
+        return exchange_fail(x, 400, err, "verdict: there is none that is called %.40s", f.verdict);
     if (!package) {
         if (cursor && parse_uint(cursor, 0, RESULTS_WINDOW, &f.offset, err) < 0)
             return error_prefix(err, -EINVAL, "cursor");
@@ -344,12 +303,14 @@ static int find_results(struct exchange *x, struct database *db, uint64_t limit,
     }
     if (!release || !arch)
         return exchange_fail(x, 400, err, "package: release and arch are needed with it");
-    return results_history(db, package, release, arch, cursor, limit, ret, err);
+    if (cursor && !name_is_run_id(cursor))
+        return exchange_fail(x, 400, err, "cursor: expected one of an answer for this test");
+    return results_history(db, package, &f, cursor, ret, err);
 }
 
 int page_api_results(struct exchange *x, struct error *err)
 {
-    const char *cursor = params_get_filled(&x->query, "cursor");
+    const char *cursor = params_get(&x->query, "cursor");
     _cleanup_json_ json_t *answer = json_object();
     struct database *db = NULL;
     json_t *rows = NULL;
@@ -382,10 +343,10 @@ int page_api_results(struct exchange *x, struct error *err)
 static int find_changes(struct exchange *x, struct database *db, uint64_t limit,
                         struct change_cursor *cursor, json_t **ret, struct error *err)
 {
-    const char *text = params_get_filled(&x->query, "cursor");
+    const char *text = params_get(&x->query, "cursor");
     int r;
 
-    if (!text) {
+    if (!text) { // an empty one is a client's mistake, which would skip changes
         *ret = json_array();
         return *ret ? changes_now(db, cursor, err) : error_oom(err);
     }

@@ -245,6 +245,7 @@ int page_badge(struct exchange *x, struct error *err)
 {
     const char *package = exchange_value(x, "package"), *release = exchange_value(x, "release");
     const char *arch = exchange_value(x, "arch");
+    const struct results_filter newest = {.release = release, .arch = arch, .limit = 1};
     _cleanup_free_ char *label = str_format("%s %s", release, arch);
     _cleanup_json_ json_t *rows = NULL;
     struct database *db = NULL;
@@ -256,7 +257,7 @@ int page_badge(struct exchange *x, struct error *err)
         return error_oom(err);
     if (web_database(x->web, &db, err) < 0)
         return answer_badge(x, label, "unknown", err);
-    r = results_history(db, package, release, arch, NULL, 1, &rows, err);
+    r = results_history(db, package, &newest, NULL, &rows, err);
     if (r < 0)
         return r;
     return answer_badge(

@@ -101,12 +101,13 @@ int page_request(struct exchange *x, struct error *err)
 static int put_tested(struct exchange *x, json_t *check, const char *package, const char *release,
                       const char *arch)
 {
+    const struct results_filter newest_of_test = {.release = release, .arch = arch, .limit = 1};
     _cleanup_json_ json_t *rows = NULL;
     struct database *db = NULL;
     const json_t *newest;
 
     if (web_database(x->web, &db, NULL) < 0 ||
-        results_history(db, package, release, arch, NULL, 1, &rows, NULL) < 0 ||
+        results_history(db, package, &newest_of_test, NULL, &rows, NULL) < 0 ||
         json_array_size(rows) == 0)
         return json_put_string(check, "state", "new");
     newest = json_array_get(rows, 0);

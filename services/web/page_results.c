@@ -338,6 +338,7 @@ int page_history(struct exchange *x, struct error *err)
     const char *package = exchange_value(x, "package"), *release = exchange_value(x, "release");
     const char *arch = exchange_value(x, "arch");
     const char *before = params_get_filled(&x->query, "before");
+    const struct results_filter f = {.release = release, .arch = arch, .limit = RESULTS_PAGE + 1};
     _cleanup_json_ json_t *rows = NULL, *summary = NULL;
     struct database *db;
     int r = start_test(x, err);
@@ -349,7 +350,7 @@ int page_history(struct exchange *x, struct error *err)
     db = page_database(x);
     if (!db)
         return 0;
-    r = results_history(db, package, release, arch, before, RESULTS_PAGE + 1, &rows, err);
+    r = results_history(db, package, &f, before, &rows, err);
     if (r == 0)
         r = report_test(db, package, release, arch, &summary, err);
     if (r < 0)

@@ -23,7 +23,8 @@ static bool fits(const char *s, size_t len, const char *first, const char *rest,
 
 static bool is_name(const char *s, size_t len)
 {
-    return fits(s, len, NAME_FIRST, NAME_REST, 1);
+    return name_is_package_len(s, len) &&
+           fits(s, len, NAME_FIRST, NAME_REST, 1); // (what workers take, and less)
 }
 
 static bool is_trigger(const char *s)
@@ -117,6 +118,8 @@ static int read_env(struct request_order *o, const char *value, struct error *er
 
     if (strv_split(&parts, value, ";") < 0)
         return error_oom(err);
+    if (parts.len == 0)
+        return expected(err, "env", "VARIABLE=value", value);
     STRV_FOREACH (part, &parts) {
         if (!is_env(part))
             return expected(err, "env", "VARIABLE=value", part);
@@ -140,6 +143,8 @@ static int read_readable_by(struct request_order *o, const char *value, struct e
 
     if (strv_split(&parts, value, ", ") < 0)
         return error_oom(err);
+    if (parts.len == 0)
+        return expected(err, "readable-by", "a user or team", value);
     STRV_FOREACH (part, &parts) {
         if (!is_name(part, strlen(part)))
             return expected(err, "readable-by", "a user or team", part);
@@ -176,33 +181,45 @@ static int read_nothing(struct request_order *o _unused_, const char *value _unu
     return 0;
 }
 
-static const struct {
+enum member { MEMBER_NONE, MEMBER_STRING, MEMBER_STRINGS, MEMBER_FLAG }; // as JSON
+
+static const struct reader {
     const char *name;
     int (*read)(struct request_order *o, const char *value, struct error *err);
+    enum member member;
 } readers[] = {
-    {"release", read_release},
-    {"arch", read_arch},
-    {"package", read_package},
-    {"trigger", read_trigger},
-    {"ppa", read_ppa},
-    {"env", read_env},
-    {"all-proposed", read_all_proposed},
-    {"readable-by", read_readable_by},
-    {"testname", read_testname},
-    {"test-git", read_test_git},
-    {"build-git", read_build_git},
-    {"format", read_nothing}, // of the answer
-    {"token", read_nothing},  // of the form
+    {"release", read_release, MEMBER_STRING},
+    {"arch", read_arch, MEMBER_STRINGS},
+    {"package", read_package, MEMBER_STRING},
+    {"trigger", read_trigger, MEMBER_STRINGS},
+    {"ppa", read_ppa, MEMBER_STRINGS},
+    {"env", read_env, MEMBER_STRINGS},
+    {"all-proposed", read_all_proposed, MEMBER_FLAG},
+    {"readable-by", read_readable_by, MEMBER_STRINGS},
+    {"testname", read_testname, MEMBER_STRING},
+    {"test-git", read_test_git, MEMBER_STRING},
+    {"build-git", read_build_git, MEMBER_STRING},
+    {"format", read_nothing, MEMBER_NONE}, // of the answer
+    {"token", read_nothing, MEMBER_NONE},  // of the form
 };
+
+static const struct reader *find_reader(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(readers); i++)
+        if (strcmp(readers[i].name, name) == 0)
+            return &readers[i];
+    return NULL;
+}
 
 static int read_param(struct request_order *o, const struct param *param, struct error *err)
 {
+    const struct reader *reader = find_reader(param->name);
+
     if (strlen(param->value) > VALUE_MAX)
         return error_set(err, -EINVAL, "%.40s: longer than %zu bytes", param->name, VALUE_MAX);
-    for (size_t i = 0; i < ARRAY_SIZE(readers); i++)
-        if (strcmp(readers[i].name, param->name) == 0)
-            return *param->value ? readers[i].read(o, param->value, err) : 0; // an empty field
-    return error_set(err, -EINVAL, "%.40s: there is no such parameter", param->name);
+    if (!reader)
+        return error_set(err, -EINVAL, "%.40s: there is no such parameter", param->name);
+    return *param->value ? reader->read(o, param->value, err) : 0; // an empty field
 }
 
 // ---- the whole
@@ -262,6 +279,76 @@ int request_order_read(const struct params *params, const struct request_limits 
     o.context = o.request.ppas.len > 0 ? CONTEXT_PPA : CONTEXT_NORMAL;
     *ret = o;
     return 0;
+}
+
+// ---- as JSON
+
+// Nothing may stand for nothing: who sends an empty `readable-by` does not mean everybody.
+static int add_text(struct params *params, const char *name, const json_t *value, struct error *err)
+{
+    const char *text = json_string_value(value);
+    int r;
+
+    if (!text)
+        return error_set(err, -EINVAL, "%s: expected a string, got %s", name,
+                         json_type_name(value));
+    if (!*text)
+        return error_set(err, -EINVAL, "%s: is empty", name);
+    r = params_add(params, name, text);
+    return r == -E2BIG ? error_set(err, r, "%s: more than %d values in all", name, PARAMS_MAX)
+           : r < 0     ? error_oom(err)
+                       : 0;
+}
+
+static int add_list(struct params *params, const char *name, const json_t *list, struct error *err)
+{
+    size_t i;
+    json_t *item;
+    int r = 0;
+
+    if (json_array_size(list) == 0)
+        return error_set(err, -EINVAL, "%s: is empty", name);
+    json_array_foreach ((json_t *)list, i, item) {
+        if (r == 0 && !json_is_string(item))
+            r = error_set(err, -EINVAL, "%s: item %zu: expected a string, got %s", name, i + 1,
+                          json_type_name(item));
+        if (r == 0)
+            r = add_text(params, name, item, err);
+    }
+    return r;
+}
+
+static int add_member(struct params *params, const char *name, const json_t *value,
+                      struct error *err)
+{
+    const struct reader *reader = find_reader(name);
+
+    if (!reader || reader->member == MEMBER_NONE)
+        return error_set(err, -EINVAL, "%.40s: there is no such member", name);
+    if (json_is_array(value) && reader->member == MEMBER_STRINGS)
+        return add_list(params, name, value, err);
+    if (json_is_true(value) && reader->member == MEMBER_FLAG)
+        return params_add(params, name, "1") < 0 ? error_oom(err) : 0;
+    if (json_is_false(value) && reader->member == MEMBER_FLAG)
+        return 0;
+    return add_text(params, name, value, err);
+}
+
+int request_order_read_json(const json_t *object, const struct request_limits *limits,
+                            struct request_order *ret, struct error *err)
+{
+    _cleanup_params_ struct params params = {0};
+    const char *name;
+    json_t *value;
+    int r = 0;
+
+    if (!json_is_object(object))
+        return error_set(err, -EINVAL, "expected an object, got %s", json_type_name(object));
+    json_object_foreach ((json_t *)object, name, value) {
+        if (r == 0)
+            r = add_member(&params, name, value, err);
+    }
+    return r < 0 ? r : request_order_read(&params, limits, ret, err);
 }
 
 void request_order_release(struct request_order *order)

@@ -5,6 +5,7 @@
 
 #include "adt/names.h"
 #include "adt/request.h"
+#include "data/json.h"
 #include "web/uri.h"
 
 struct request_order {
@@ -23,4 +24,9 @@ struct request_limits {
 // with the parameter.
 int request_order_read(const struct params *params, const struct request_limits *limits,
                        struct request_order *ret, struct error *err);
+// The same of an object like Request of static/openapi.json: one string for each parameter, or a
+// list of them where it may be given more than once; a boolean for all-proposed. -E2BIG: more than
+// PARAMS_MAX values.
+int request_order_read_json(const json_t *object, const struct request_limits *limits,
+                            struct request_order *ret, struct error *err);
 void request_order_release(struct request_order *order);

@@ -161,17 +161,20 @@ static const char sql_requester[] =
     "SELECT " RESULT_COLUMNS " FROM result r CROSS JOIN test t ON t.id = r.test_id"
     " WHERE r.requester = ?1 AND r.requester != '' ORDER BY r.run_id DESC LIMIT ?2 OFFSET ?3";
 
+// Binds a filter as ?1 to ?4; a place is asked for by whoever uses FITS_RUN.
+#define FITS_RUN                                                                                   \
+    " AND (?3 = '' OR r.requester = ?3)"                                                           \
+    " AND (?4 = '' OR ?4 = CASE WHEN r.exitcode IN (0, 2) THEN 'pass'"                             \
+    "  WHEN r.exitcode IN (4, 6, 12, 14) THEN 'fail' WHEN r.exitcode = 8 THEN 'neutral'"           \
+    "  WHEN r.exitcode = 99 THEN 'denylisted' WHEN r.exitcode = 16 THEN 'tmpfail'"                 \
+    "  WHEN r.exitcode = 20 THEN 'error' ELSE 'otherfail' END)"
+
 // The newest RESULTS_WINDOW are looked through, however rare what is asked for.
 static const char sql_filtered[] =
     "SELECT " RESULT_COLUMNS " FROM result r CROSS JOIN test t ON t.id = r.test_id"
     " WHERE r.run_id >= coalesce((SELECT run_id FROM result ORDER BY run_id DESC"
     "  LIMIT 1 OFFSET 20000), '')"
-    " AND (?1 = '' OR t.release = ?1) AND (?2 = '' OR t.arch = ?2)"
-    " AND (?3 = '' OR r.requester = ?3)"
-    " AND (?4 = '' OR ?4 = CASE WHEN r.exitcode IN (0, 2) THEN 'pass'"
-    "  WHEN r.exitcode IN (4, 6, 12, 14) THEN 'fail' WHEN r.exitcode = 8 THEN 'neutral'"
-    "  WHEN r.exitcode = 99 THEN 'denylisted' WHEN r.exitcode = 16 THEN 'tmpfail'"
-    "  WHEN r.exitcode = 20 THEN 'error' ELSE 'otherfail' END)"
+    " AND (?1 = '' OR t.release = ?1) AND (?2 = '' OR t.arch = ?2)" FITS_RUN
     " ORDER BY r.run_id DESC LIMIT ?5 OFFSET ?6";
 
 int results_recent(struct database *db, const struct results_filter *f, json_t **ret,
@@ -216,14 +219,15 @@ int results_latest(struct database *db, const char *package, json_t **ret, struc
     return r < 0 ? r : results_gather(db, s, results_bind(s, &package, 1), add_flaky, ret, err);
 }
 
-int results_history(struct database *db, const char *package, const char *release, const char *arch,
-                    const char *before, size_t limit, json_t **ret, struct error *err)
+int results_history(struct database *db, const char *package, const struct results_filter *f,
+                    const char *before, json_t **ret, struct error *err)
 {
     static const char sql[] =
         "SELECT " RESULT_COLUMNS " FROM test t JOIN result r ON r.test_id = t.id"
-        " WHERE t.package = ?1 AND t.release = ?2 AND t.arch = ?3 AND r.run_id < ?4"
-        " ORDER BY r.run_id DESC LIMIT ?5";
-    const char *texts[] = {package, release, arch, before ? before : "~"};
+        " WHERE t.release = ?1 AND t.arch = ?2 AND t.package = ?5 AND r.run_id < ?6" FITS_RUN
+        " ORDER BY r.run_id DESC LIMIT ?7";
+    const char *texts[] = {f->release, f->arch, f->requester,
+                           f->verdict, package, before ? before : "~"};
     sqlite3_stmt *s = NULL;
     int r = database_statement(db, sql, &s, err), rc;
 
@@ -231,7 +235,7 @@ int results_history(struct database *db, const char *package, const char *releas
         return r;
     rc = results_bind(s, texts, ARRAY_SIZE(texts));
     if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(s, 5, (sqlite3_int64)limit);
+        rc = sqlite3_bind_int64(s, 7, (sqlite3_int64)f->limit);
     return results_gather(db, s, rc, NULL, ret, err);
 }
 

@@ -23,9 +23,10 @@ int results_recent(struct database *db, const struct results_filter *filter, jso
                    struct error *err);
 // The newest result of each release and architecture of a package, with a member `flaky`.
 int results_latest(struct database *db, const char *package, json_t **ret, struct error *err);
-// Runs of one test, newest first, those before `before` (a run id; NULL: from the newest).
-int results_history(struct database *db, const char *package, const char *release, const char *arch,
-                    const char *before, size_t limit, json_t **ret, struct error *err);
+// Runs of one test, newest first, those before `before` (a run id; NULL: from the newest). The
+// filter has a release and an architecture; its offset is not used.
+int results_history(struct database *db, const char *package, const struct results_filter *filter,
+                    const char *before, json_t **ret, struct error *err);
 // One run. -ENOENT.
 int results_run(struct database *db, const char *package, const char *release, const char *arch,
                 const char *run_id, json_t **ret, struct error *err);

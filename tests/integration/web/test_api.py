@@ -171,7 +171,12 @@ class Api(unittest.TestCase):
     def test_bad_requests_say_what_is_wrong(self) -> None:
         for body, status, text in (("", 400, "body"), ("{", 400, "body"), ([], 400, "expected 1 to 100 requests, got 0"),
                                    ([ONE] * 101, 400, "expected 1 to 100 requests, got 101"), ([1], 400, "expected an object, got a number"),
-                                   (ONE | {"arch": 1}, 400, "arch: expected a string, a list of strings or a boolean, got a number"),
+                                   (ONE | {"arch": 1}, 400, "arch: expected a string, got a number"), (ONE | {"testname": True}, 400, "testname: expected a string, got "),
+                                   (ONE | {"release": ["noble"]}, 400, "release: expected a string, got "), (ONE | {"readable-by": False}, 400, "readable-by: expected a string, got "),
+                                   (ONE | {"readable-by": ""}, 400, "readable-by: is empty"), (ONE | {"readable-by": []}, 400, "readable-by: is empty"),
+                                   (ONE | {"readable-by": ","}, 400, "readable-by: expected a user or team"), (ONE | {"env": ";"}, 400, "env: expected VARIABLE=value"),
+                                   (ONE | {"trigger": ["gzip/1"] * 600}, 413, "trigger: more than 512 values in all"),
+                                   (ONE | {"token": "x"}, 400, "token: there is no such member"), (ONE | {"all-proposed": "yes"}, 400, "all-proposed: expected 1"),
                                    (ONE | {"arch": [None]}, 400, "arch: item 1: expected a string, got null"),
                                    (ONE | {"release": "odd"}, 404, "release"), (ONE | {"odd": "x"}, 400, "odd"),
                                    ({"package": "gzip"}, 400, "release")):
@@ -247,13 +252,17 @@ class Api(unittest.TestCase):
         last = self.call("GET", f"{path}&limit=2&cursor={page['cursor']}")
         self.assertEqual([r["verdict"] for r in last["results"]], ["pass"])
         self.assertNotIn("cursor", last)
+        self.assertEqual([r["run_id"] for r in self.call("GET", f"{path}&verdict=fail")["results"]], [run_of_day(2)])
+        self.assertEqual(self.call("GET", f"{path}&requester=nobody-else")["results"], [])
+        self.call("GET", path, status=304, If_None_Match="*")
         newest = self.call("GET", "/api/v1/results?limit=1")
         self.assertEqual(self.call("GET", f"/api/v1/results?limit=1&cursor={newest['cursor']}")["results"][0]["run_id"], run_of_day(2))
         self.assertEqual(len(self.call("GET", "/api/v1/results?verdict=fail")["results"]), 1)
         test = self.call("GET", "/api/v1/tests/paged/noble/amd64")
         self.assertEqual((test["verdicts"], test["flips"], test["flaky"]), (["pass", "fail", "pass"], 2, False))
         self.call("GET", "/api/v1/tests/nothing/noble/amd64", status=404)
-        for wrong in ("results?limit=0", "results?limit=1001", "results?package=gzip", "results?cursor=x", "changes?cursor=-1"):
+        for wrong in ("results?limit=0", "results?limit=1001", "results?package=gzip", "results?cursor=x", "changes?cursor=-1", "changes?cursor=", "results?verdict=odd",
+                      "results?verdict=", "results?limit=", "results?cursor=", "results?package=paged&release=noble&arch=amd64&cursor=3"):
             self.call("GET", f"/api/v1/{wrong}", status=400)
 
     def test_z_without_a_broker_requests_are_503(self) -> None:

@@ -16,3 +16,11 @@ TEST(codes_have_their_verdicts)
         ck_assert(*verdict_explain(cases[i].code));
     }
 }
+
+TEST(names_are_known)
+{
+    ck_assert(verdict_known("pass"));
+    ck_assert(verdict_known("otherfail"));
+    ck_assert(!verdict_known("passed"));
+    ck_assert(!verdict_known(""));
+}

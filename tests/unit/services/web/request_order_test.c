@@ -90,6 +90,81 @@ TEST(what_is_wrong_is_named)
     }
 }
 
+TEST(names_are_as_long_as_workers_take_them)
+{
+    for (int len = 100; len <= 101; len++) {
+        _cleanup_error_ struct error err = ERROR_INIT;
+        _cleanup_(request_order_release) struct request_order o = {.request = REQUEST_INIT};
+        _cleanup_free_ char *query =
+            str_format("release=noble&arch=amd64&package=gzip&trigger=%0*d/1", len, 0);
+
+        ck_assert_int_eq(read_query(query, &o, &err), len == 100 ? 0 : -EINVAL);
+    }
+}
+
+static int read_object(const char *text, struct request_order *ret, struct error *err)
+{
+    struct strv releases = STRV_INIT, archs = STRV_INIT;
+    const struct request_limits limits = {&releases, &archs};
+    _cleanup_json_ json_t *object = NULL;
+    int r;
+
+    ck_assert_int_eq(strv_split(&releases, "noble", " "), 0);
+    ck_assert_int_eq(strv_split(&archs, "amd64 arm64", " "), 0);
+    ASSERT_OK(json_parse(text, strlen(text), "body", &object, err), err);
+    r = request_order_read_json(object, &limits, ret, err);
+    strv_release(&releases);
+    strv_release(&archs);
+    return r;
+}
+
+TEST(an_object_is_read_as_parameters_are)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_(request_order_release) struct request_order o = {.request = REQUEST_INIT};
+
+    ASSERT_OK(
+        read_object(
+            "{\"release\": \"noble\", \"arch\": [\"amd64\", \"arm64\"], \"package\": \"gzip\", "
+            "\"trigger\": \"gzip/1\", \"env\": [\"AB=c\", \"D_=;E_=1\"], \"all-proposed\": true}",
+            &o, &err),
+        &err);
+    ck_assert_uint_eq(o.archs.len, 2);
+    ck_assert_uint_eq(o.request.env.len, 3);
+    ck_assert(o.request.all_proposed);
+}
+
+TEST(members_of_another_kind_are_refused)
+{
+    static const struct {
+        const char *member, *message;
+    } cases[] = {
+        {"\"testname\": true", "testname: expected a string, got true or false"},
+        {"\"testname\": [\"x\"]", "testname: expected a string, got an array"},
+        {"\"readable-by\": false", "readable-by: expected a string, got true or false"},
+        {"\"readable-by\": []", "readable-by: is empty"},
+        {"\"readable-by\": \"\"", "readable-by: is empty"},
+        {"\"readable-by\": [\"\"]", "readable-by: is empty"},
+        {"\"readable-by\": \", \"", "readable-by: expected a user or team, got \", \""},
+        {"\"env\": [1]", "env: item 1: expected a string, got a number"},
+        {"\"env\": \";\"", "env: expected VARIABLE=value, got \";\""},
+        {"\"all-proposed\": \"yes\"", "all-proposed: expected 1, got \"yes\""},
+        {"\"format\": \"json\"", "format: there is no such member"},
+        {"\"odd\": \"x\"", "odd: there is no such member"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_error_ struct error err = ERROR_INIT;
+        _cleanup_free_ char *text =
+            str_format("{\"release\": \"noble\", \"arch\": \"amd64\", \"package\": \"gzip\", "
+                       "\"trigger\": \"gzip/1\", %s}",
+                       cases[i].member);
+        struct request_order o;
+
+        ASSERT_FAILS(read_object(text, &o, &err), -EINVAL, &err, cases[i].message);
+    }
+}
+
 TEST(api_keys_match_user_and_key)
 {
     _cleanup_json_ json_t *keys =
