@@ -11,7 +11,7 @@ help: ## this list
 
 deps: ## install what is needed to build, test, check and demonstrate (root, Debian 12)
 	$(Q)make/deps
-	$(Q)make/environment browser charmcraft >/dev/null || echo "deps: what needs it will be skipped"
+	$(Q)make/environment browser charmcraft openapi >/dev/null || echo "deps: what needs it will be skipped"
 
 lock: ## pin anew what comes from PyPI, by make/environments/*.in
 	$(Q)make/lock
