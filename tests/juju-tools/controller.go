@@ -183,7 +183,9 @@ func (c *controller) ofStorage(request string, args any) (any, bool) {
 		tag, err := names.ParseStorageTag(wanted.StorageTag)
 		instance := c.model.Storage[tag.Id()]
 		if err != nil || instance == nil || instance.Unit != c.me().Name {
-			return params.StorageAttachmentResults{Results: []params.StorageAttachmentResult{{Error: refused("permission denied", params.CodeUnauthorized)}}}, true
+			return params.StorageAttachmentResults{Results: []params.StorageAttachmentResult{{
+				Error: refused(fmt.Sprintf("storage %q not found", tag.Id()), params.CodeNotFound),
+			}}}, true
 		}
 		kind := params.StorageKindFilesystem
 		if instance.Kind == "block" {
@@ -243,11 +245,13 @@ func (c *controller) ports() map[string][]params.OpenUnitPortRangesByEndpoint {
 		if u.Machine != c.me().Machine {
 			continue
 		}
-		tag := names.NewUnitTag(name).String()
+		ranges := map[string][]params.PortRange{}
 		for _, p := range u.Ports {
-			out[tag] = append(out[tag], params.OpenUnitPortRangesByEndpoint{Endpoint: p.Endpoint, PortRanges: []params.PortRange{{
-				FromPort: max(p.First, 0), ToPort: max(p.Last, 0), Protocol: p.Protocol,
-			}}})
+			ranges[p.Endpoint] = append(ranges[p.Endpoint], params.PortRange{FromPort: p.First, ToPort: p.Last, Protocol: p.Protocol})
+		}
+		for endpoint, some := range ranges {
+			tag := names.NewUnitTag(name).String()
+			out[tag] = append(out[tag], params.OpenUnitPortRangesByEndpoint{Endpoint: endpoint, PortRanges: some})
 		}
 	}
 	return out

@@ -218,6 +218,7 @@ func (p *replay) call(r *run, l *line) error {
 	if err != nil {
 		return err
 	}
+	answer.Stderr = bytes.ReplaceAll(answer.Stderr, []byte(r.folder), []byte(l.Cwd))
 	var wrong []string
 	if asked != (l.Stdin != nil) {
 		wrong = append(wrong, fmt.Sprintf("Juju asks for standard input: %v, juju-local: %v", asked, l.Stdin != nil))

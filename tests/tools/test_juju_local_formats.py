@@ -54,7 +54,7 @@ class Formats(unittest.TestCase):
         self.assertEqual(render(value, "json"), '"a\ufffdb"\n'.encode())
 
     def test_strings_that_look_like_other_types_are_quoted_in_yaml(self) -> None:
-        for text in ("123", "true", "yes", "null", "~", "1.5", "0x1f", "2024-01-02", "1e3", "on"):
+        for text in ("123", "true", "yes", "null", "~", "1.5", "0x1f", "2024-01-02", "1e+3", "0o7", "012", "1:30", "on"):
             self.assertEqual(render(text, "yaml").decode(), f'"{text}"\n')
 
     def test_a_time_with_a_blank_and_a_zone_is_no_time_to_yaml(self) -> None:
@@ -62,6 +62,17 @@ class Formats(unittest.TestCase):
             self.assertEqual(render(text, "yaml").decode(), f'"{text}"\n')
         for text in ("2024-01-02 03:04:05Z", "2024-01-02T03:04:05"):
             self.assertEqual(render(text, "yaml").decode(), f"{text}\n")
+
+    def test_what_only_looks_like_a_number_or_a_date_is_not_quoted(self) -> None:
+        for text in ("1e3", "08", "5.", "1:99", "2024-13-02", "<<"):
+            self.assertEqual(render(text, "yaml").decode(), f"{text}\n")
+
+    def test_lines_are_folded_at_eighty_and_end_once(self) -> None:
+        self.assertEqual(render("word " * 17 + "end", "yaml").decode(), "word " * 16 + "word\n  end\n")
+        self.assertEqual(render("a\n\n", "yaml").decode(), "|+\n  a\n")
+
+    def test_bytes_that_are_no_text_are_binary_to_yaml(self) -> None:
+        self.assertEqual(render(b"\xff".decode("utf-8", "surrogateescape"), "yaml"), b"!!binary /w==\n")
 
     def test_a_struct_keeps_its_order(self) -> None:
         text = "b: 1\na: 2\n"
@@ -103,6 +114,11 @@ class Flags(unittest.TestCase):
     def test_unknown_option(self) -> None:
         self.refused("option provided but not defined: --cheese", "--cheese")
         self.refused("option provided but not defined: -x", "-x")
+
+    def test_mistakes_in_options(self) -> None:
+        self.refused('empty option in argument "--=x"', "--=x")
+        self.refused('invalid value "x" for option --app: strconv.ParseBool: parsing "x": invalid syntax', "--app=x")
+        self.assertEqual(self.parser.parse(["-r=0"]).relation, "=0")
 
     def test_option_without_its_argument(self) -> None:
         self.refused("option needs an argument: -r", "-r")

@@ -5,7 +5,7 @@ import json
 import re
 import unittest
 
-from juju_local_support import JujuLocalTest
+from juju_local_support import JujuLocalTest, ToolError
 
 from juju_local.secrets import new_id
 
@@ -28,6 +28,7 @@ class SecretTools(JujuLocalTest):
                 ([], "missing secret value or filename"),
                 (["x"], 'key value "x" not valid'),
                 (["ab=1"], 'key "ab" not valid'),
+                (["key="], 'key value "key=" not valid'),
                 (["key=1", "--rotate", "often"], 'rotate policy "often" not valid'),
                 (["key=1", "--owner", "me"], 'secret owner "me" not valid'),
                 (["key=1", "--expire", "-1h"], 'negative expire duration "-1h" not valid'),
@@ -76,6 +77,25 @@ class SecretTools(JujuLocalTest):
         self.ok(self.ctx, "secret-set", bare, "--rotate", "never", "--description", "d")
         self.assertEqual(self.ok(self.ctx, "secret-info-get", bare), f'{bare}:\n  revision: 1\n  label: ""\n  owner: application\n'
                          "  description: d\n  rotation: never\n")
+
+    def test_of_a_secret_of_this_hook(self) -> None:
+        """Its content is replaced, not followed, and who may read it is not shown."""
+        uri = self.add("key=one", "--rotate", "daily")
+        self.ok(self.ctx, "secret-set", uri, "key=two")
+        self.assertEqual(self.ok(self.ctx, "secret-get", uri, "key"), "two\n")
+        self.assertNotIn("rotates", self.ok(self.ctx, "secret-info-get", uri))
+        self.flush(self.ctx)
+        info = self.ok(self.context(), "secret-info-get", uri)
+        self.assertIn("revision: 1\n", info)
+        self.assertRegex(info, r"rotates: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*[1-9])?Z\n")
+
+    def test_secrets_that_are_not_there_are_refused_at_the_end(self) -> None:
+        for words in (["secret-set", "0" * 20, "key=1"], ["secret-remove", "0" * 20]):
+            ctx = self.context()
+            self.ok(ctx, *words)
+            with self.assertRaises(ToolError) as caught:
+                self.flush(ctx)
+            self.assertEqual(str(caught.exception), f'secret "{"0" * 20}" not found')
 
     def test_an_id_has_96_bits(self) -> None:
         for _ in range(64):

@@ -173,6 +173,9 @@ class Ports(OneUnit):
     def test_usage(self) -> None:
         for words, message in (
                 ([], "no port or range specified"),
+                (["5-1"], "invalid port range 5-1/tcp"),
+                (["1-2-3"], 'invalid port range "1-2-3"'),
+                ([" 80"], 'invalid port " 80": strconv.Atoi: parsing " 80": invalid syntax'),
                 (["x"], 'invalid port "x": strconv.Atoi: parsing "x": invalid syntax'),
                 (["0-70000"], "port range bounds must be between 0 and 65535, got 0-70000"),
                 (["80/foo"], 'invalid protocol "foo", expected "tcp", "udp", or "icmp"'),
@@ -373,6 +376,18 @@ class Relations(JujuLocalTest):
                          ("1", "argument", "-x\ny", "010"))
         self.fails(self.ctx, 1, "yaml: unmarshal errors:\n  line 2: cannot unmarshal !!map into string", "relation-set", "--file", "-",
                    stdin=b"x: y\na: {b: c}")
+
+    def test_arguments_lose_the_blanks_around_them_and_files_do_not(self) -> None:
+        self.ok(self.ctx, "relation-set", " a = x y ", "")
+        self.ok(self.ctx, "relation-set", "--file", "-", stdin=b'{"b": " x "}')
+        found = json.loads(self.ok(self.ctx, "relation-get", "-", "one/0", "--format=json"))
+        self.assertEqual((found["a"], found["b"]), ("x y", " x "))
+
+    def test_what_stands_before_the_number_of_a_relation_is_not_looked_at(self) -> None:
+        mine = self.ok(self.ctx, "relation-list")
+        number = self.ctx.hook.relation
+        for name in (f"{number}", f":{number}", f"nonsense:{number}", f"0{number}"):
+            self.assertEqual(self.ok(self.ctx, "relation-list", "-r", name), mine)
 
     def test_set_usage(self) -> None:
         self.fails(self.ctx, 2, 'expected "key=value", got "x"', "relation-set", "x")

@@ -58,6 +58,8 @@ class Parser:
                 out.args.append(word)
             elif word.startswith("--"):
                 name, equals, value = word[2:].partition("=")
+                if not name:
+                    raise usage(f'empty option in argument "{word}"')
                 self._take(out, name, value if equals else None, rest)
             else:
                 self._short(out, word[1:], rest)
@@ -68,9 +70,14 @@ class Parser:
             name, letters = letters[0], letters[1:]
             flag = self._flags.get(name)
             if flag is not None and not flag.switch and letters:
-                self._take(out, name, letters.removeprefix("="), rest)
+                self._take(out, name, letters, rest)
+                return
+            if flag is not None and letters.startswith("="):
+                self._take(out, name, letters, rest)
                 return
             self._take(out, name, None, rest)
+            if out.help:
+                return
 
     def _take(self, out: Parsed, name: str, value: str | None, rest: list[str]) -> None:
         shown = f"-{name}" if len(name) == 1 else f"--{name}"
@@ -99,5 +106,5 @@ class Parser:
             return True
         if value in ("0", "f", "F", "false", "FALSE", "False"):
             return False
-        raise usage(f'invalid boolean value "{value}" for {shown}: '
+        raise usage(f'invalid value "{value}" for option {shown}: '
                     f'strconv.ParseBool: parsing "{value}": invalid syntax')

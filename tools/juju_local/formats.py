@@ -5,6 +5,8 @@ Numbers reach a charm as float64, JSON has Go's HTML escaping, YAML looks like y
 """
 from __future__ import annotations
 
+import base64
+import datetime
 import json
 import math
 import re
@@ -15,15 +17,19 @@ import yaml
 _YAML_WORDS = frozenset(
     word for base in ("true", "false", "yes", "no", "on", "off", "null")
     for word in (base, base.capitalize(), base.upper())) | {
-        "", "~", "y", "Y", "n", "N", "<<", ".nan", ".NaN", ".NAN",
+        "", "~", "y", "Y", "n", "N", ".nan", ".NaN", ".NAN",
         ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF"}
 _YAML_NUMBER = re.compile(
-    r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)"
-    r"|[-+]?(\.[0-9]+|[0-9_]+(\.[0-9_]*)?)([eE][-+]?[0-9]+)?"
+    r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[1-9][0-9_]*|0)"
+    r"|[-+]?(0|[1-9][0-9_]*)?(\.[0-9][0-9_]*)?([eE][-+][0-9]+)?"
     r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 # With a blank before it, a time has no zone, or it is no time to yaml.v2.
 _YAML_TIME = re.compile(r"\d{4}-\d\d?-\d\d?([Tt]\d\d?:\d\d?:\d\d?(\.\d+)?(Z|[+-]\d\d:\d\d)| \d\d?:\d\d?:\d\d?(\.\d+)?)?")
 _KEY_PARTS = re.compile(r"(\d+)")
+
+
+class Time(str):
+    """What Go's code has as a time: YAML takes it for one and does not quote it."""
 
 
 class Struct(dict[str, Any]):
@@ -111,9 +117,31 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_time(text: str) -> bool:
+    """Of those that look like one, those whose month and day there are."""
+    if not _YAML_TIME.fullmatch(text):
+        return False
+    try:
+        datetime.date(*(int(part) for part in re.findall(r"\d+", text)[:3]))
+    except ValueError:
+        return False
+    return True
+
+
 def _represent_str(dumper: _Dumper, text: str) -> yaml.Node:
     style = None
-    if text in _YAML_WORDS or _YAML_NUMBER.fullmatch(text) or _YAML_TIME.fullmatch(text):
+    raw = text.encode("utf-8", "surrogateescape")
+    if not _utf8(raw):
+        return dumper.represent_scalar("tag:yaml.org,2002:binary", base64.b64encode(raw).decode())
+    if text in _YAML_WORDS or (_YAML_NUMBER.fullmatch(text) and text.strip("+-")) or _is_time(text):
         style = '"'
     elif "\n" in text:
         style = "|"
@@ -152,6 +180,7 @@ _Dumper.add_representer(int, _represent_number)
 _Dumper.add_representer(float, _represent_number)
 _Dumper.add_representer(dict, _represent_dict)
 _Dumper.add_representer(Struct, _represent_struct)
+_Dumper.add_representer(Time, lambda dumper, value: dumper.represent_scalar(_STR, str(value)))
 _Dumper.add_representer(bool, _represent_bool)
 _Dumper.add_representer(type(None), _represent_none)
 # Every scalar is a string to the emitter, whose text and style were chosen above.
@@ -161,8 +190,9 @@ _Dumper.yaml_implicit_resolvers = {}
 def to_yaml(value: Any) -> str:
     """With its newline at the end."""
     text = yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True,
-                     width=1 << 30, sort_keys=False)
-    return text.removesuffix("...\n")
+                     width=80, sort_keys=False)
+    text = re.sub(r"!!binary '([0-9A-Za-z+/=]*)'", r"!!binary \1", text)  # base64 needs no quotes
+    return text.removesuffix("...\n").rstrip("\n") + "\n"
 
 
 def to_smart(value: Any) -> str:

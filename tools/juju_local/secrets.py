@@ -9,9 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from .errors import ToolError, usage
+from .inputs import string_map
 from .model import Model, Secret, SecretConsumer, SecretRevision, Unit, now, unit_tag
 
 KEY = re.compile(r"[a-z](-?[a-z0-9]){2,}")
@@ -40,8 +39,14 @@ def next_rotation(policy: str) -> str:
     hours = ROTATE.get(policy)
     if not hours:
         return ""
-    when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours)
-    return when.isoformat()
+    return _rfc3339(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours))
+
+
+def _rfc3339(when: datetime.datetime) -> str:
+    """As Go prints it: in UTC, without the zeros at the end of a second's fraction."""
+    whole, dot, fraction = when.astimezone(datetime.timezone.utc).isoformat().removesuffix("+00:00").partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
 
 
 def parse_expire(text: str) -> str:
@@ -53,14 +58,14 @@ def parse_expire(text: str) -> str:
             r"(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)", match[2]))
         if match[1] == "-":
             raise usage(f'negative expire duration "{text}" not valid')
-        return (moment + datetime.timedelta(seconds=seconds)).isoformat()
+        return _rfc3339(moment + datetime.timedelta(seconds=seconds))
     try:
         when = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
         if when.tzinfo is None or "T" not in text:
             raise ValueError(text)
     except ValueError:
         raise usage(f'expire time or duration "{text}" not valid') from None
-    return when.isoformat()
+    return _rfc3339(when)
 
 
 def parse_content(args: list[str], file: str = "") -> dict[str, str]:
@@ -69,58 +74,45 @@ def parse_content(args: list[str], file: str = "") -> dict[str, str]:
     if file:
         out.update(_content_file(file))
     for arg in args:
-        name, equals, value = arg.partition("=")
-        if not equals or not name:
+        at = arg.rstrip("=").find("=")  # what is left of base64's padding is no "="
+        if at < 1:
             raise usage(f'key value "{arg}" not valid')
+        name, value = arg[:at], arg[at + 1:]
         key, _, suffix = name.partition("#")
         if not KEY.fullmatch(key):
             raise usage(f'key "{key}" not valid')
         if suffix == "base64":
-            out[key] = _checked_base64(key, value)
+            out[key] = value
         elif suffix == "file":
             try:
                 data = Path(value).read_bytes()
             except OSError as error:
-                raise ToolError(f'reading content for secret key "{key}": open {value}: '
-                                f"{(error.strerror or '').lower()}") from None
+                raise usage(f'reading content for secret key "{key}": open {value}: '
+                            f"{(error.strerror or '').lower()}") from None
             out[key] = base64.b64encode(data).decode()
         elif suffix:
             raise usage(f'key "{name}" not valid')
         else:
             out[key] = base64.b64encode(value.encode("utf-8", "surrogateescape")).decode()
-    size = sum(len(k) + len(base64.b64decode(v)) for k, v in out.items())
+    size = sum(len(k) + len(v) * 3 // 4 for k, v in out.items())
     if size > MAX_BYTES:
         raise usage(f"secret content size exceeds maximum size of {MAX_BYTES} bytes")
     return out
 
 
-def _checked_base64(key: str, value: str) -> str:
-    try:
-        base64.b64decode(value, validate=True)
-    except ValueError:
-        raise usage(f'secret base64 value for key "{key}" not valid') from None
-    return value
-
-
 def _content_file(path: str) -> dict[str, str]:
     try:
-        raw = yaml.safe_load(Path(path).read_bytes())
+        raw = string_map(Path(path).read_bytes(), "secrets.SecretData")
     except OSError as error:
-        raise ToolError(f"open {path}: {(error.strerror or '').lower()}") from None
-    except yaml.YAMLError as error:
-        raise ToolError(f"reading {path}: {' '.join(str(error).split())}") from None
-    if not isinstance(raw, dict):
-        raise ToolError(f"reading {path}: expected a map of keys and values")
+        raise usage(f"open {path}: {(error.strerror or '').lower()}") from None
+    except ToolError as error:
+        raise usage(str(error)) from None
     out = {}
-    for name, value in raw.items():
-        key, _, suffix = str(name).partition("#")
+    for name, text in raw.items():
+        key, _, suffix = name.partition("#")
         if not KEY.fullmatch(key):
             raise usage(f'key "{key}" not valid')
-        if suffix == "base64":
-            out[key] = _checked_base64(key, str(value))
-        else:
-            text = value if isinstance(value, str) else yaml.safe_dump(value).strip()
-            out[key] = base64.b64encode(text.encode()).decode()
+        out[key] = text if suffix == "base64" else base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()
     return out
 
 

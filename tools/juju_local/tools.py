@@ -15,10 +15,15 @@ from . import recording
 from .context import Context
 from .errors import ToolError, usage
 from .flags import Flag, Parsed, Parser
-from .formats import render
+from .formats import render, to_json
 
 SMART = ("smart", "json", "yaml")
 PLAIN = ("json", "yaml")
+
+
+def quoted(words: list[str]) -> str:
+    """A list as Go's %q shows it."""
+    return "[" + " ".join(to_json(word) for word in words) + "]"
 
 
 class NeedStdin(Exception):
@@ -50,8 +55,7 @@ class Call:
 
     def at_most(self, count: int) -> None:
         if len(self.args) > count:
-            from .formats import to_json
-            raise usage(f"unrecognized args: {to_json(self.args[count:])}")
+            raise usage(f"unrecognized args: {quoted(self.args[count:])}")
 
     def file_or_stdin(self, name: str) -> bytes:
         """The content of FILE, resolved against the caller's directory, or stdin for -."""

@@ -48,7 +48,8 @@ def action_set(call: Call) -> None:
                 raise usage(f'key "{part}" must start and end with lowercase alphanumeric, and '
                             "contain only lowercase alphanumeric and hyphens")
         pairs.append((parts, value))
-    _task(call)
+    if pairs:
+        _task(call)
     for parts, value in pairs:
         place = call.ctx.results
         for part in parts[:-1]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import yaml
-
 from . import controller
 from .errors import ToolError, usage
 from .flags import Flag
 from .formats import Struct
+from .inputs import key_values, string_map
 from .model import Bag, Model, Relation, Unit
 from .tools import PLAIN, SMART, Call, Tool
 
@@ -24,13 +23,11 @@ def relation_flag(call: Call) -> Flag:
     ctx = call.ctx
 
     def parse(text: str) -> int:
-        number = text.rpartition(":")[2]
-        if not number.isdigit():
+        digits = text.rpartition(":")[2]  # whatever stands before it is not looked at
+        if not re.fullmatch(r"[-+]?[0-9]+", digits):
             raise ValueError("invalid relation id")
-        relation = ctx.draft.relations.get(number)
-        if relation is None or number not in ctx.unit.agent.relations:
-            raise ValueError("relation not found")
-        if ":" in text and ctx.relation_name(relation) != text:
+        number = str(int(digits))
+        if number not in ctx.draft.relations or number not in ctx.unit.agent.relations:
             raise ValueError("relation not found")
         return int(number)
 
@@ -63,8 +60,8 @@ def relation_ids(call: Call) -> Any:
 
 
 def relation_list(call: Call) -> Any:
-    call.at_most(0)
     relation = _relation(call)
+    call.at_most(0)
     if call.parsed.app:
         return relation.remote_app(call.ctx.app_name)
     return call.ctx.members(relation)
@@ -73,7 +70,7 @@ def relation_list(call: Call) -> Any:
 def _reader(call: Call, relation: Relation, args: list[str]) -> str:
     """Whose bag relation-get reads."""
     ctx = call.ctx
-    hook = ctx.hook if ctx.hook and ctx.hook.relation == relation.id else None
+    hook = ctx.hook if ctx.hook and ctx.hook.relation is not None else None
     if args:
         name = args[0]
         if call.parsed.app:
@@ -99,10 +96,10 @@ def _reader(call: Call, relation: Relation, args: list[str]) -> str:
 
 
 def relation_get(call: Call) -> Any:
-    call.at_most(2)
     relation = _relation(call)
     key = call.args[0] if call.args and call.args[0] != "-" else ""
     owner = _reader(call, relation, call.args[1:])
+    call.at_most(2)
     ctx = call.ctx
     if owner == ctx.app_name and not relation.peer() and not ctx.leader() and ctx.juju3:
         raise ToolError("permission denied")
@@ -110,63 +107,12 @@ def relation_get(call: Call) -> Any:
     return settings.get(key) if key else dict(settings)
 
 
-def _scalar(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
-
-
-class _Text(yaml.SafeLoader):
-    """Scalars as they were written: yaml.v2 decodes into a map of strings."""
-
-
-_Text.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in rules if tag == "tag:yaml.org,2002:null"]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-
-
-def _not_a_string(node: yaml.Node) -> str:
-    """What yaml.v2 says of a value that is no scalar; "" for a scalar."""
-    if isinstance(node, yaml.ScalarNode):
-        return ""
-    kind = "!!map" if isinstance(node, yaml.MappingNode) else "!!seq"
-    return f"\n  line {node.start_mark.line + 1}: cannot unmarshal {kind} into string"
-
-
-def string_map(data: bytes, where: str) -> dict[str, str]:
-    """A YAML map of scalars."""
-    try:
-        raw = yaml.load(data, Loader=_Text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ToolError(f"yaml: {' '.join(str(error).split())}") from None
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        raise ToolError(f"{where}: yaml: unmarshal errors: cannot unmarshal into map[string]string")
-    wrong = "".join(_not_a_string(node) for _, node in yaml.compose(data, Loader=_Text).value)
-    if wrong:
-        raise ToolError(f"yaml: unmarshal errors:{wrong}")
-    return {str(k): _scalar(v) for k, v in raw.items()}
-
-
-def key_values(args: list[str]) -> dict[str, str]:
-    out: dict[str, str] = {}
-    for arg in args:
-        key, equals, value = arg.partition("=")
-        if not equals or not key:
-            raise usage(f'expected "key=value", got "{arg}"')
-        if key in out:
-            raise usage(f'key "{key}" specified more than once')
-        out[key] = value
-    return out
-
-
 def relation_set(call: Call) -> None:
-    arguments = key_values(call.args)
     relation_id = _relation(call).id
+    arguments = key_values(call.args)
     values: dict[str, str] = {}
     if call.parsed.file:
-        values = string_map(call.file_or_stdin(call.parsed.file), call.parsed.file)
+        values = string_map(call.file_or_stdin(call.parsed.file))
     values.update(arguments)
     if not values:
         return
@@ -208,8 +154,8 @@ def _write_bag(model: Model, relation_id: int, owner: str, writer: str,
 
 
 def relation_model_get(call: Call) -> Any:
-    call.at_most(0)
     _relation(call)
+    call.at_most(0)
     return {"uuid": call.ctx.draft.uuid}
 
 
@@ -228,8 +174,10 @@ def _network(call: Call, unit: Unit) -> dict[str, Any]:
 
 
 def network_get(call: Call) -> Any:
-    if not call.args or not call.args[0]:
+    if not call.args:
         raise usage("no arguments specified")
+    if not call.args[0]:
+        raise usage("no binding name specified")
     if len(call.args) > 1:
         call.at_most(1)
     binding = call.args[0]
@@ -238,7 +186,7 @@ def network_get(call: Call) -> Any:
         raise ToolError(f'no network config found for binding "{binding}"')
     p = call.parsed
     if p.primary_address and (p.bind_address or p.ingress_address or p.egress_subnets):
-        raise usage("--primary-address must be the only flag specified")
+        raise ToolError("--primary-address must be the only flag specified")
     info = _network(call, call.ctx.unit)
     address = info["bind-addresses"][0]["addresses"][0]["value"]
     chosen: dict[str, Any] = {}
@@ -266,9 +214,9 @@ def network_get(call: Call) -> Any:
 def unit_get(call: Call) -> Any:
     if not call.args:
         raise usage("no setting specified")
-    call.at_most(1)
     if call.args[0] not in ("private-address", "public-address"):
         raise usage(f'unknown setting "{call.args[0]}"')
+    call.at_most(1)
     address = call.ctx.draft.machines[call.ctx.unit.machine].address
     if not address:
         raise ToolError(f'"{call.ctx.unit_name}" has no {call.args[0].replace("-", " ")} set')

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from . import secrets
 from .errors import ToolError, usage
 from .flags import Flag
-from .formats import Struct
+from .formats import Struct, Time
 from .model import Model, Secret, Unit, unit_tag
 from .resolver import owned_by
 from .tools import PLAIN, SMART, Call, Raw, Tool
@@ -26,14 +27,25 @@ def _not_found(uri: str) -> ToolError:
     return ToolError(f'secret "{uri}" not found')
 
 
-def _owned(call: Call, uri: str) -> Secret:
-    secret_id = secrets.parse_uri(uri)
-    secret = call.ctx.draft.secrets.get(secret_id)
+def _owned(call: Call, secret_id: str, model: Model | None = None) -> Secret:
+    secret = (model or call.ctx.draft).secrets.get(secret_id)
     if secret is None:
         raise _not_found(secret_id)
-    if secret not in _own(call):
+    if secret not in _own(call, model):
         raise ToolError("permission denied")
     return secret
+
+
+def _later(call: Call, secret_id: str, change: Callable[[Model], None]) -> None:
+    """A change of a secret that the controller judges at the end of the hook, when it is asked for one that is not there."""
+    ctx = call.ctx
+
+    def judged(model: Model) -> None:
+        if model is not ctx.draft:
+            _owned(call, secret_id, model)
+        if secret_id in model.secrets:
+            change(model)
+    ctx.later(judged)
 
 
 def _options(call: Call) -> list[Flag]:
@@ -44,12 +56,12 @@ def _options(call: Call) -> list[Flag]:
 def _fields(call: Call) -> dict[str, Any]:
     """The metadata a caller gave, checked."""
     p = call.parsed
-    if p.rotate is not None and p.rotate not in secrets.ROTATE:
+    if p.rotate and p.rotate not in secrets.ROTATE:
         raise usage(f'rotate policy "{p.rotate}" not valid')
     if p.owner is not None and p.owner not in ("application", "unit"):
         raise usage(f'secret owner "{p.owner}" not valid')
     out = {k: getattr(p, k) for k in ("label", "description", "rotate")
-           if getattr(p, k) is not None}
+           if getattr(p, k) is not None and (k != "rotate" or p.rotate)}
     if p.expire:
         out["expire"] = secrets.parse_expire(p.expire)
     return out
@@ -61,6 +73,8 @@ def secret_add(call: Call) -> Raw:
         raise usage("missing secret value or filename")
     fields = _fields(call)
     content = secrets.parse_content(call.args, _file(call))
+    if not content:
+        raise ToolError("empty secret value not valid")
     owner = unit_tag(ctx.unit_name) if p.owner == "unit" else f"application-{ctx.app_name}"
     if p.owner != "unit" and not ctx.leader():
         raise ToolError("this unit is not the leader")
@@ -72,7 +86,9 @@ def secret_add(call: Call) -> Raw:
     def change(model: Model) -> None:
         if owner.startswith("application-") and not model.is_leader(ctx.unit_name):
             raise ToolError("this unit is not the leader")
-        secrets.create(model, secret_id, owner, content, **fields)
+        secret = secrets.create(model, secret_id, owner, content, **fields)
+        if model is ctx.draft:
+            secret.next_rotate = ""  # the controller's to say
     ctx.later(change)
     return Raw(f"secret:{secret_id}\n".encode())
 
@@ -103,8 +119,9 @@ def _find(call: Call, uri: str, label: str) -> Secret:
 def secret_get(call: Call) -> Any:
     p, ctx = call.parsed, call.ctx
     args = list(call.args)
-    looks_uri = bool(args) and (args[0].startswith("secret:") or not p.label)
-    uri = args.pop(0) if looks_uri else ""
+    uri = args.pop(0) if args else ""
+    if uri:
+        secrets.parse_uri(uri)
     if not uri and not p.label:
         raise usage("require either a secret URI or label")
     key = args.pop(0) if args else ""
@@ -130,6 +147,9 @@ def secret_get(call: Call) -> Any:
 def _consume(call: Call, secret: Secret) -> dict[str, str] | None:
     p, ctx = call.parsed, call.ctx
     label = p.label if p.label and call.args and call.args[0].startswith("secret:") else ""
+    if label and secret in _own(call):  # an owner has one label for it
+        label, stored = "", secret.id in ctx.store.read().secrets
+        (ctx.now if stored else ctx.later)(lambda model: setattr(model.secrets[secret.id], "label", p.label))
     real = ctx.store.read().secrets.get(secret.id)
     pending = real is None or real.latest != secret.latest
 
@@ -154,13 +174,13 @@ def _text(encoded: str) -> str:
 
 
 def secret_info_get(call: Call) -> Any:
-    call.at_most(1)
     p = call.parsed
+    wanted = secrets.parse_uri(call.args[0]) if call.args else ""
     if call.args and p.label:
         raise usage("specify either a secret URI or label but not both")
     if not call.args and not p.label:
         raise usage("require either a secret URI or label")
-    wanted = secrets.parse_uri(call.args[0]) if call.args else ""
+    call.at_most(1)
     for secret in _own(call):
         if secret.id == wanted or (p.label and secret.label == p.label):
             return {secret.id: _info(secret)}
@@ -171,7 +191,7 @@ def _info(secret: Secret) -> Struct:
     latest = secret.revisions.get(str(secret.latest))
     out = Struct(revision=secret.latest, label=secret.label, owner=secret.owner.partition("-")[0])
     optional = {"description": secret.description, "rotation": secret.rotate,
-                "expiry": latest.expire if latest else "", "rotates": secret.next_rotate}
+                "expiry": Time(latest.expire if latest else ""), "rotates": Time(secret.next_rotate)}
     out.update({k: v for k, v in optional.items() if v})
     if secret.access:
         out["access"] = [Struct(target=k, **v) for k, v in sorted(secret.access.items())]
@@ -190,15 +210,15 @@ def secret_set(call: Call) -> None:
     fields = _fields(call)
     secret_id = secrets.parse_uri(call.args[0])
     content = secrets.parse_content(call.args[1:], _file(call))
-    _owned(call, call.args[0])
+    new = secret_id not in call.ctx.store.read().secrets  # of this hook, so it has one revision at its end
 
     def change(model: Model) -> None:
-        secret = model.secrets.get(secret_id)
-        if secret is None:
-            raise _not_found(secret_id)
+        secret = model.secrets[secret_id]
         values = dict(fields)
         expire = values.pop("expire", "")
-        if content:
+        if content and new:
+            secret.revisions[str(secret.latest)].data = content
+        elif content:
             secrets.add_revision(secret, content, expire)
         if expire:
             secret.revisions[str(secret.latest)].expire = expire
@@ -206,26 +226,23 @@ def secret_set(call: Call) -> None:
             setattr(secret, name, value)
         if "rotate" in values:
             secret.next_rotate = secrets.next_rotation(secret.rotate)
-    call.ctx.later(change)
+    _later(call, secret_id, change)
 
 
 def secret_remove(call: Call) -> None:
     if not call.args:
         raise usage("missing secret URI")
-    call.at_most(1)
     secret_id = secrets.parse_uri(call.args[0])
-    _owned(call, call.args[0])
+    call.at_most(1)
     revision = call.parsed.revision
 
     def change(model: Model) -> None:
-        secret = model.secrets.get(secret_id)
-        if secret is None:
-            return
+        secret = model.secrets[secret_id]
         if revision:
             secret.revisions.pop(str(revision), None)
         if not revision or not secret.revisions:
             del model.secrets[secret_id]
-    call.ctx.later(change)
+    _later(call, secret_id, change)
 
 
 def _check_unit_in(app: str, unit: str) -> None:
@@ -236,21 +253,21 @@ def _check_unit_in(app: str, unit: str) -> None:
 def secret_grant(call: Call) -> None:
     if not call.args:
         raise usage("missing secret URI")
-    call.at_most(1)
     p, ctx = call.parsed, call.ctx
+    secret_id = secrets.parse_uri(call.args[0])
     if p.relation is None:
         raise usage("no relation id specified")
-    secret_id = secrets.parse_uri(call.args[0])
+    call.at_most(1)
     relation = ctx.relation(p.relation)
     remote = relation.remote_app(ctx.app_name)
     if p.unit:
         _check_unit_in(remote, p.unit)
-    _owned(call, call.args[0])
+    _owned(call, secret_id)
     target = unit_tag(p.unit) if p.unit else f"application-{remote}"
     grant = {"scope": f"relation-{relation.id}", "role": "view"}
 
     def change(model: Model) -> None:
-        if secret_id in model.secrets:
+        if secret_id in model.secrets and model is not ctx.draft:  # a hook does not see it
             model.secrets[secret_id].access[target] = dict(grant)
     ctx.later(change)
 
@@ -258,32 +275,29 @@ def secret_grant(call: Call) -> None:
 def secret_revoke(call: Call) -> None:
     if not call.args:
         raise usage("missing secret URI")
-    call.at_most(1)
     p, ctx = call.parsed, call.ctx
     secret_id = secrets.parse_uri(call.args[0])
-    if p.relation is None and not p.app and not p.unit:
-        raise usage("missing relation or application or unit")
     if p.app and p.unit:
         raise usage("specify only one of application or unit")
-    if "relation" in p.given and p.app:
+    if p.relation is not None and p.app:  # in a relation's hook there always is one
         raise usage("do not specify both relation and app")
-    app = p.app or (p.unit.rpartition("/")[0] if p.unit else "")
-    if p.relation is not None and not p.app:
-        remote = ctx.relation(p.relation).remote_app(ctx.app_name)
-        if p.unit:
-            _check_unit_in(remote, p.unit)
-        app = remote
-    _owned(call, call.args[0])
+    app = p.app
+    if p.relation is not None:
+        app = ctx.relation(p.relation).remote_app(ctx.app_name)
+    if not app and not p.unit:
+        raise usage("missing relation or application or unit")
+    call.at_most(1)
     target = unit_tag(p.unit) if p.unit else f"application-{app}"
 
     def change(model: Model) -> None:
-        if secret_id in model.secrets:
-            access = model.secrets[secret_id].access
-            access.pop(target, None)
-            if not p.unit:
-                for key in [k for k in access if k.startswith(f"unit-{app}-")]:
-                    del access[key]
-    ctx.later(change)
+        if model is ctx.draft:
+            return
+        access = model.secrets[secret_id].access
+        access.pop(target, None)
+        if not p.unit:
+            for key in [k for k in access if k.startswith(f"unit-{app}-")]:
+                del access[key]
+    _later(call, secret_id, change)
 
 
 def _revision(text: str) -> int:

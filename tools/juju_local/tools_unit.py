@@ -12,9 +12,9 @@ from .charm import settings
 from .errors import JujuLocalError, ToolError, usage
 from .flags import Flag
 from .formats import to_json
+from .inputs import key_values, string_map
 from .model import Model, PortRange, Status, now, unit_tag
 from .tools import SMART, Call, Raw, Tool
-from .tools_relation import key_values, string_map
 
 STATUSES = ("maintenance", "blocked", "waiting", "active")
 STATE_KEY_MAX = 256
@@ -32,7 +32,7 @@ def config_get(call: Call) -> Any:
     values = settings(controller.charm_of(ctx.store, app), app.config)
     if call.args and call.parsed.all:
         raise usage(f'cannot use argument --all together with key "{call.args[0]}"')
-    if call.args:
+    if call.args and call.args[0]:
         return values.get(call.args[0])
     if call.parsed.all:
         return values
@@ -132,34 +132,29 @@ def status_get(call: Call) -> Any:
 # ------------------------------------------------------------------ ports
 
 def _number(text: str, whole: str) -> int:
-    if not re.fullmatch(r"-?\d+", text):
+    if not re.fullmatch(r"[-+]?[0-9]+", text):
         raise usage(f'invalid port "{whole}": strconv.Atoi: parsing "{text}": invalid syntax')
     return int(text)
 
 
 def parse_port(text: str) -> tuple[str, int, int]:
     """PORT[/PROTO], FROM-TO[/PROTO] or icmp."""
-    word = text.strip().lower()
-    ports, slash, protocol = word.partition("/")
-    if ports == "icmp" and not slash:
+    word, slash, protocol = text.lower().partition("/")
+    ports = word.split("-")
+    if len(ports) > 2:
+        raise usage(f'invalid port range "{word}"')
+    if word == "icmp":
         return "icmp", -1, -1
+    first, last = (_number(port, port) for port in (ports[0], ports[-1]))
     protocol = protocol if slash else "tcp"
-    if protocol == "icmp":
-        raise usage(f'protocol "icmp" doesn\'t support any ports; got "{ports}"')
-    if protocol not in ("tcp", "udp"):
+    if protocol not in ("tcp", "udp", "icmp"):
         raise usage(f'invalid protocol "{protocol}", expected "tcp", "udp", or "icmp"')
-    if re.fullmatch(r"\d+-\d+", ports):
-        first, last = (int(p) for p in ports.split("-"))
-    elif "-" in ports:
-        raise usage(f'invalid port range "{ports}"; expected "from-to"')
-    else:
-        first = last = _number(ports, ports)
+    if protocol == "icmp":
+        raise usage(f'protocol "icmp" doesn\'t support any ports; got "{first}"')
+    if first > last:
+        raise usage(f"invalid port range {show_port(protocol, first, last)}")
     if not (0 <= first <= 65535 and 0 <= last <= 65535):
         raise usage(f"port range bounds must be between 0 and 65535, got {first}-{last}")
-    if first > last:
-        raise usage(f"invalid port range {first}-{last}/{protocol}; expected fromPort <= toPort")
-    if first == 0:
-        raise usage(f'invalid port "{ports}": must be between 1 and 65535')
     return protocol, first, last
 
 
@@ -197,8 +192,8 @@ def _check_conflict(call: Call, model: Model, wanted: tuple[str, int, int], same
 def _ports(call: Call, opening: bool) -> None:
     if not call.args:
         raise usage("no port or range specified")
-    call.at_most(1)
     protocol, first, last = parse_port(call.args[0])
+    call.at_most(1)
     endpoints = [n.strip() for n in call.parsed.endpoints.split(",")]
     name = call.ctx.unit_name
 
@@ -258,7 +253,7 @@ def state_set(call: Call) -> None:
     values: dict[str, str] = {}
     arguments = key_values(call.args)
     if call.parsed.file:
-        values = string_map(call.file_or_stdin(call.parsed.file), call.parsed.file)
+        values = string_map(call.file_or_stdin(call.parsed.file))
     values.update(arguments)
     for key, value in values.items():
         if _json_size(key) > STATE_KEY_MAX:
@@ -306,9 +301,9 @@ def _storage_flag(call: Call) -> Flag:
 
 
 def storage_get(call: Call) -> Any:
-    call.at_most(1)
     if not call.parsed.s:
         raise usage("no storage instance specified")
+    call.at_most(1)
     instance = call.ctx.draft.storage[call.parsed.s]
     location = call.ctx.shown_path(instance.location)
     values = {"kind": instance.kind, "location": location}
@@ -319,26 +314,37 @@ def storage_get(call: Call) -> Any:
     return values[call.args[0]]
 
 
+def _directive(arg: str) -> tuple[str, int]:
+    """NAME[=COUNT]."""
+    name, equals, count = arg.partition("=")
+    if not name:
+        raise usage(f'expected "name=constraints" or "name", got "{arg}"')
+    wrong = f'cannot parse constraints for storage "{name}": '
+    if equals and not count:
+        raise usage(wrong + "storage constraints require at least one field to be specified")
+    if re.fullmatch(r"-?\d+", count) and int(count) < 1:
+        raise usage(f'{wrong}cannot parse count: count must be greater than zero, got "{count}"')
+    if equals and not count.isdigit():
+        raise usage(f'only count can be specified for "{name}"')
+    return name, int(count or 1)
+
+
 def storage_add(call: Call) -> None:
     if not call.args:
         raise usage("storage add requires a storage directive")
     ctx = call.ctx
-    app = ctx.draft.applications[ctx.app_name]
-    charm = controller.charm_of(ctx.store, app)
-    wanted = []
-    for arg in call.args:
-        name, equals, count = arg.partition("=")
-        if equals and not re.fullmatch(r"[1-9]\d*", count):
-            raise usage(f'only count can be specified for "{name}"')
-        if name not in charm.storage:
-            raise ToolError(f'charm storage "{name}" not found')
-        wanted.append((charm.storage[name], int(count or 1)))
+    charm = controller.charm_of(ctx.store, ctx.draft.applications[ctx.app_name])
+    wanted = [_directive(arg) for arg in call.args]
 
     def change(model: Model) -> None:
-        for spec, count in wanted:
+        if model is ctx.draft:
+            return  # a hook does not see what it has asked for
+        for name, count in wanted:
+            if name not in charm.storage:
+                raise ToolError(f'charm storage "{name}" not found')
             for _ in range(count):
                 try:
-                    controller.add_storage(model, model.units[ctx.unit_name], spec)
+                    controller.add_storage(model, model.units[ctx.unit_name], charm.storage[name])
                 except JujuLocalError as error:
                     raise ToolError(str(error)) from None
     ctx.later(change)
