@@ -29,6 +29,7 @@
 struct log_page {
     struct log_view *view;
     struct stored_file *file; // NULL: all of the log is there
+    struct web *web;
     struct MHD_Connection *connection;
     struct buf head, tail;
     size_t head_at, tail_at;
@@ -39,6 +40,8 @@ static void log_page_free(void *userdata)
     struct log_page *p = userdata;
 
     log_view_free(p->view);
+    if (p->file)
+        stored_file_await(p->file, NULL, NULL);
     stored_file_unref(p->file);
     buf_release(&p->head);
     buf_release(&p->tail);
@@ -46,6 +49,14 @@ static void log_page_free(void *userdata)
 }
 
 DEFINE_CLEANUP(struct log_page *, log_page_free)
+
+static void log_page_resume(void *userdata)
+{
+    const struct log_page *p = userdata;
+
+    MHD_resume_connection(p->connection);
+    web_run_http(p->web);
+}
 
 static ssize_t log_page_read(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
 {
@@ -57,7 +68,8 @@ static ssize_t log_page_read(void *userdata, uint64_t position _unused_, char *b
         return (ssize_t)n;
     body = log_view_read(p->view, bytes, max);
     if (body == -EAGAIN) {
-        stored_file_await(p->file, p->connection);
+        stored_file_await(p->file, log_page_resume, p);
+        MHD_suspend_connection(p->connection);
         return 0;
     }
     if (body < 0)
@@ -126,7 +138,7 @@ static int begin_log_page(struct exchange *x, int *fd, struct log_page *p, struc
     if (failed_tests(x, &open_tests) < 0 || log_view_new(*fd, &open_tests, &part, &p->view) < 0)
         return error_oom(err);
     (void)take_fd(fd);
-    if (p->file) {
+    if (p->file && stored_file_growth(p->file) != 0) {
         log_view_follow(p->view, stored_file_growth, p->file);
         return 1;
     }
@@ -150,6 +162,7 @@ static int answer_log(struct exchange *x, int *fd, struct stored_file *file, str
         return error_oom(err);
     }
     p->file = file;
+    p->web = x->web;
     p->connection = x->connection;
     p->head.max = p->tail.max = BUF_OWN_MAX;
     r = begin_log_page(x, fd, p, err);
@@ -166,15 +179,13 @@ static int answer_log(struct exchange *x, int *fd, struct stored_file *file, str
     return exchange_answer(x, MHD_HTTP_OK, response);
 }
 
-// `ret_file`: as of stored_follow(); NULL: the whole log is needed.
+// *ret_file as of stored_follow().
 static int open_log(struct exchange *x, const struct run_names *n, int *ret_fd,
                     struct stored_file **ret_file, struct error *err)
 {
     _cleanup_free_ char *log_gz = run_object_name(n, "log.gz");
     const struct stored_object object = {.container = n->container, .name = log_gz, .max = LOG_MAX};
-    int r = !log_gz    ? error_oom(err)
-            : ret_file ? stored_follow(x, &object, ret_fd, ret_file, err)
-                       : stored_open(x, &object, ret_fd, NULL, err);
+    int r = log_gz ? stored_follow(x, &object, ret_fd, ret_file, err) : error_oom(err);
 
     return r == -ENOENT ? exchange_fail(x, 404, err, "there is no log of the run %s", n->run_id)
                         : r;
@@ -235,12 +246,13 @@ static int put_search(struct exchange *x, const char *text, bool exact)
 static int begin_reading(struct exchange *x, const struct run_names *n,
                          const char *const *arguments, size_t max, struct error *err)
 {
+    _cleanup_(stored_file_unrefp) struct stored_file *file = NULL;
     _cleanup_close_ int fd = -1;
     int r = reading_claim(x, err);
 
     if (r == 0)
-        r = open_log(x, n, &fd, NULL, err);
-    return r == 0 ? reading_start(x, &fd, arguments, max, err) : r;
+        r = open_log(x, n, &fd, &file, err);
+    return r == 0 ? reading_follow(x, &fd, &file, arguments, max, err) : r;
 }
 
 static int search_log(struct exchange *x, const struct run_names *n, const char *text,

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "web/feed.h"
 #include "web/limits.h"
 #include "web/web.h"
 
@@ -25,6 +26,7 @@ struct reading {
     char *client;
     struct process process;
     int out_fd, errors_fd;
+    struct feed *feed; // of what is still on its way; or NULL
     sd_event_source *io, *end;
     struct buf out;
     size_t out_at;      // passed on
@@ -55,6 +57,7 @@ static void reading_free(struct reading *r)
     unlink_reading(r);
     (void)sd_event_source_disable_unref(r->io);
     (void)sd_event_source_disable_unref(r->end);
+    feed_free(r->feed);
     process_release(&r->process);
     close_fd(&r->out_fd);
     close_fd(&r->errors_fd);
@@ -92,6 +95,7 @@ static void stop(struct reading *r, int status)
 {
     (void)sd_event_source_set_enabled(r->io, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(r->end, SD_EVENT_OFF);
+    feed_free(TAKE_PTR(r->feed));
     process_release(&r->process);
     r->at_end = r->ended = true;
     r->status = status;
@@ -172,7 +176,8 @@ static int start_process(struct reading *r, int fd, const char *const *arguments
     for (size_t i = 0; arguments[i] && i + 3 < ARRAY_SIZE(argv); i++)
         argv[i + 2] = arguments[i];
     r->errors_fd = memfd_create("messages", MFD_CLOEXEC);
-    if (r->errors_fd < 0 || lseek(fd, 0, SEEK_SET) < 0 || (out < 0 && pipe2(fds, O_CLOEXEC) < 0))
+    if (r->errors_fd < 0 || (lseek(fd, 0, SEEK_SET) < 0 && errno != ESPIPE) ||
+        (out < 0 && pipe2(fds, O_CLOEXEC) < 0))
         return error_errno(err, -errno, "cannot look into the file");
     if (out < 0) {
         r->out_fd = fds[0];
@@ -257,6 +262,30 @@ int reading_start(struct exchange *x, int *fd, const char *const *arguments, siz
     return start(x, fd, arguments, max, -1, err);
 }
 
+static void on_broken(void *userdata)
+{
+    struct reading *r = userdata;
+
+    stop(r, EX_TEMPFAIL);
+    look_whether_ready(r);
+}
+
+int reading_follow(struct exchange *x, int *fd, struct stored_file **file,
+                   const char *const *arguments, size_t max, struct error *err)
+{
+    _cleanup_close_ int input = -1, output = -1;
+    int fds[2], e;
+
+    if (!*file || stored_file_growth(*file) == 0)
+        return reading_start(x, fd, arguments, max, err);
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return error_errno(err, -errno, "cannot look into the file");
+    input = fds[0];
+    output = fds[1];
+    e = feed_start(x->web->event, fd, file, &output, on_broken, x->reading, &x->reading->feed, err);
+    return e < 0 ? e : reading_start(x, &input, arguments, max, err);
+}
+
 int reading_start_to(struct exchange *x, int *fd, const char *const *arguments, int out,
                      struct error *err)
 {
@@ -295,6 +324,9 @@ static int fail(struct exchange *x, const struct reading *r, struct error *err)
         return exchange_fail(x, 422, err, "this file is no archive that can be read: %s", message);
     case EX_SOFTWARE:
         return exchange_fail(x, 500, err, "the file cannot be shown: %s", message);
+    case EX_TEMPFAIL:
+        return exchange_fail(x, MHD_HTTP_SERVICE_UNAVAILABLE, err,
+                             "what was to be read has broken off, try again later");
     case EX_UNAVAILABLE:
         return exchange_fail(x, MHD_HTTP_NOT_FOUND, err, "that is a folder");
     default: // a limit of inside.c, or something worse

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "web/exchange.h"
+#include "web/stored.h"
 
 #define READINGS_MAX 8           // at once; more are told to come again
 #define READINGS_OF_CLIENT_MAX 4 // of one address
@@ -23,7 +24,11 @@ void reading_drop(struct exchange *x);
 int reading_start(struct exchange *x, int *fd, const char *const *arguments, size_t max,
                   struct error *err);
 
-// The same, where the output goes to the file `out` (borrowed).
+// The same with an object that may still be on its way: `file` as of stored_follow() is taken over,
+// and the answer begins when there is something to answer of what has come.
+int reading_follow(struct exchange *x, int *fd, struct stored_file **file,
+                   const char *const *arguments, size_t max, struct error *err);
+// The same as reading_start(), where the output goes to the file `out` (borrowed).
 int reading_start_to(struct exchange *x, int *fd, const char *const *arguments, int out,
                      struct error *err);
 

@@ -46,8 +46,9 @@ int stored_follow(struct exchange *x, const struct stored_object *object, int *r
 // What it means that there is nothing more to read (a log_growth of log_lines.h): 0: that was all;
 // -EAGAIN: more comes; -EIO: it broke off.
 int stored_file_growth(void *file);
-// Suspends the connection (of one reader) until there is something more to read, or no more comes.
-void stored_file_await(struct stored_file *file, struct MHD_Connection *connection);
+// Calls `grown` once, from the loop, when there is something more to read, or no more comes. One
+// reader waits at a time; NULL: it does not any more.
+void stored_file_await(struct stored_file *file, void (*grown)(void *userdata), void *userdata);
 struct stored_file *stored_file_ref(struct stored_file *file);
 void stored_file_unref(struct stored_file *file); // NULL: nothing to do
 DEFINE_CLEANUP(struct stored_file *, stored_file_unref)

@@ -13,12 +13,10 @@
 
 static void wake(struct stored_file *f)
 {
-    struct MHD_Connection *suspended = TAKE_PTR(f->suspended);
+    void (*grown)(void *userdata) = TAKE_PTR(f->grown);
 
-    if (!suspended)
-        return;
-    MHD_resume_connection(suspended);
-    web_run_http(f->web);
+    if (grown)
+        grown(f->reading);
 }
 
 static void tell(const struct stored_file *f, bool was_awaited)
@@ -194,10 +192,10 @@ int stored_file_growth(void *file)
     return f->call ? -EAGAIN : f->r < 0 ? -EIO : 0;
 }
 
-void stored_file_await(struct stored_file *f, struct MHD_Connection *connection)
+void stored_file_await(struct stored_file *f, void (*grown)(void *userdata), void *userdata)
 {
-    f->suspended = connection;
-    MHD_suspend_connection(connection);
+    f->grown = grown;
+    f->reading = userdata;
 }
 
 struct stored_file *stored_file_ref(struct stored_file *f)

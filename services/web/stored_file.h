@@ -25,7 +25,8 @@ struct stored_file {
     bool begin_is_enough; // instead of the whole
     void (*tell)(void *userdata);
     void *userdata;
-    struct MHD_Connection *suspended; // its client waits for more; or NULL
+    void (*grown)(void *userdata); // of the reader that waits for more; or NULL
+    void *reading;
 };
 
 // Finds it among what is kept, or starts to get it. `tell` may be set to NULL when nobody is to be

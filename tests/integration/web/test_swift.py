@@ -375,7 +375,7 @@ class AtSwift(unittest.TestCase):
         return f"autopkgtest-noble/{folder}/log.gz", f"/packages/gzip/noble/amd64/{RUN.replace('abcde', run)}/log"
 
     @contextmanager
-    def half_a_log(self, run: str) -> Iterator[tuple[Between, WebServer, http.client.HTTPResponse, bytes, str]]:
+    def half_a_log(self, run: str, query: str = "") -> Iterator[tuple[Between, WebServer, http.client.HTTPResponse, bytes, str]]:
         """A page whose log has come by half: the response, and its text until then."""
         name, page = self.put_log(run, 20_000)
         with Between(self.swift.url) as between, self.new_server(between.url) as server:
@@ -383,7 +383,7 @@ class AtSwift(unittest.TestCase):
             between.held = name
             self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
             self.addCleanup(self.connection.close)
-            self.connection.request("GET", page)
+            self.connection.request("GET", page + query)
             response = self.connection.getresponse()
             text = b""
             while b"line 9000 " not in text:
@@ -399,6 +399,30 @@ class AtSwift(unittest.TestCase):
             self.assertEqual([text.count(b"<span id="), text.count(b"</details>"), text.rstrip()[-7:]], [20_000, 1, b"</html>"])
             self.assertTrue(server.request("GET", page)[2] == text)
             self.assertEqual(between.asked.count(between.held), 1)
+
+    def test_a_part_of_a_log_is_shown_when_that_part_has_come(self) -> None:
+        with self.half_a_log("5a1f6", "?from=7500") as (between, server, response, text, page):
+            text += response.read()
+            self.assertEqual([text.count(b"<span id="), text.count(b'id="L7500"'), text.rstrip()[-7:]], [2000, 1, b"</html>"])
+            between.go_on.set()
+            self.assertTrue(between.left.wait(20))  # what is behind it is not wanted
+            self.assertEqual(server.stop(), 0)
+
+    def test_text_is_looked_for_while_a_log_comes(self) -> None:
+        name, page = self.put_log("5a1f7", 20_000)
+        with Between(self.swift.url) as between, self.new_server(between.url) as server:
+            for cut, status in ((True, 503), (False, 200), (False, 200)):
+                between.held, between.cut = name, cut
+                answers: list[tuple[int, dict[str, str], bytes]] = []
+                reader = threading.Thread(target=lambda: answers.append(server.request("GET", f"{page}?q=line+1999&format=json")))
+                between.go_on.clear()
+                reader.start()
+                between.go_on.set()
+                reader.join()
+                self.assertEqual(answers[0][0], status, answers[0][2])
+            found = json.loads(answers[0][2])
+            self.assertEqual((found["total"], found["lines"], found["hits"][1]["line"]), (11, 20_000, 19991))
+            self.assertEqual(between.asked.count(name), 2)  # the one that broke off, and the one that is kept
 
     def test_a_log_that_breaks_off_says_so_and_is_not_kept(self) -> None:
         with self.half_a_log("5a1f1") as (between, server, response, text, page):
