@@ -13,8 +13,9 @@
 #include <sysexits.h>
 
 #define NICE 10 // pages come first
-#define BLOCK ((size_t)64 * 1024)
 #define ANSWER_MAX ((size_t)64 * 1024 * 1024)
+#define PART_MAX                                                                                   \
+    ((size_t)128 * 1024 * 1024) // of a log, as HTML: what is said of it comes before it
 #define THE_END "<p class=\"empty\">The log ends here.</p>\n"
 #define THE_ARCHIVE "the archive"
 
@@ -114,47 +115,53 @@ static int search(char **arguments, struct error *err)
     return r < 0 ? r : write_json(value, err);
 }
 
-// The log is read twice as far as the part goes: what is said of it comes before it.
-static int tell_lines(const struct log_part *part, bool *ret_more, struct error *err)
+static int tell_lines(const struct log_view *view, bool *ret_more, struct error *err)
 {
     _cleanup_json_ json_t *value = json_object();
-    uint64_t last = part->first - 1 + part->count, counted = 0;
-    int r = log_lines_count(STDIN_FILENO, last + 1, &counted);
+    uint64_t last = log_view_last_line(view, ret_more);
+    int r;
 
-    if (r < 0)
-        return error_errno(err, r, "cannot count the lines");
-    *ret_more = counted > last;
-    if (json_put_int(value, "to", (int64_t)(*ret_more ? last : counted)) < 0 ||
-        json_put_bool(value, "more", *ret_more) < 0)
+    if (json_put_int(value, "to", (int64_t)last) < 0 || json_put_bool(value, "more", *ret_more) < 0)
         return error_oom(err);
     r = write_json(TAKE_PTR(value), err);
     return r < 0 ? r : fd_write_all(STDOUT_FILENO, "\n", 1);
+}
+
+static int write_lines(struct log_view *view, struct error *err)
+{
+    _cleanup_buf_ struct buf html = BUF_INIT(PART_MAX);
+    bool more = false;
+    int r;
+
+    do
+        r = log_view_add(view, &html);
+    while (r > 0);
+    if (r < 0)
+        return error_errno(err, r, "cannot show the lines");
+    r = tell_lines(view, &more, err);
+    if (r == 0)
+        r = fd_write_all(STDOUT_FILENO, html.data, html.len);
+    if (r == 0 && !more)
+        r = fd_write_all(STDOUT_FILENO, THE_END, strlen(THE_END));
+    return r < 0 ? error_errno(err, r, "cannot show the lines") : 0;
 }
 
 static int lines(char **arguments, struct error *err)
 {
     struct log_part part = {0};
     struct strv none = STRV_INIT;
-    _cleanup_free_ char *block = malloc(BLOCK);
     struct log_view *view = NULL;
-    bool more = false;
-    ssize_t n = 0;
     int r = parse_uint(arguments[0], 1, INT64_MAX / 2, &part.first, err);
 
     if (r == 0)
         r = parse_uint(arguments[1], 1, INT64_MAX / 2, &part.count, err);
-    if (r == 0)
-        r = tell_lines(&part, &more, err);
     if (r < 0)
         return r;
-    if (!block || log_view_new(STDIN_FILENO, &none, &part, &view) < 0)
+    if (log_view_new(STDIN_FILENO, &none, &part, &view) < 0)
         return error_oom(err);
-    while (r == 0 && (n = log_view_read(view, block, BLOCK)) > 0)
-        r = fd_write_all(STDOUT_FILENO, block, (size_t)n);
-    if (r == 0 && n == 0 && !more)
-        r = fd_write_all(STDOUT_FILENO, THE_END, strlen(THE_END));
+    r = write_lines(view, err);
     log_view_free(view);
-    return r < 0 || n < 0 ? error_errno(err, r < 0 ? r : (int)n, "cannot show the lines") : 0;
+    return r;
 }
 
 static const struct {

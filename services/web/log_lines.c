@@ -163,33 +163,3 @@ void log_lines_free(struct log_lines *v)
     buf_release(&v->line);
     free(v);
 }
-
-// ---- counting
-
-static int count_line(const char *line _unused_, size_t len _unused_, void *userdata)
-{
-    uint64_t *count = userdata;
-
-    (*count)++;
-    return 0;
-}
-
-int log_lines_count(int fd, uint64_t max, uint64_t *ret)
-{
-    struct log_lines *lines;
-    uint64_t count = 0;
-    int r = log_lines_new(fd, count_line, &count, &lines);
-
-    if (r < 0)
-        return r;
-    do
-        r = log_lines_step(lines);
-    while (r > 0 && count < max);
-    (void)take_fd(&lines->fd);
-    log_lines_free(lines);
-    if (r >= 0 && lseek(fd, 0, SEEK_SET) < 0)
-        r = -errno;
-    if (r >= 0)
-        *ret = count < max ? count : max;
-    return r < 0 ? r : 0;
-}

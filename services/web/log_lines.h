@@ -28,7 +28,4 @@ void log_lines_follow(struct log_lines *v, log_growth *growth, void *userdata);
 // 0: that was the end, -EAGAIN: not yet; another negative number: no memory.
 int log_lines_step(struct log_lines *v);
 void log_lines_free(struct log_lines *v);
-// How many lines a log has, as far as `max`. `fd` as above, but borrowed: it stands at the
-// beginning of the file before and after. -ENOMEM, or an errno of lseek().
-int log_lines_count(int fd, uint64_t max, uint64_t *ret);
 DEFINE_CLEANUP(struct log_lines *, log_lines_free)

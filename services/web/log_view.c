@@ -15,6 +15,7 @@ struct log_view {
     bool begun;                 // that section is on the page
     bool any;                   // and so is one at all
     bool finished;
+    bool more;        // lines follow the part
     bool has_end;     // by the end of the log
     struct buf *html; // where lines go to
     struct buf out;   // for log_view_read(), and what of it was not handed over
@@ -281,7 +282,7 @@ static int add_line(const char *line, size_t len, void *userdata)
     if (v->number < v->part.first)
         return 0;
     if (v->part.first && v->number - v->part.first >= v->part.count) {
-        v->finished = true;
+        v->finished = v->more = true;
         return 0;
     }
     r = v->begun ? 0 : begin_section(v);
@@ -345,6 +346,12 @@ ssize_t log_view_read(struct log_view *v, char *bytes, size_t max)
 void log_view_follow(struct log_view *v, log_growth *growth, void *userdata)
 {
     log_lines_follow(v->lines, growth, userdata);
+}
+
+uint64_t log_view_last_line(const struct log_view *v, bool *ret_more)
+{
+    *ret_more = v->more;
+    return v->more ? v->part.first - 1 + v->part.count : v->number;
 }
 
 void log_view_free(struct log_view *v)

@@ -53,4 +53,6 @@ void log_view_follow(struct log_view *view, log_growth *growth, void *userdata);
 int log_view_add(struct log_view *view, struct buf *html);
 // The same in the caller's portions: the next bytes, up to `max`; 0 at the end.
 ssize_t log_view_read(struct log_view *view, char *bytes, size_t max);
+// Of a part, when it was read: the last of its lines that there is, and whether others follow.
+uint64_t log_view_last_line(const struct log_view *view, bool *ret_more);
 void log_view_free(struct log_view *view);
