@@ -602,6 +602,31 @@ static int converge(struct run *run, struct error *err)
     return tell_version(run, err);
 }
 
+// Nothing can hold a removal back; so the log at least says what goes with the unit.
+static int warn_of_results(const struct run *run, struct error *err)
+{
+    const char *data_dir = state_get(&run->state, "data-dir");
+    _cleanup_free_ char *store =
+        str_format("%s%s/store", run->root, data_dir ? data_dir : DATA_DIR);
+    _cleanup_strv_ struct strv containers = STRV_INIT;
+    _cleanup_free_ char *text = NULL;
+    size_t count = 0;
+
+    if (!store)
+        return error_oom(err);
+    if (!result_store_was_here(&run->model, &run->state) || dir_list(store, &containers, NULL) < 0)
+        return 0;
+    STRV_FOREACH (name, &containers)
+        count += name[0] != '.';
+    if (count == 0)
+        return 0;
+    text = str_format("%s keeps the results of %s, in %zu containers below %s: they go with its "
+                      "machine or its storage, and are not on other units unless they were copied "
+                      "(docs/how-to/move-the-results.md)",
+                      run->model.unit, run->model.app, count, store + strlen(run->root));
+    return text ? juju_log("WARNING", text, err) : error_oom(err);
+}
+
 static int stop(struct run *run, struct error *err)
 {
     const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
@@ -615,7 +640,7 @@ static int stop(struct run *run, struct error *err)
     if (options_parse(run->model.config, &run->settings, &ignored) >= 0)
         drain = run->settings.drain_timeout_s;
     r = apply_stop(&a, drain, err);
-    if (r < 0)
+    if (r < 0 || (r = warn_of_results(run, err)) < 0)
         return r;
     return status_add(&run->status, STATUS_MAINTENANCE, "stopped") < 0 ? error_oom(err) : 0;
 }

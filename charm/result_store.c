@@ -430,6 +430,14 @@ int result_store_find(const char *root, const struct model *model, const struct 
     return r;
 }
 
+bool result_store_was_here(const struct model *model, const struct state *state)
+{
+    const json_t *memory = state_value(state, MEMORY);
+    const char *unit = json_string_value(json_object_get(memory, "unit"));
+
+    return json_object_get(memory, "own") && (!unit || str_equal(unit, model->unit));
+}
+
 void result_store_release(struct result_store *store)
 {
     free(store->url);

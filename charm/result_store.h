@@ -43,4 +43,6 @@ struct result_store {
 int result_store_find(const char *root, const struct model *model, const struct settings *settings,
                       struct state *state, const char *own_token, struct result_store *ret,
                       struct error *err);
+// Whether, after the last hook, this unit's web service had it. Asks nobody.
+bool result_store_was_here(const struct model *model, const struct state *state);
 void result_store_release(struct result_store *store);

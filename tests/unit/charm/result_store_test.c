@@ -283,3 +283,41 @@ TEST(what_a_failed_hook_would_have_told_is_told_by_the_next)
     calls = calls_of(&rig, HOOK_UPDATE_STATUS);
     rig_assert_called(calls, "relation-set -r results:5 --app --file -\n" PUBLISHED);
 }
+
+// The calls of the unit that stops, whose store has results.
+static char *stop_with_results(const struct rig *rig)
+{
+    rig_put(rig, "/var/lib/autopkgtest-cloud/store/autopkgtest-noble/.container", "{}");
+    rig_put(rig, "/var/lib/autopkgtest-cloud/store/.uploads/x", "");
+    return calls_of(rig, HOOK_STOP);
+}
+
+#define GOES_WITH_IT                                                                               \
+    "juju-log -l WARNING -- autopkgtest-cloud/0 keeps the results of autopkgtest-cloud, in 1 "     \
+    "containers below /var/lib/autopkgtest-cloud/store: they go with its machine or its storage, " \
+    "and are not on other units unless they were copied (docs/how-to/move-the-results.md)"
+
+TEST(a_unit_that_goes_says_that_results_go_with_it)
+{
+    _cleanup_rig_ struct rig rig = peer_new("{}");
+    _cleanup_free_ char *none = NULL, *calls = NULL;
+
+    tell_of_unit_0(&rig);
+    reconcile(&rig, HOOK_INSTALL);
+    reconcile(&rig, HOOK_UPDATE_STATUS); // what the first has told is remembered by the next
+    none = calls_of(&rig, HOOK_STOP);
+    rig_assert_not_called(none, "juju-log -l WARNING"); // nothing is lost with an empty store
+    calls = stop_with_results(&rig);
+    rig_assert_called(calls, GOES_WITH_IT);
+}
+
+TEST(a_unit_whose_results_are_elsewhere_goes_without_a_word)
+{
+    _cleanup_rig_ struct rig rig = peer_new(AT_UNIT_1);
+    _cleanup_free_ char *calls = NULL;
+
+    reconcile(&rig, HOOK_INSTALL);
+    reconcile(&rig, HOOK_UPDATE_STATUS);
+    calls = stop_with_results(&rig);
+    rig_assert_not_called(calls, "juju-log -l WARNING");
+}
