@@ -112,7 +112,7 @@ static int choose_images(const struct action *action, const struct settings *set
     if (all.len == 0)
         return error_set(err, -EINVAL,
                          "%s tests in no image: they are of LXD hosts and of local workers with "
-                         "unshare, schroot or podman, without worker-args",
+                         "another backend than null or qemu, without worker-args",
                          action->model.unit);
     STRV_FOREACH (name, &all)
         if (is_meant(action, name) && strv_add(ret, name) < 0)

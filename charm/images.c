@@ -11,6 +11,7 @@
 #define FAILURE_MAX 4096
 #define REMOVE_TIMEOUT_S 60
 #define PODMAN_IMAGE "localhost/autopkgtest-cloud:"
+#define LXC_CONTAINER "autopkgtest-cloud-"
 
 // How images are called, and the files that tell of them; the two of a root file system are of one
 // image.
@@ -22,6 +23,7 @@ static const struct kind {
     [BACKEND_SCHROOT] = {"", IMAGE_SCHROOT_SUFFIX, ""},
     [BACKEND_PODMAN] = {"podman-", ".podman",
                         "--init " PODMAN_IMAGE "$RELEASE-$HOSTARCH -- --name $NAME"},
+    [BACKEND_LXC] = {"lxc-", ".lxc", "--name $NAME " LXC_CONTAINER "$RELEASE-$HOSTARCH"},
 };
 // That the image on the host was made by this unit.
 static const struct kind on_host = {REMOTE_PREFIX, ".lxd", NULL};
@@ -166,18 +168,29 @@ bool image_is_there(const char *root, const char *name, bool schroot)
     return path && access(path, F_OK) == 0;
 }
 
-// "podman-noble-amd64.podman"
-static int remove_of_podman(const char *file, struct error *err)
+// "noble-amd64" of the file "podman-noble-amd64.podman", behind `before`; NULL for another file,
+// and for lack of memory. The caller frees.
+static char *name_in_store(enum backend backend, const char *file, const char *before)
 {
-    const struct kind *kind = &kinds[BACKEND_PODMAN];
-    size_t prefix = strlen(kind->prefix), len = strlen(file) - prefix - strlen(kind->suffix);
-    _cleanup_free_ char *image = str_format(PODMAN_IMAGE "%.*s", (int)len, file + prefix);
+    const struct kind *kind = &kinds[backend];
+    size_t prefix = strlen(kind->prefix), suffix = strlen(kind->suffix), len = strlen(file);
 
-    if (!image)
-        return error_oom(err);
-    (void)command_run((const char *[]){"podman", "rmi", "--force", image, NULL}, REMOVE_TIMEOUT_S,
-                      NULL);
-    return 0;
+    if (!str_starts_with(file, kind->prefix) || !str_ends_with(file, kind->suffix))
+        return NULL;
+    return str_format("%s%.*s", before, (int)(len - prefix - suffix), file + prefix);
+}
+
+static void remove_from_store(const char *file)
+{
+    _cleanup_free_ char *image = name_in_store(BACKEND_PODMAN, file, PODMAN_IMAGE);
+    _cleanup_free_ char *container = name_in_store(BACKEND_LXC, file, LXC_CONTAINER);
+
+    if (image)
+        (void)command_run((const char *[]){"podman", "rmi", "--force", image, NULL},
+                          REMOVE_TIMEOUT_S, NULL);
+    if (container)
+        (void)command_run((const char *[]){"lxc-destroy", "--force", "--name", container, NULL},
+                          REMOVE_TIMEOUT_S, NULL);
 }
 
 int images_remove(const char *root, struct error *err)
@@ -191,9 +204,7 @@ int images_remove(const char *root, struct error *err)
         return 0;
     }
     for (size_t i = 0; r >= 0 && i < files.len; i++)
-        if (str_starts_with(files.items[i], kinds[BACKEND_PODMAN].prefix) &&
-            str_ends_with(files.items[i], kinds[BACKEND_PODMAN].suffix))
-            r = remove_of_podman(files.items[i], err);
+        remove_from_store(files.items[i]);
     return r;
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // What workers test in, for each release and architecture: root file systems of local workers with
-// unshare or schroot ("noble-amd64"), images of those with podman ("podman-noble-amd64"), and
-// images on LXD hosts ("lxd-10.0.0.1-noble-armhf"). A systemd service makes each (services/image),
-// this module names them and looks how far they are. A file in IMAGES_DIR, the name with a suffix,
-// tells that one is there: it is the image itself or a link into the store that has it. schroot
-// wants a file of root whose name tells the compression in its own way (.tar.zstd, no symbolic
-// link): the service gives it a second name for the same file.
+// unshare or schroot ("noble-amd64"), images of those with podman ("podman-noble-amd64"),
+// containers of those with lxc ("lxc-noble-amd64"), and images on LXD hosts
+// ("lxd-10.0.0.1-noble-armhf"). A systemd service makes each (services/image), this module names
+// them and looks how far they are. A file in IMAGES_DIR, the name with a suffix, tells that one is
+// there: it is the image itself or a link into the store that has it. schroot wants a file of root
+// whose name tells the compression in its own way (.tar.zstd, no symbolic link): the service gives
+// it a second name for the same file.
 //
 // Images on a host may be somebody else's to make: this unit renews those that it has made once,
 // when an operator asked for it (action build-images).

@@ -101,7 +101,7 @@ static int add_local_packages(const struct local_workers *local, struct strv *re
         [BACKEND_SCHROOT] = {"schroot"},
         // netavark and what it runs give containers their network.
         [BACKEND_PODMAN] = {"podman", "netavark", "iptables"},
-        [BACKEND_LXC] = {"lxc", "lxc-templates", "debootstrap"},
+        [BACKEND_LXC] = {"lxc", "rsync", "dnsmasq-base"},
     };
     int r = 0;
 

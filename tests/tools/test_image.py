@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-only
-"""services/image/autopkgtest-image and autopkgtest-image-install with recorders in place of mmdebstrap, unshare and podman."""
+"""services/image/autopkgtest-image and autopkgtest-image-install with recorders in place of mmdebstrap, unshare and podman, and the real tar for lxc."""
 
 from __future__ import annotations
 
@@ -168,6 +168,42 @@ class Image(unittest.TestCase):
         (self.top / "podman-import-fails").unlink()
         self.made("podman-bookworm-amd64", "aa11")
         self.assertEqual(victim.read_text(), "precious")
+
+    def lxc(self, content: str) -> Path:
+        """Makes it with a file in it; the folder of the container."""
+        self.tool("lxc-config", f"#!/bin/sh\necho {self.top}/lxc\n")
+        self.assertEqual(self.make("lxc-bookworm-amd64").returncode, 0)
+        (self.top / "file").write_text(content)
+        subprocess.run(["tar", "-C", self.top, "--zstd", "-cf", self.top / "images/.lxc-bookworm-amd64.tar.zst", "file"], check=True)
+        return self.top / "lxc/autopkgtest-cloud-bookworm-amd64"
+
+    def test_lxc_gets_a_container_that_each_renewal_replaces(self) -> None:
+        home = self.lxc("first")
+        hooks = [a for a in self.arguments() if a.startswith("--customize-hook=")]
+        self.assertIn("install ifupdown", hooks[0], "setup-testbed comes after it")
+        self.assertIn("AUTOPKGTEST_SETUP", hooks[1])
+        self.assertEqual(self.make("lxc-bookworm-amd64", INSTALL).returncode, 0)
+        self.assertEqual(os.readlink(self.top / "images/lxc-bookworm-amd64.lxc"), str(home / "config"))
+        (old,) = home.glob("rootfs.*")
+        self.assertIn(f"lxc.rootfs.path = dir:{old}\n", (home / "config").read_text())
+        self.assertEqual((old / "file").read_text(), "first")
+        old.rename(old.with_name("rootfs.1"))  # of another second
+        self.lxc("second")
+        self.assertEqual(self.make("lxc-bookworm-amd64", INSTALL).returncode, 0)
+        (new,) = home.glob("rootfs.*")
+        self.assertEqual((new / "file").read_text(), "second")
+        self.assertEqual(self.images(), ["lxc-bookworm-amd64.lxc"])
+
+    def test_what_cannot_be_unpacked_is_told_and_the_old_container_stays(self) -> None:
+        home = self.lxc("first")
+        self.assertEqual(self.make("lxc-bookworm-amd64", INSTALL).returncode, 0)
+        before = (home / "config").read_text(), os.listdir(home)
+        (self.top / "images/.lxc-bookworm-amd64.tar.zst").write_text("broken")
+        os.rename(next(home.glob("rootfs.*")), home / "rootfs.1")
+        self.assertEqual(self.make("lxc-bookworm-amd64", INSTALL).returncode, 1)
+        self.assertTrue((self.top / "images/lxc-bookworm-amd64.failed").read_text().startswith("tar: "))
+        self.assertEqual((home / "config").read_text(), before[0])
+        self.assertEqual(sorted(os.listdir(home)), ["config", "rootfs.1"])
 
     def test_a_root_file_system_has_a_second_name_for_schroot(self) -> None:
         if os.geteuid() != 0:

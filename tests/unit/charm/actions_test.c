@@ -348,9 +348,10 @@ TEST(images_are_made_anew)
                         "there is no such image; this unit has noble-amd64, jammy-amd64");
     configure(&rig, "{\"local-workers\": \"amd64: {null: 1}\"}");
     reconcile(&rig, HOOK_CONFIG_CHANGED);
-    assert_action_fails(&rig, &action_build_images, "{}",
-                        "autopkgtest-cloud/0 tests in no image: they are of LXD hosts and of "
-                        "local workers with unshare, schroot or podman, without worker-args");
+    assert_action_fails(
+        &rig, &action_build_images, "{}",
+        "autopkgtest-cloud/0 tests in no image: they are of LXD hosts and of "
+        "local workers with another backend than null or qemu, without worker-args");
 }
 
 TEST(an_image_that_cannot_be_made_tells_why)

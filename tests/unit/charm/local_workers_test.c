@@ -13,8 +13,8 @@ static void install_all(const struct rig *rig)
     _cleanup_free_ char *status = rig_get(rig, "/var/lib/dpkg/status");
     _cleanup_free_ char *more = str_format(
         "%s\n" INSTALLED("schroot") INSTALLED("podman") INSTALLED("netavark") INSTALLED("iptables")
-            INSTALLED("lxc") INSTALLED("lxc-templates") INSTALLED("debootstrap")
-                INSTALLED("qemu-utils") INSTALLED("qemu-system-x86") INSTALLED("qemu-system-misc"),
+            INSTALLED("lxc") INSTALLED("rsync") INSTALLED("dnsmasq-base") INSTALLED("qemu-utils")
+                INSTALLED("qemu-system-x86") INSTALLED("qemu-system-misc"),
         status);
 
     rig_put(rig, "/var/lib/dpkg/status", more);
@@ -26,7 +26,7 @@ TEST(packages_are_those_of_the_backends)
         {"{amd64: {qemu: 1}, i386: {qemu: 1}, riscv64: {qemu: 1}}",
          "qemu-utils qemu-system-x86 qemu-system-misc"},
         {"amd64: {podman: 1}", "podman netavark iptables"},
-        {"amd64: {lxc: 2}", "lxc lxc-templates debootstrap"},
+        {"amd64: {lxc: 2}", "lxc rsync dnsmasq-base"},
         {"amd64: {unshare: 1, schroot: 1}", "schroot"},
     };
 
@@ -102,6 +102,25 @@ TEST(podman_has_images_of_its_own_and_they_go_with_the_unit)
     removed = calls_of(&rig, HOOK_REMOVE);
     rig_assert_called(removed, "podman rmi --force localhost/autopkgtest-cloud:noble-amd64");
     ck_assert(!rig_has(&rig, IMAGES));
+}
+
+TEST(lxc_has_containers_of_its_own_and_they_go_with_the_unit)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = NULL, *worker = NULL, *removed = NULL;
+
+    install_all(&rig);
+    configure(&rig, "{\"releases\": \"noble\", \"local-workers\": \"amd64: {lxc: 1}\"}");
+    first = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_called(first, "status-set -- waiting image of noble/amd64 for lxc is being made");
+    worker = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    ck_assert_ptr_nonnull(strstr(worker, "\nimage = " IMAGES "/lxc-$RELEASE-$HOSTARCH.lxc\n"));
+    ck_assert_ptr_nonnull(
+        strstr(worker, "\nargs = --name $NAME autopkgtest-cloud-$RELEASE-$HOSTARCH\n"));
+    rig_put(&rig, IMAGES "/lxc-noble-amd64.lxc", "");
+    removed = calls_of(&rig, HOOK_REMOVE);
+    rig_assert_called(removed, "lxc-destroy --force --name autopkgtest-cloud-noble-amd64");
+    rig_assert_not_called(removed, "podman");
 }
 
 TEST(schroot_is_told_of_root_file_systems_alone)

@@ -184,6 +184,7 @@ static inline struct rig rig_new(void)
                                         "apt-get",
                                         "git",
                                         "podman",
+                                        "lxc-destroy",
                                         "is-leader",
                                         "action-get",
                                         "action-set",
