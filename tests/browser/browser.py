@@ -59,7 +59,7 @@ class Browser:
 @contextmanager
 def open_browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])  # (root may not have one)
+        chromium = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox", "--disable-gpu"])  # (root may not have one)
         try:
             yield Browser({width: chromium.new_context(viewport={"width": width, "height": height}, is_mobile=width < 600, has_touch=width < 600)
                            for width, height in SIZES.items()})
