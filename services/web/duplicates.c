@@ -19,10 +19,42 @@ static void forget_old(struct web *web)
     web->noted_us = now;
 }
 
-int duplicate_note(struct web *web, const char *digest)
+// A digest, and "UUID TIME" with the time as a history has it.
+int duplicate_note(struct web *web, const char *uuid, const char *digest)
 {
+    _cleanup_free_ char *time =
+        clock_format_utc((int64_t)(clock_realtime_us() / USEC_PER_SEC), "%Y-%m-%dT%H:%M:%SZ");
+    int r;
+
     forget_old(web);
-    return *digest ? strv_add(&web->noted, digest) : 0;
+    r = time ? strv_addf(&web->noted, "%s %s", uuid, time) : -ENOMEM;
+    return r == 0 && *digest ? strv_add(&web->noted, digest) : r;
+}
+
+// The time at which it was queued; NULL: it is not there.
+static const char *find_time(const struct strv *noted, const char *uuid)
+{
+    size_t len = strlen(uuid);
+
+    STRV_FOREACH (line, noted)
+        if (strncmp(line, uuid, len) == 0 && line[len] == ' ')
+            return line + len + 1;
+    return NULL;
+}
+
+int duplicate_find_noted(struct web *web, const char *uuid, json_t **ret)
+{
+    const char *queued = event_state_name(EVENT_QUEUED), *time;
+
+    forget_old(web);
+    time = find_time(&web->noted, uuid);
+    if (!time)
+        time = find_time(&web->noted_before, uuid);
+    if (!time)
+        return 0;
+    *ret = json_pack("{s:s, s:s, s:[{s:s, s:s}]}", "uuid", uuid, "state", queued, "history",
+                     "state", queued, "time", time);
+    return *ret ? 1 : -ENOMEM;
 }
 
 int duplicate_find(struct web *web, const char *digest, json_t **ret)

@@ -15,5 +15,8 @@ struct web;
 // {"state": "queued"} when it was queued a moment ago: 1; 0: there is none, or nobody knows.
 // -ENOMEM.
 int duplicate_find(struct web *web, const char *digest, json_t **ret);
-// It is being queued now.
-int duplicate_note(struct web *web, const char *digest);
+// It is being queued now. `digest` is "" where nobody may look for the same.
+int duplicate_note(struct web *web, const char *uuid, const char *digest);
+// A request that this unit queued a moment ago, as requests_find() will give it (but for its test):
+// 1; 0: there is none. -ENOMEM.
+int duplicate_find_noted(struct web *web, const char *uuid, json_t **ret);

@@ -6,6 +6,7 @@
 #include "web/cancel.h"
 #include "web/changes.h"
 #include "web/conditional.h"
+#include "web/duplicates.h"
 #include "web/login.h"
 #include "web/origin.h"
 #include "web/pages.h"
@@ -114,7 +115,14 @@ static int find_request(struct exchange *x, json_t **ret, struct error *err)
     if (!is_uuid(uuid))
         return exchange_fail(x, 404, err, "%.100s is not the uuid of a request", uuid);
     r = open_database(x, &db, err);
-    return r < 0 ? r : requests_find(db, uuid, ret, err);
+    if (r == 0)
+        r = requests_find(db, uuid, ret, err);
+    if (r == -ENOENT &&
+        duplicate_find_noted(x->web, uuid, ret) > 0) { // the indexer has yet to hear of it
+        error_clear(err);
+        r = 0;
+    }
+    return r;
 }
 
 int page_api_request(struct exchange *x, struct error *err)

@@ -109,7 +109,8 @@ static void announce(struct submission *s)
             log_warning("no memory to tell of a request");
         broker_tell(s->x->web->broker, event);
         json_decref(event);
-        (void)duplicate_note(s->x->web, digest); // at worst it is queued twice
+        (void)duplicate_note(s->x->web, json_text(one, "uuid"),
+                             digest); // at worst it is queued twice
     }
 }
 

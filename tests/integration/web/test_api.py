@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -152,6 +153,18 @@ class Api(unittest.TestCase):
             return status == 200 and json.loads(text)["state"] == state
         wait_for(f"the state {state}", there)
         return self.call("GET", f"/api/v1/requests/{uuid}")
+
+    def test_a_request_is_known_before_the_indexer_has_heard_of_it(self) -> None:
+        self.indexer.send_signal(signal.SIGSTOP)
+        try:
+            (one,) = self.call("POST", "/api/v1/requests", ONE | {"package": "unheard"}, 202)["requests"]
+            request = self.call("GET", f"/api/v1/requests/{one['uuid']}")
+            self.assertEqual((request["state"], [event["state"] for event in request["history"]]), ("queued", ["queued"]))
+            self.assertEqual(self.server.request("GET", f"/requests/{one['uuid']}", None, HTML)[0], 200)
+        finally:
+            self.indexer.send_signal(signal.SIGCONT)
+        wait_for("the indexer's word", lambda: self.call("GET", f"/api/v1/requests/{one['uuid']}").get("package") == "unheard")
+        self.take("debci-noble-amd64")
 
     def test_unknown_requests_are_404(self) -> None:
         for uuid in ("00000000-0000-0000-0000-000000000000", "no-uuid"):

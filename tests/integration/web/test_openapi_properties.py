@@ -27,7 +27,7 @@ RELEASES, ARCHITECTURES = ["noble", "jammy"], ["amd64", "arm64"]
 EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "15"))
 # A cursor is known to the server alone, and a package needs a release and an architecture: the document cannot say so. Whoever is not
 # heard of may run somewhere: the server asks all workers before it says that a request cannot be cancelled, which takes seconds. A
-# request is known when the indexer has heard of it, and still after it was cancelled.
+# request is known after it was cancelled.
 SETTINGS = """
 seed = {seed}
 base-url = "{url}"
@@ -42,7 +42,6 @@ max-examples = {examples}
 max-steps = 3
 generation.max-examples = 4
 checks.use_after_free.enabled = false
-checks.ensure_resource_availability.enabled = false
 [reports]
 directory = "{reports}"
 har.enabled = true
