@@ -85,7 +85,7 @@ static int enqueue(struct traffic *t, uint64_t queued, struct error *err)
     return r < 0 ? r : wait_for(t, queued, err);
 }
 
-static int publish_status(struct traffic *t, uint64_t i, struct error *err)
+static int publish_status(const struct traffic *t, uint64_t i, struct error *err)
 {
     static char logtail[2001];
     _cleanup_buf_ struct buf body = BUF_INIT(65536);
@@ -114,18 +114,32 @@ static int publish_status(struct traffic *t, uint64_t i, struct error *err)
     return amqp_link_publish(t->link, &p, &tag, err);
 }
 
+// The broker's confirmations come long before: they are taken, and then the rest is waited for.
+static int take_until(const struct traffic *t, uint64_t when_us, struct error *err)
+{
+    struct pollfd p = {.fd = amqp_link_fd(t->link), .events = POLLIN};
+    uint64_t now = clock_monotonic_us();
+    int r = 0;
+
+    while (r == 0 && now < when_us) {
+        (void)poll(&p, 1, (int)((when_us - now) / USEC_PER_MSEC) + 1);
+        r = amqp_link_dispatch(t->link, err);
+        now = clock_monotonic_us();
+    }
+    return r;
+}
+
 // Spread over time, as many workers would do it. Ends only with an error.
-static int keep_running(struct traffic *t, uint64_t running, struct error *err)
+static int keep_running(const struct traffic *t, uint64_t running, struct error *err)
 {
     int r = amqp_link_declare_exchange(t->link, EXCHANGE_STATUS, "fanout", 0, err);
+    uint64_t next_us = clock_monotonic_us();
 
     for (uint64_t i = 0; r == 0; i = (i + 1) % running) {
-        struct pollfd p = {.fd = amqp_link_fd(t->link), .events = POLLIN};
-
         r = publish_status(t, i, err);
-        (void)poll(&p, 1, (int)(STATUS_EVERY_MS / running));
+        next_us += STATUS_EVERY_MS * USEC_PER_MSEC / running;
         if (r == 0)
-            r = amqp_link_dispatch(t->link, err);
+            r = take_until(t, next_us, err);
     }
     return r;
 }
