@@ -6,6 +6,7 @@
 struct item {
     struct test_status status;
     char *key;
+    uint64_t place; // hash of release and arch
     uint64_t seen_us;
 };
 
@@ -50,6 +51,11 @@ void running_free(struct running *running)
         item_release(&running->items[i]);
     free(running->items);
     free(running);
+}
+
+static uint64_t hash_place(const char *release, const char *arch)
+{
+    return hash_add(hash_add(HASH_START, release, strlen(release) + 1), arch, strlen(arch));
 }
 
 static int add_value(struct buf *b, const json_t *value)
@@ -195,7 +201,10 @@ int running_update(struct running *running, struct test_status *status, uint64_t
     }
     item = &running->items[at];
     item_release(item);
-    *item = (struct item){.status = *status, .key = buf_take(&key), .seen_us = now_us};
+    *item = (struct item){.status = *status,
+                          .key = buf_take(&key),
+                          .place = hash_place(status->release, status->arch),
+                          .seen_us = now_us};
     *status = (struct test_status){0};
     if (!item->key) {
         *status = item->status;
@@ -251,22 +260,32 @@ static bool wanted(const char *filter, const char *value)
     return !filter || strcmp(filter, value) == 0;
 }
 
-static bool fits(const struct test_status *s, const struct running_filter *f)
+// What tells nearly all that is elsewhere, as pages count place after place. 0: anywhere.
+static uint64_t wanted_place(const struct running_filter *f)
 {
-    return wanted(f->package, s->package) && wanted(f->release, s->release) &&
-           wanted(f->arch, s->arch) && wanted(f->requester, json_text(s->params, "requester"));
+    return f->release && f->arch ? hash_place(f->release, f->arch) : 0;
+}
+
+static bool fits(const struct item *item, const struct running_filter *f, uint64_t place)
+{
+    const struct test_status *s = &item->status;
+
+    return (place == 0 || item->place == place) && wanted(f->release, s->release) &&
+           wanted(f->arch, s->arch) && wanted(f->package, s->package) &&
+           wanted(f->requester, json_text(s->params, "requester"));
 }
 
 json_t *running_list(const struct running *running, const struct running_filter *filter)
 {
     json_t *list = json_array();
+    uint64_t place = wanted_place(filter);
     size_t skip = filter->offset;
 
     for (size_t i = 0; list && i < running->len && json_array_size(list) < filter->limit; i++) {
         const struct test_status *s = &running->items[i].status;
         _cleanup_free_ char *id = NULL;
 
-        if (!fits(s, filter) || (skip > 0 && skip--))
+        if (!fits(&running->items[i], filter, place) || (skip > 0 && skip--))
             continue;
         id = id_of(s, running->items[i].key);
         if (json_array_append_new(list, json_pack("{s:s*, s:s, s:s, s:s, s:O, s:I, s:s}", "id", id,
@@ -283,9 +302,10 @@ json_t *running_list(const struct running *running, const struct running_filter 
 
 size_t running_count(const struct running *running, const struct running_filter *filter)
 {
+    uint64_t place = wanted_place(filter);
     size_t n = 0;
 
     for (size_t i = 0; i < running->len; i++)
-        n += fits(&running->items[i].status, filter);
+        n += fits(&running->items[i], filter, place);
     return n;
 }

@@ -206,6 +206,15 @@ TEST(running_tests_come_and_go)
          "\"params\":{},\"duration\":3,\"logtail\":\"\"}",
          RUNNING_FORGET_US);
     ck_assert_uint_eq(running_count(running, &(struct running_filter){0}), 2);
+    ck_assert_uint_eq(
+        running_count(running, &(struct running_filter){.release = "noble", .arch = "amd64"}), 2);
+    ck_assert_uint_eq(running_count(running, &(struct running_filter){.release = "noble",
+                                                                      .arch = "amd64",
+                                                                      .package = "apt"}),
+                      1);
+    ck_assert_uint_eq(
+        running_count(running, &(struct running_filter){.release = "noble", .arch = "arm64"}), 0);
+    ck_assert_uint_eq(running_count(running, &(struct running_filter){.arch = "amd64"}), 2);
     all = running_json(running);
     ck_assert_ptr_nonnull(
         json_object_get(json_object_get(all, "gzip"), "env_[];triggers_['b/1', 'c/2'];"));
