@@ -266,13 +266,16 @@ static uint64_t wanted_place(const struct running_filter *f)
     return f->release && f->arch ? hash_place(f->release, f->arch) : 0;
 }
 
-static bool fits(const struct item *item, const struct running_filter *f, uint64_t place)
+static bool is_wanted(const struct test_status *s, const struct running_filter *f)
 {
-    const struct test_status *s = &item->status;
-
-    return (place == 0 || item->place == place) && wanted(f->release, s->release) &&
-           wanted(f->arch, s->arch) && wanted(f->package, s->package) &&
+    return wanted(f->release, s->release) && wanted(f->arch, s->arch) &&
+           wanted(f->package, s->package) &&
            wanted(f->requester, json_text(s->params, "requester"));
+}
+
+static inline bool fits(const struct item *item, const struct running_filter *f, uint64_t place)
+{
+    return (place == 0 || item->place == place) && is_wanted(&item->status, f);
 }
 
 json_t *running_list(const struct running *running, const struct running_filter *filter)
@@ -288,11 +291,12 @@ json_t *running_list(const struct running *running, const struct running_filter 
         if (!fits(&running->items[i], filter, place) || (skip > 0 && skip--))
             continue;
         id = id_of(s, running->items[i].key);
-        if (json_array_append_new(list, json_pack("{s:s*, s:s, s:s, s:s, s:O, s:I, s:s}", "id", id,
+        // The text came as JSON: that it is UTF-8 has been seen.
+        if (json_array_append_new(list, json_pack("{s:s*, s:s, s:s, s:s, s:O, s:I, s:o}", "id", id,
                                                   "package", s->package, "release", s->release,
                                                   "arch", s->arch, "params", s->params, "duration",
                                                   (json_int_t)s->duration_s, "logtail",
-                                                  s->logtail)) < 0) {
+                                                  json_string_nocheck(s->logtail))) < 0) {
             json_decref(list);
             return NULL;
         }
