@@ -90,7 +90,9 @@ static int entries_read(const char *path, struct entries *ret, struct error *err
     int r = 0;
 
     if (!dir)
-        return errno == ENOENT ? 0 : error_errno(err, -errno, "cannot read the container");
+        return errno == ENOENT || errno == ENOTDIR
+                   ? 0
+                   : error_errno(err, -errno, "cannot read the container");
     while (r == 0 && (entry = readdir(dir)))
         if (entry->d_name[0] != '.')
             r = entries_add(ret, entry->d_name, entry_is_dir(dirfd(dir), entry));
@@ -187,11 +189,30 @@ static int walk_folder(struct walk *w)
     return r;
 }
 
+// The folder that all names of the prefix are in: what lies beside the way to it is not read.
+// 0, or 1: no object can have such a name.
+static int enter_folder(const struct store *store, const char *container, struct walk *w)
+{
+    const char *prefix = w->query->prefix ? w->query->prefix : "", *end = strrchr(prefix, '/');
+    _cleanup_free_ char *dir = NULL, *folder = NULL;
+    int r = store_path_container(store, container, &dir, w->err);
+
+    if (r == 0 && end > prefix) {
+        folder = strndup(prefix, (size_t)(end - prefix));
+        free(TAKE_PTR(dir));
+        r = folder ? store_path_object(store, container, folder, &dir, NULL) : -ENOMEM;
+        if (r == -EINVAL)
+            return 1;
+        if (r == 0)
+            r = buf_add(&w->name, prefix, (size_t)(end - prefix) + 1);
+    }
+    return r < 0 ? r : buf_add_str(&w->path, dir);
+}
+
 int store_list(const struct store *store, const char *container, const struct store_query *query,
                int (*visit)(const struct store_entry *entry, void *userdata), void *userdata,
                struct error *err)
 {
-    _cleanup_free_ char *dir = NULL;
     struct walk w = {.query = query,
                      .visit = visit,
                      .userdata = userdata,
@@ -199,13 +220,10 @@ int store_list(const struct store *store, const char *container, const struct st
                      .name = BUF_INIT(PATH_MAX),
                      .path = BUF_INIT(2 * PATH_MAX),
                      .skip = BUF_INIT(PATH_MAX)};
-    int r = store_path_container(store, container, &dir, err);
+    int r = enter_folder(store, container, &w);
 
-    if (r == 0 && query->limit > 0) {
-        r = buf_add_str(&w.path, dir);
-        if (r == 0)
-            r = walk_folder(&w);
-    }
+    if (r == 0 && query->limit > 0)
+        r = walk_folder(&w);
     buf_release(&w.name);
     buf_release(&w.path);
     buf_release(&w.skip);

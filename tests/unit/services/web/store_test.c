@@ -118,6 +118,16 @@ TEST(listings_are_in_the_order_of_bytes)
     expect_list(store, (struct store_query){.prefix = "b/2", .limit = 1}, "b/2/x ");
     expect_list(store, (struct store_query){.marker = "b/1", .end_marker = "b/2/y"}, "b/2/x ");
     expect_list(store, (struct store_query){.marker = "zz"}, "");
+    expect_list(store, (struct store_query){.prefix = "b/2/"}, "b/2/x b/2/y ");
+    expect_list(store, (struct store_query){.prefix = "b/2/", .marker = "b/2/x"}, "b/2/y ");
+    expect_list(store, (struct store_query){.prefix = "b/2/", .marker = "b/3"}, "");
+    expect_list(store, (struct store_query){.prefix = "b/2/", .end_marker = "b/2"}, "");
+    expect_list(store, (struct store_query){.prefix = "b/2/", .end_marker = "b/2/y"}, "b/2/x ");
+    expect_list(store, (struct store_query){.prefix = "b//", .delimiter = "/"}, "b//z ");
+    expect_list(store, (struct store_query){.prefix = "/"}, "");
+    expect_list(store, (struct store_query){.prefix = "a/"}, "");
+    expect_list(store, (struct store_query){.prefix = "none/at/all"}, "");
+    expect_list(store, (struct store_query){.prefix = "\xff/x"}, "");
 }
 
 TEST(names_that_cannot_be_are_refused)
