@@ -112,6 +112,30 @@ int images_needed(const char *root, const struct settings *settings, struct strv
     return 0;
 }
 
+static int add_awaited(const char *root, const struct local_workers *local, const char *release,
+                       struct strv *ret)
+{
+    _cleanup_free_ char *name = name_of("", release, local->arch);
+    _cleanup_free_ char *path =
+        name ? str_format("%s" IMAGES_DIR "/%s" IMAGE_QEMU_SUFFIX, root, name) : NULL;
+
+    if (!path)
+        return -ENOMEM;
+    return access(path, F_OK) == 0 ? 0 : add_once(ret, name);
+}
+
+int images_awaited(const char *root, const struct settings *settings, struct strv *ret)
+{
+    if (!settings->worker || !str_empty(settings->worker_args))
+        return 0;
+    STRV_FOREACH (release, &settings->releases)
+        for (size_t i = 0; i < settings->local_len; i++)
+            if (settings->local[i].count[BACKEND_QEMU] > 0 &&
+                add_awaited(root, &settings->local[i], release, ret) < 0)
+                return -ENOMEM;
+    return 0;
+}
+
 static bool has_local_images(const struct settings *settings)
 {
     for (size_t b = 0; b < BACKEND_COUNT; b++)

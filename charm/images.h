@@ -16,6 +16,7 @@
 
 #define IMAGES_DIR "/var/lib/autopkgtest-cloud/images"
 #define IMAGE_SCHROOT_SUFFIX ".tar.zstd"
+#define IMAGE_QEMU_SUFFIX ".qcow2"
 #define IMAGE_PREFIX "autopkgtest-image@"
 #define IMAGE_TARGET "timers.target" // what starts the timers that renew them
 
@@ -24,6 +25,9 @@
 int images_needed(const char *root, const struct settings *settings, struct strv *ret);
 // The same with all images on LXD hosts, for who asks for them.
 int images_possible(const struct settings *settings, struct strv *ret);
+// Appends the names of images that the settings need, that an operator has to make, and that are
+// not there: qemu's, "noble-amd64" for IMAGES_DIR/noble-amd64.qcow2.
+int images_awaited(const char *root, const struct settings *settings, struct strv *ret);
 // Whether there are settings that may need one.
 bool images_are_made(const struct settings *settings);
 

@@ -243,7 +243,8 @@ int plan_make(const struct plan_input *input, struct plan *ret, struct error *er
     int r;
 
     if (plan_packages(input->root, input->settings, &plan.packages) < 0 ||
-        images_needed(input->root, input->settings, &plan.images) < 0)
+        images_needed(input->root, input->settings, &plan.images) < 0 ||
+        images_awaited(input->root, input->settings, &plan.awaited) < 0)
         return error_oom(err);
     plan.lists = input->settings->worker && input->settings->lists_url;
     plan.schroot = input->settings->worker && settings_count(input->settings, BACKEND_SCHROOT) > 0;
@@ -271,6 +272,7 @@ void plan_release(struct plan *plan)
     free(plan->folders);
     strv_release(&plan->packages);
     strv_release(&plan->images);
+    strv_release(&plan->awaited);
     strv_release(&plan->instances);
     strv_release(&plan->clouds);
     strv_release(&plan->workers);

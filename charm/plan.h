@@ -56,6 +56,7 @@ struct plan {
     size_t folders_len;
     struct strv packages;
     struct strv images;     // root file systems of tests, "noble-amd64" (images.h)
+    struct strv awaited;    // of virtual machines: those that an operator has yet to make
     struct strv instances;  // names of worker instances, "local-amd64-1"
     struct strv clouds;     // where they are, each once: "local", "lcy02"
     struct strv workers;    // units of them that should run: all, or none while they cannot work

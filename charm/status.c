@@ -189,6 +189,17 @@ int status_add_images(struct status *status, const struct plan *plan, const char
             r = status_add(status, STATUS_MAINTENANCE,
                            "image of %s is an old one, it cannot be renewed: %s", title, failure);
     }
+    STRV_FOREACH (name, &plan->awaited) {
+        _cleanup_free_ char *title = image_title(name);
+
+        if (!title)
+            return -ENOMEM;
+        if (r >= 0)
+            r = status_add(status, STATUS_BLOCKED,
+                           "image of %s for qemu is missing: make " IMAGES_DIR
+                           "/%s" IMAGE_QEMU_SUFFIX " on %s, with autopkgtest-build-qemu",
+                           title, name, unit);
+    }
     return r;
 }
 

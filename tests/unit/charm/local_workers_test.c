@@ -123,6 +123,27 @@ TEST(lxc_has_containers_of_its_own_and_they_go_with_the_unit)
     rig_assert_not_called(removed, "podman");
 }
 
+TEST(an_image_of_qemu_that_nobody_has_made_yet_is_asked_for)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *missing = NULL, *there = NULL, *own = NULL;
+
+    install_all(&rig);
+    configure(&rig, "{\"releases\": \"noble\", \"local-workers\": \"i386: {qemu: 1}\"}");
+    missing = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_called(missing, "status-set -- blocked image of noble/amd64 for qemu is missing: "
+                               "make " IMAGES "/noble-amd64.qcow2 on autopkgtest-cloud/0, with "
+                               "autopkgtest-build-qemu");
+    rig_assert_not_called(missing, "autopkgtest-image@");
+    rig_put(&rig, IMAGES "/noble-amd64.qcow2", "");
+    there = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_not_called(there, "status-set -- blocked");
+    configure(&rig, "{\"releases\": \"jammy\", \"local-workers\": \"amd64: {qemu: 1}\", "
+                    "\"worker-args\": \"/srv/jammy.img\"}");
+    own = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_not_called(own, "status-set -- blocked");
+}
+
 TEST(schroot_is_told_of_root_file_systems_alone)
 {
     _cleanup_rig_ struct rig rig = unit_new();
