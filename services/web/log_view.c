@@ -234,22 +234,24 @@ static int begin_section(struct log_view *v)
     return r < 0 ? r : buf_add_str(v->html, "</summary><pre>");
 }
 
+#define DIGITS_MAX 20 // of UINT64_MAX
+
 // The decimal digits of `n` at the end of `room`; *ret_len: how many.
-static const char *digits_of(uint64_t n, char room[static 20], size_t *ret_len)
+static const char *digits_of(uint64_t n, char room[static DIGITS_MAX], size_t *ret_len)
 {
-    char *at = room + 20;
+    size_t at = DIGITS_MAX;
 
     do
-        *--at = (char)('0' + n % 10);
+        room[--at] = (char)('0' + n % 10);
     while ((n /= 10) > 0);
-    *ret_len = (size_t)(room + 20 - at);
-    return at;
+    *ret_len = DIGITS_MAX - at;
+    return &room[at];
 }
 
 // <span id="L12"><a href="#L12">12</a>, without printf(): there is one on each line.
 static int add_anchor(struct log_view *v)
 {
-    char room[20];
+    char room[DIGITS_MAX];
     size_t len;
     const char *number = digits_of(v->number, room, &len);
     int r = buf_add_str(v->html, "<span id=\"L");

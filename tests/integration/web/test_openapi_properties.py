@@ -24,7 +24,7 @@ from waiting import wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
 
 RELEASES, ARCHITECTURES = ["noble", "jammy"], ["amd64", "arm64"]
-EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "8"))
 # A cursor is known to the server alone, and a package needs a release and an architecture: the document cannot say so. Whoever is not
 # heard of may run somewhere: the server asks all workers before it says that a request cannot be cancelled, which takes seconds. A
 # request is known after it was cancelled.
