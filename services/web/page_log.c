@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // A run's log: all of it, the lines with a text in it, or a part.
+#include "base/hash.h"
 #include "base/parse.h"
 #include "net/http.h"
+#include "web/conditional.h"
 #include "web/log_search.h"
 #include "web/log_view.h"
 #include "web/page_run.h"
@@ -9,6 +11,7 @@
 #include "web/web.h"
 
 #include <limits.h>
+#include <sys/stat.h>
 
 #define HITS 100                           // on a page
 #define HITS_MAX ((size_t)8 * 1024 * 1024) // bytes of JSON
@@ -125,16 +128,40 @@ static uint64_t query_number(const struct exchange *x, const char *name, uint64_
     return text && parse_uint(text, 1, max, &n, NULL) == 0 ? n : 0;
 }
 
+// A log that is there does not change: the page is the same while what is around it and the file
+// are. *ret_known: the client has it.
+static int add_tag(struct exchange *x, int fd, const struct log_page *p, bool *ret_known)
+{
+    const char *known = exchange_header(x, "If-None-Match");
+    _cleanup_free_ char *tag = NULL, *quoted = NULL;
+    uint64_t hash = hash_add(HASH_START, VERSION, strlen(VERSION));
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    hash = hash_add(hash, &st.st_dev, sizeof(st.st_dev));
+    hash = hash_add(hash, &st.st_ino, sizeof(st.st_ino));
+    hash = hash_add(hash, &st.st_size, sizeof(st.st_size));
+    hash = hash_add(hash, &st.st_ctim, sizeof(st.st_ctim));
+    hash = hash_add(hash, x->query_text, strlen(x->query_text));
+    hash = hash_add(hash_add(hash, p->head.data, p->head.len), p->tail.data, p->tail.len);
+    tag = str_format("%016llx", (unsigned long long)hash);
+    quoted = tag ? str_format("\"%s\"", tag) : NULL;
+    if (!quoted || exchange_add_header(x, "ETag", quoted) < 0 ||
+        exchange_add_header(x, "Cache-Control", "no-cache") < 0)
+        return -ENOMEM;
+    *ret_known = known && etag_listed(known, tag);
+    return 0;
+}
+
 // The page as far as it is made in one piece: 0: to its end, 1: what follows is to be read. A log
 // that is still on its way is shown as it comes.
 static int begin_log_page(struct exchange *x, int *fd, struct log_page *p, struct error *err)
 {
     _cleanup_strv_ struct strv open_tests = STRV_INIT;
     struct log_part part = {.open_section = (unsigned)query_number(x, "section", UINT_MAX)};
-    int r = render_frame(x, &p->head, &p->tail, err);
+    int r;
 
-    if (r < 0)
-        return r;
     if (failed_tests(x, &open_tests) < 0 || log_view_new(*fd, &open_tests, &part, &p->view) < 0)
         return error_oom(err);
     (void)take_fd(fd);
@@ -155,6 +182,7 @@ static int answer_log(struct exchange *x, int *fd, struct stored_file *file, str
 {
     _cleanup_(log_page_freep) struct log_page *p = calloc(1, sizeof(*p));
     struct MHD_Response *response;
+    bool known = false;
     int r;
 
     if (!p) {
@@ -165,7 +193,13 @@ static int answer_log(struct exchange *x, int *fd, struct stored_file *file, str
     p->web = x->web;
     p->connection = x->connection;
     p->head.max = p->tail.max = BUF_OWN_MAX;
-    r = begin_log_page(x, fd, p, err);
+    r = render_frame(x, &p->head, &p->tail, err);
+    if (r == 0 && !file && add_tag(x, *fd, p, &known) < 0)
+        r = error_oom(err);
+    if (r == 0 && known)
+        return exchange_answer_empty(x, MHD_HTTP_NOT_MODIFIED) < 0 ? error_oom(err) : 0;
+    if (r == 0)
+        r = begin_log_page(x, fd, p, err);
     if (r < 0)
         return r;
     if (r == 0)

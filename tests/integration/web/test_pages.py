@@ -194,6 +194,21 @@ class PagesTest(unittest.TestCase):
 
             self.assertTrue(any(map(kept, range(10, 20))), "no page was kept")
 
+    def test_log_that_a_client_has_is_not_sent_again(self) -> None:
+        with WebServer() as server:
+            for lines in (10, 20_000):  # in one piece, and streamed
+                fill_store(server, gzip.compress(b"line\n" * lines))
+                own = {"Cookie": "somebody=1"}  # nothing is kept for this one
+                _, headers, page = server.request("GET", LOG_PAGE, None, own)
+                self.assertEqual((page.count(b"</a>line\n"), headers["cache-control"]), (lines, "no-cache"))
+                status, again, nothing = server.request("GET", LOG_PAGE, None, own | {"If-None-Match": headers["etag"]})
+                self.assertEqual((status, nothing, again["etag"]), (304, b"", headers["etag"]))
+                for path, more in ((LOG_PAGE, {"If-None-Match": '"0000000000000000"'}), (f"{LOG_PAGE}?section=1", {"If-None-Match": headers["etag"]})):
+                    self.assertEqual(server.request("GET", path, None, own | more)[0], 200)
+                fill_store(server, gzip.compress(b"other\n" * lines))
+                status, _, page = server.request("GET", LOG_PAGE, None, own | {"If-None-Match": headers["etag"]})
+                self.assertEqual((status, page.count(b"</a>other\n")), (200, lines))
+
     def test_damaged_log_says_so(self) -> None:
         with WebServer() as server:
             fill_store(server, gzip.compress(b"line\n" * 10000)[:-20])
