@@ -140,7 +140,7 @@ int juju_relation_set(const char *relation, const json_t *data, struct error *er
 {
     _cleanup_buf_ struct buf input = BUF_INIT(BUF_OWN_MAX);
 
-    if (json_write(data, &input) < 0)
+    if (json_write_yaml(data, &input) < 0)
         return error_oom(err);
     return call((const char *[]){"relation-set", "-r", relation, "--file", "-", NULL}, &input, NULL,
                 err);
@@ -150,7 +150,7 @@ int juju_relation_set_app(const char *relation, const json_t *data, struct error
 {
     _cleanup_buf_ struct buf input = BUF_INIT(BUF_OWN_MAX);
 
-    if (json_write(data, &input) < 0)
+    if (json_write_yaml(data, &input) < 0)
         return error_oom(err);
     return call((const char *[]){"relation-set", "-r", relation, "--app", "--file", "-", NULL},
                 &input, NULL, err);

@@ -2,6 +2,7 @@
 #include "data/json.h"
 
 #include "base/file.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -63,6 +64,45 @@ int json_write(const json_t *value, struct buf *b)
         return 0;
     buf_truncate(b, before);
     return sink.r < 0 ? sink.r : -ENOMEM;
+}
+
+// The code point when YAML reads the character of `len` bytes at `s` as something else than itself,
+// else 0.
+static unsigned int not_for_yaml(const unsigned char *s, size_t len)
+{
+    unsigned int point = 0;
+
+    if (len == 1)
+        return s[0] == 0x7f ? s[0] : 0;
+    if (len == 2)
+        point = (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU);
+    else if (len == 3)
+        point = (s[0] & 0x0fU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
+    if ((point >= 0x80 && point <= 0x9f) || point == 0x2028 || point == 0x2029 || point >= 0xfffe)
+        return point;
+    return 0;
+}
+
+int json_write_yaml(const json_t *value, struct buf *b)
+{
+    _cleanup_buf_ struct buf plain = BUF_INIT(BUF_OWN_MAX);
+    size_t before = b->len;
+    int r = json_write(value, &plain);
+
+    for (size_t at = 0, len; r == 0 && at < plain.len; at += len) {
+        const char *s = plain.data + at;
+        unsigned int point = 0;
+
+        len = utf8_sequence(s, plain.len - at);
+        if (len > 0)
+            point = not_for_yaml((const unsigned char *)s, len);
+        else
+            len = 1;
+        r = point ? buf_addf(b, "\\u%04x", point) : buf_add(b, s, len);
+    }
+    if (r < 0)
+        buf_truncate(b, before);
+    return r;
 }
 
 const char *json_type_name(const json_t *value)

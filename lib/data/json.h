@@ -19,6 +19,11 @@ int json_parse_file(const char *path, size_t max, json_t **ret, struct error *er
 
 // Appends compact JSON with sorted keys.
 int json_write(const json_t *value, struct buf *b);
+// The same for a reader of YAML 1.1 (Juju's tools read their files with yaml.v2), of which JSON is
+// almost a part: control characters (DEL, U+0080 to U+009F) and U+FFFE, U+FFFF, which it refuses,
+// and U+0085, U+2028, U+2029, which it takes for ends of lines, are escaped. Everything else is
+// left as UTF-8, since it does not know surrogate pairs.
+int json_write_yaml(const json_t *value, struct buf *b);
 
 // Members of an object. The `_optional` ones leave *ret as it was when the key is absent or null.
 // A member of another type: -EINVAL and `KEY: expected a string, got a number`. Borrowed pointers.

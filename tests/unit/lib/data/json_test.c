@@ -31,6 +31,22 @@ TEST(a_document_is_parsed_and_written_compactly_with_sorted_keys)
     ck_assert_str_eq(buf_str(&out), "> {\"a\":{\"x\":true},\"b\":[1,2.5,null]}");
 }
 
+TEST(what_yaml_would_take_for_something_else_is_escaped_for_it)
+{
+    _cleanup_json_ json_t *value =
+        parse("[\"a\\u007fb\",\"\\u0080\\u0085\\u009f\\u00a0\",\"\\u2027\\u2028\\u2029\\u2030\","
+              "\"\\ufffd\\ufffe\\uffff\\ud83d\\ude00\"]");
+    _cleanup_buf_ struct buf out = BUF_INIT(200), small = BUF_INIT(20);
+
+    ck_assert_int_eq(json_write_yaml(value, &out), 0);
+    ck_assert_str_eq(buf_str(&out), "[\"a\\u007fb\",\"\\u0080\\u0085\\u009f\xc2\xa0\","
+                                    "\"\xe2\x80\xa7\\u2028\\u2029\xe2\x80\xb0\","
+                                    "\"\xef\xbf\xbd\\ufffe\\uffff\xf0\x9f\x98\x80\"]");
+    ck_assert_int_eq(buf_add_str(&small, "x"), 0);
+    ck_assert_int_eq(json_write_yaml(value, &small), -E2BIG);
+    ck_assert_str_eq(buf_str(&small), "x");
+}
+
 TEST(a_bare_value_is_a_document)
 {
     _cleanup_json_ json_t *value = parse("\"text\"");
