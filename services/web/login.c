@@ -65,10 +65,19 @@ static int set_cookie(struct exchange *x, const char *name, const char *value, u
     return exchange_add_header(x, "Set-Cookie", cookie);
 }
 
+// Whoever has logged in is not led back to where one logs in or out: what is said there is over.
+static bool is_of_logins(const char *next)
+{
+    size_t len = strcspn(next + 1, "/?");
+
+    return (len == strlen("login") && strncmp(next + 1, "login", len) == 0) ||
+           (len == strlen("logout") && strncmp(next + 1, "logout", len) == 0);
+}
+
 const char *login_safe_next(const char *next)
 {
     if (!next || next[0] != '/' || next[1] == '/' || next[1] == '\\' || strlen(next) > NEXT_MAX ||
-        str_has_control(next))
+        str_has_control(next) || is_of_logins(next))
         return "/";
     return next;
 }

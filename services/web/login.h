@@ -12,7 +12,8 @@ const struct session *login_session(struct exchange *x);
 // The request's cookie of that name, NULL when absent. Borrowed.
 const char *login_cookie(const struct exchange *x, const char *name);
 
-// A path of ours with its query, to come back to; "/" for everything else.
+// A path of ours with its query, to come back to; "/" for everything else and for the pages of
+// logins themselves.
 const char *login_safe_next(const char *next);
 // `/login?next=NEXT`. The caller frees; NULL for lack of memory.
 char *login_url(const char *next);

@@ -130,6 +130,17 @@ class Login(unittest.TestCase):
         self.assertIn('<a class="login" href="/login?next=/recent%3Flimit%3D5">Log in</a>', self.alice.go("/recent?limit=5")[2].replace("&#x3D;", "="))
         self.assertIn("to request tests here", self.alice.go("/request")[2])
 
+    def test_nobody_is_led_back_to_a_login(self) -> None:
+        """A page about a login that failed must not lead to itself, link behind link."""
+        status, page = self.come_back(self.alice, "state=nonsense")
+        self.assertGreaterEqual(status, 400)
+        self.assertIn('href="/login?next=/">Log in</a>', page.replace("&#x3D;", "="))
+        for place in ("/login", "/login?next=/recent", "/login/return?state=x", "/logout"):
+            _, headers, _ = Visitor(self.server).log_in(self.provider, "alice", "/login?next=" + urllib.parse.quote(place))
+            self.assertEqual(headers["location"], "/", place)
+        _, headers, _ = Visitor(self.server).log_in(self.provider, "alice", "/login?next=/loginless")
+        self.assertEqual(headers["location"], "/loginless")
+
     def test_behind_tls_the_cookie_stays_there(self) -> None:
         visitor = Visitor(self.server, X_Forwarded_Proto="https")
         visitor.headers = {"X-Forwarded-Proto": "https", "Host": "tests.example.com"}
