@@ -99,9 +99,13 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 all: $(HOOKS) $(ACTIONS) $(PROGRAMS) $(TOOLS)
 
 # ---------------------------------------------------------------- compile and link
+# A path of this tree as it is named from here and from anywhere: who builds with BUILD=/…, as tests do, and who builds
+# without read each other's dependencies.
+both_ways = $(sort $(patsubst $(CURDIR)/%,%,$(1)) $(abspath $(1)))
+
 $(BUILD)/obj/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(foreach t,$(call both_ways,$@),-MT $t) -c -o $@ $<
 
 define room_rule
 $(call room,$(1)): $(call obj,$(SRC_$(1)))
