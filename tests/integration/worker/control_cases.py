@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import re
 import subprocess
 import time
@@ -14,6 +15,17 @@ from cases import HOLD, go, leased_test
 from waiting import wait_for
 
 QUEUE = "debci-noble-amd64"
+
+
+def put_program(bed: Bed, name: str, text: str) -> pathlib.Path:
+    """Of this name before all others that the worker finds; where it is."""
+    programs = bed.dir / "programs"
+    programs.mkdir()
+    program = programs / name
+    program.write_text(text)
+    program.chmod(0o755)
+    bed.env["PATH"] = f"{programs}:{bed.env.get('PATH', os.environ['PATH'])}"
+    return program
 
 
 def cli(bed: Bed, *words: str, code: int = 0) -> str:
@@ -73,11 +85,8 @@ def test_nobody_waits_for_the_removal_of_temporary_files(bed: Bed) -> None:
     """Another program has to remove them here, and takes its time."""
     scratch = bed.dir / "shared/local-amd64-1"
     scratch.parent.mkdir()
-    programs = bed.dir / "programs"
-    programs.mkdir()
-    (programs / "unshare").write_text(STUBBORN)
-    (programs / "unshare").chmod(0o755)
-    bed.env |= {"TMPDIR": str(scratch.parent), "PATH": f"{programs}:{os.environ['PATH']}"}
+    put_program(bed, "unshare", STUBBORN)
+    bed.env["TMPDIR"] = str(scratch.parent)
     bed.configure(backend="unshare")
     bed.behave('stat -c %a "$TMPDIR" >>"$FAKE_DIR/found"; echo x >"$TMPDIR/file"; chattr +i "$TMPDIR/file"\n')
     bed.ready_worker()
@@ -116,15 +125,16 @@ esac
 """
 
 
+def put_lxc(bed: Bed) -> pathlib.Path:
+    """On a host that has one instance."""
+    bed.fake.joinpath("instances").write_text("autopkgtest-lxd-abcdef\n")
+    return put_program(bed, "lxc", BUSY_LXC)
+
+
 def test_an_instance_that_cannot_be_removed_yet_is_removed_later(bed: Bed) -> None:
     """Also by the worker's next life. LXD does not remove what it is making."""
     bed.configure(cloud="far", backend="lxd", model="0f2c", retry_delay=3600)
-    programs = bed.dir / "programs"
-    programs.mkdir()
-    (programs / "lxc").write_text(BUSY_LXC)
-    (programs / "lxc").chmod(0o755)
-    bed.env["PATH"] = f"{programs}:{bed.env['PATH']}"
-    bed.fake.joinpath("instances").write_text("autopkgtest-lxd-abcdef\n")
+    put_lxc(bed)
     bed.fake.joinpath("busy").touch()
     worker, uuid = leased_test(bed)
     run = next((bed.dir / "work/local-amd64-1").glob("*@")).name
@@ -147,12 +157,7 @@ def test_an_instance_that_cannot_be_removed_yet_is_removed_later(bed: Bed) -> No
 def test_the_host_of_a_running_test_is_told_so_again_and_again(bed: Bed) -> None:
     """As often as its lease would run out; when the test has ended nobody is told any more."""
     bed.configure(cloud="far", backend="lxd", model="0f2c", lease_ttl=3)
-    programs = bed.dir / "programs"
-    programs.mkdir()
-    (programs / "lxc").write_text(BUSY_LXC)
-    (programs / "lxc").chmod(0o755)
-    bed.env["PATH"] = f"{programs}:{bed.env['PATH']}"
-    bed.fake.joinpath("instances").write_text("autopkgtest-lxd-abcdef\n")
+    lxc = put_lxc(bed)
     told = bed.fake / "lxc"
     before = int(time.time())
 
@@ -167,9 +172,9 @@ def test_the_host_of_a_running_test_is_told_so_again_and_again(bed: Bed) -> None
     assert before < signs()[0] < signs()[1] <= time.time(), signs()
     mark = f"user.autopkgtest-cloud=autopkgtest-cloud/0/local-amd64-1-{run.rstrip('@').replace('_', '-')}"
     assert f"list --format=csv --columns=n far: {mark} user.autopkgtest-cloud-model=0f2c\n" in told.read_text()
-    (programs / "lxc").write_text("#!/bin/sh\necho no such host >&2\nexit 1\n")
+    lxc.write_text("#!/bin/sh\necho no such host >&2\nexit 1\n")
     wait_for("a failure in the log", lambda: f"{run}: its testbed could not be marked as in use" in worker.text())
-    (programs / "lxc").write_text(BUSY_LXC)
+    lxc.write_text(BUSY_LXC)
     go(bed)
     bed.completions(1)
     count = len(signs())
