@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/hash.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -32,28 +33,18 @@ static void arm(const struct watch *watch, const char *dir)
 
 // ---------------------------------------------------------------- without inotify
 
-// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/).
-static uint64_t digest(uint64_t so_far, const void *data, size_t len)
-{
-    const unsigned char *bytes = data;
-
-    for (size_t i = 0; i < len; i++)
-        so_far = (so_far ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return so_far;
-}
-
 // Of a file or folder: which one it is, and when it was changed. 0: it is not there.
 static uint64_t digest_entry(int at, const char *name)
 {
-    uint64_t sum = digest(UINT64_C(0xcbf29ce484222325), name, strlen(name));
+    uint64_t sum = hash_add(HASH_START, name, strlen(name));
     struct stat st;
 
     if (fstatat(at, name, &st, 0) < 0)
         return 0;
-    sum = digest(sum, &st.st_dev, sizeof(st.st_dev));
-    sum = digest(sum, &st.st_ino, sizeof(st.st_ino));
-    sum = digest(sum, &st.st_size, sizeof(st.st_size));
-    return digest(sum, &st.st_mtim, sizeof(st.st_mtim));
+    sum = hash_add(sum, &st.st_dev, sizeof(st.st_dev));
+    sum = hash_add(sum, &st.st_ino, sizeof(st.st_ino));
+    sum = hash_add(sum, &st.st_size, sizeof(st.st_size));
+    return hash_add(sum, &st.st_mtim, sizeof(st.st_mtim));
 }
 
 // Whatever order they are read in.
@@ -77,7 +68,7 @@ static bool look(struct watch *watch)
     uint64_t before = watch->seen, sum = 0;
 
     STRV_FOREACH (dir, &watch->dirs)
-        sum = digest(sum, &(uint64_t){digest_dir(dir)}, sizeof(uint64_t));
+        sum = hash_add(sum, &(uint64_t){digest_dir(dir)}, sizeof(uint64_t));
     watch->seen = sum;
     watch->look_at_us = clock_monotonic_us() + WATCH_LOOK_US;
     return sum != before;
