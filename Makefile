@@ -52,7 +52,7 @@ LIBS_data := -ljansson -lyaml
 LIBS_all := -ljansson -lyaml -lcurl -lrabbitmq -larchive -lz -lsqlite3 -lmicrohttpd -lsystemd -linih \
 	-lpcre2-8 -lssl -lcrypto -lm
 # Hooks start on a bare image, before any package can be installed: libc and nothing else at run time.
-LIBS_hook := -Wl,-Bstatic -ljansson -lyaml -Wl,-Bdynamic
+LIBS_hook := -Wl,-Bstatic -ljansson -lyaml -lpcre2-8 -Wl,-Bdynamic
 LIBS_test := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 # ---------------------------------------------------------------- rooms

@@ -3,6 +3,7 @@
 // an action needs it, and is kept nowhere; it goes to the unit's command line by standard input.
 #include "charm/actions.h"
 
+#include "charm/juju.h"
 #include "charm/unit_command.h"
 #include "data/json.h"
 
@@ -56,10 +57,11 @@ static int rabbit_user(const struct action *action, struct strv *words, json_t *
 {
     _cleanup_(forget_broker) struct broker broker = BROKER_INIT;
     _cleanup_buf_ struct buf order = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_json_ json_t *relations = NULL;
     _cleanup_free_ char *trouble = NULL;
-    int r = model_read_broker(&action->model, "amqp-admin", &broker, &trouble, err);
+    int r = juju_relation_ids("amqp-admin", &relations, err);
 
-    if (r < 0)
+    if (r < 0 || (r = model_read_broker(&action->model, relations, &broker, &trouble, err)) < 0)
         return r;
     if (broker.state != BROKER_READY || trouble)
         return no_admin(action, &broker, trouble, err);

@@ -3,6 +3,7 @@
 #include "charm/actions.h"
 
 #include "charm/action_target.h"
+#include "charm/apply.h"
 #include "charm/images.h"
 #include "charm/lists.h"
 #include "charm/reconcile.h"
@@ -84,6 +85,7 @@ const struct action_definition action_update_sources = {.name = "update-sources"
 static const struct param images_params[] = {
     {.name = "release", .ok = action_is_release, .expected = "the name of a release"},
     {.name = "arch", .ok = action_is_arch, .expected = "an architecture"},
+    {.name = "vm", .type = PARAM_FLAG},
 };
 
 // Whether "noble-amd64" or "lxd-10.0.0.1-noble-armhf" is meant.
@@ -101,6 +103,27 @@ static bool is_meant(const struct action *action, const char *name)
            (!*arch || strcmp(dash + 1, arch) == 0);
 }
 
+// Images of machines are large: those that are there are renewed with the others, new ones made
+// when they are asked for.
+static bool is_wanted(const struct action *action, const char *name)
+{
+    return is_meant(action, name) &&
+           (!str_starts_with(name, IMAGE_MACHINE_PREFIX) || action_flag(action, "vm") ||
+            image_is_there(action->root, name, false));
+}
+
+// What disks are made with, beside what root file systems are.
+static int install_for_machines(struct action *action, struct state *state, struct error *err)
+{
+    static const char *const packages[] = {"qemu-utils", "fdisk", "e2fsprogs", "mtools", NULL};
+    const struct apply a = {.root = action->root, .model = &action->model, .state = state};
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    int r = strv_add_all(&names, packages) < 0 ? error_oom(err)
+                                               : apply_packages(&a, &names, false, err);
+
+    return r < 0 ? r : state_save(state, err);
+}
+
 static int choose_images(const struct action *action, const struct settings *settings,
                          struct strv *ret, struct error *err)
 {
@@ -112,10 +135,10 @@ static int choose_images(const struct action *action, const struct settings *set
     if (all.len == 0)
         return error_set(err, -EINVAL,
                          "%s tests in no image: they are of LXD hosts and of local workers with "
-                         "another backend than null or qemu, without worker-args",
+                         "another backend than null, without worker-args",
                          action->model.unit);
     STRV_FOREACH (name, &all)
-        if (is_meant(action, name) && strv_add(ret, name) < 0)
+        if (is_wanted(action, name) && strv_add(ret, name) < 0)
             return error_oom(err);
     if (ret->len > 0)
         return 0;
@@ -154,7 +177,8 @@ static int run_images(struct action *action, struct error *err)
     int r = action_target_load(action, &target, err);
 
     if (r < 0 || (r = action_needs_workers(action, &target.settings, err)) < 0 ||
-        (r = choose_images(action, &target.settings, &names, err)) < 0)
+        (r = choose_images(action, &target.settings, &names, err)) < 0 ||
+        (action_flag(action, "vm") && (r = install_for_machines(action, &target.state, err)) < 0))
         return r;
     STRV_FOREACH (name, &names)
         if (strv_take(&services, image_service(name)) < 0)

@@ -3,8 +3,8 @@
 #include "charm/actions.h"
 
 #include "charm/action_target.h"
+#include "charm/instances.h"
 #include "charm/options.h"
-#include "charm/plan_internal.h"
 #include "charm/reconcile.h"
 #include "charm/status.h"
 #include "charm/worker_counts.h"
@@ -36,7 +36,7 @@ static void gathering_release(struct gathering *g)
 static int gather(const struct instance *instance, void *userdata)
 {
     struct gathering *g = userdata;
-    _cleanup_free_ char *name = plan_instance_name(instance);
+    _cleanup_free_ char *name = instance_name(instance);
 
     if (g->len == 0 || strcmp(g->places[g->len - 1].arch, instance->arch) != 0 ||
         strcmp(g->places[g->len - 1].cloud, instance->cloud) != 0) {
@@ -127,7 +127,7 @@ static int run_show(struct action *action, struct error *err)
 
     if (r < 0)
         return r;
-    if (target.settings.worker && plan_each_instance(&target.settings, gather, &g) < 0)
+    if (target.settings.worker && instances_each(&target.settings, gather, &g) < 0)
         return error_oom(err);
     if (g.services.len > 0 && (r = systemd_show(action->root, &g.services, &states, err)) < 0)
         return r;

@@ -21,8 +21,17 @@ int apply_packages(const struct apply *a, const struct strv *extra, bool refresh
 // Everything but services: account, folders, files, the link in /opt.
 int apply_files(const struct apply *a, const struct plan *plan, struct error *err);
 
-// Moves results to where the plan wants them, when storage came or went. Before apply_files().
-int apply_data_dir(const struct apply *a, const char *data_dir, struct error *err);
+// Before apply_files(): when storage came or went, results move to where they are wanted. With
+// `marked` the folder is the web's, and gets a mark when it becomes that. *ret_lost (borrowed of
+// the model): a folder that has neither its mark nor results any more, and nothing was done: its
+// disk is not mounted. Else NULL.
+int apply_data_dir(const struct apply *a, bool marked, const char **ret_lost, struct error *err);
+// and those that wait for their upload to where workers will look for them. What is in a folder in
+// which a worker still runs stays there until a later hook finds that it has ended.
+int apply_scratch_dir(const struct apply *a, struct error *err);
+// Whether any has waited so long in a place that workers have to leave that the store must be away:
+// then who works there will not bring it there either.
+int apply_scratch_waits(const struct apply *a, bool *ret, struct error *err);
 
 // Starts, stops, restarts and reloads services; gives their state afterwards (planned services and
 // those still stopping).

@@ -1,120 +1,183 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "charm/apply.h"
 
+#include "base/clock.h"
 #include "base/file.h"
-#include "charm/command.h"
+#include "charm/juju.h"
+#include "charm/merge.h"
+#include "charm/relocation.h"
 
-#include <fcntl.h>
+#include <sys/stat.h>
 
-// In the new folder: what is copied, until all of it is there; then under the second name, from
-// where each is renamed to its place. A hook that is killed goes on where it was.
-#define COPYING ".copying"
-#define COPIED ".copied"
+#define STORE "store"
+#define UPLOADS ".uploads" // in it: what has not arrived as a whole
 
-static const char *const names[] = {"store", "public", "results.db", "results.db-wal"};
+static const char *const names[] = {STORE, "public", "results.db", "results.db-wal"};
 
-// Appends those of the names that are in a folder, as paths.
-static int present(const char *folder, struct strv *ret, struct error *err)
+// ---- the mark of the folder
+//
+// A disk that is not mounted leaves an empty folder, in which services would begin anew. So a
+// folder that has been given to them is marked, and they start only where the mark is (web.conf:
+// results-mark).
+
+#define MARK ".autopkgtest-cloud-results"
+
+static const char mark_text[] =
+    "autopkgtest-cloud keeps its results in this folder. Its services start only while this file "
+    "is\n"
+    "here, so that they do not begin anew where the disk with the results is not mounted.\n";
+
+enum folder_kind {
+    FOLDER_NEW,    // nothing of ours was here so far
+    FOLDER_MARKED, // as it should be
+    FOLDER_KNOWN,  // the services use it, by a charm that made no marks
+    FOLDER_LOST    // they use it, and nothing of it is there
+};
+
+// What the services were last told (templates/conf/web.conf.mustache): 1: that this is the folder,
+// and of its mark, 0: that it is the folder, -ENOENT: something else, or nothing.
+static int told(const char *root, const char *data_dir)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        _cleanup_free_ char *path = path_join(folder, names[i]);
+    _cleanup_free_ char *path = str_format("%s" ETC_DIR "/web.conf", root);
+    _cleanup_free_ char *database = str_format("\ndatabase = %s/results.db\n", data_dir);
+    _cleanup_buf_ struct buf conf = BUF_INIT(BUF_OWN_MAX);
 
-        if (!path)
-            return error_oom(err);
-        if (access(path, F_OK) == 0 && strv_add(ret, path) < 0)
-            return error_oom(err);
-    }
+    if (!path || !database)
+        return -ENOMEM;
+    if (file_read(path, &conf, NULL) < 0 || !strstr(buf_str(&conf), database))
+        return -ENOENT;
+    return strstr(buf_str(&conf), "\nresults-mark = ") != NULL;
+}
+
+static int look_at(const char *root, const char *data_dir, const char *folder,
+                   enum folder_kind *ret, struct error *err)
+{
+    static const char *const marks[] = {MARK};
+    _cleanup_strv_ struct strv mark = STRV_INIT, results = STRV_INIT;
+    int r, known = told(root, data_dir);
+
+    if (known == -ENOMEM)
+        return error_oom(err);
+    if ((r = relocation_present(folder, marks, ARRAY_SIZE(marks), &mark, err)) < 0 ||
+        (r = relocation_present(folder, names, ARRAY_SIZE(names), &results, err)) < 0)
+        return r;
+    *ret = mark.len > 0                    ? FOLDER_MARKED
+           : known < 0                     ? FOLDER_NEW
+           : known == 0 && results.len > 0 ? FOLDER_KNOWN
+                                           : FOLDER_LOST;
     return 0;
 }
 
-static int copy(const struct strv *paths, const char *folder, struct error *err)
+static int make_mark(const char *folder, struct error *err)
 {
-    // It ends with the hook: the one that is tried again shall not meet it.
-    static const char *const head[] = {"setpriv",   "--pdeathsig",        "KILL", "cp",
-                                       "--archive", "--target-directory", NULL};
-    _cleanup_strv_ struct strv argv = STRV_INIT;
-    int r;
+    static const struct file_attributes attributes = {
+        .mode = 0444, .uid = (uid_t)-1, .gid = (gid_t)-1};
+    _cleanup_free_ char *path = path_join(folder, MARK);
+    int r = path ? dir_make(folder, 0750, err) : error_oom(err);
 
-    if (strv_add_all(&argv, head) < 0 || strv_add(&argv, folder) < 0 || strv_add(&argv, "--") < 0 ||
-        strv_add_list(&argv, paths) < 0)
-        return error_oom(err);
-    r = dir_remove(folder, err);
-    if (r >= 0)
-        r = dir_make(folder, 0700, err);
-    return r < 0 ? r : command_run((const char *const *)argv.items, 0, err);
+    return r < 0 ? r
+                 : file_replace_alone(path, mark_text, strlen(mark_text), &attributes, NULL, err);
 }
 
-// A machine that crashes now shall find what the next rename promises.
-static int sync_all(const char *folder, struct error *err)
-{
-    _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+// ---- results that move
 
-    return fd < 0 || syncfs(fd) < 0 ? error_errno(err, -errno, "cannot sync %s", folder) : 0;
+// On storage, of each unit that has brought its results there: its last change tells when. What
+// the unit has from before and the storage has not was removed from the storage.
+#define BROUGHT ".results-of-"
+
+// The caller frees.
+static char *brought_path(const struct apply *a, const char *to)
+{
+    const char *unit = a->model->unit, *slash = strchrnul(unit, '/');
+
+    return str_format("%s/" BROUGHT "%.*s-%s", to, (int)(slash - unit), unit,
+                      *slash ? slash + 1 : "");
 }
 
-static int put_in_place(const char *copied, const char *to, struct error *err)
+static time_t brought_when(const char *path)
 {
-    _cleanup_strv_ struct strv paths = STRV_INIT;
-    int r;
+    struct stat st;
 
-    r = present(copied, &paths, err);
-    if (r < 0)
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) ? st.st_mtime : 0;
+}
+
+// What was stored while the storage was not there.
+static int add_results(const char *from, const char *to, time_t since, struct error *err)
+{
+    const struct merge merge = {
+        .from = from, .to = to, .name = STORE, .without = UPLOADS, .since = since};
+    _cleanup_free_ char *text = NULL;
+    size_t files = 0;
+    int r = merge_run(&merge, &files, err);
+
+    if (r < 0 || files == 0)
         return r;
-    STRV_FOREACH (path, &paths) {
-        _cleanup_free_ char *place = path_join(to, strrchr(path, '/') + 1);
-
-        if (!place)
-            return error_oom(err);
-        if (rename(path, place) < 0)
-            return error_errno(err, -errno, "cannot rename %s", path);
-    }
-    r = dir_sync(to, err);
-    return r < 0 ? r : dir_remove(copied, err);
+    text = str_format("%zu files of results made without the storage are copied there from %s: the "
+                      "action rebuild-index puts those runs into the database",
+                      files, from);
+    return text ? juju_log("INFO", text, err) : error_oom(err);
 }
 
-static int copy_results(const char *from, const char *to, struct error *err)
+static int copy_results(const char *from, const char *to, time_t since, struct error *err)
 {
-    _cleanup_free_ char *copying = path_join(to, COPYING), *copied = path_join(to, COPIED);
+    const struct relocation move = {.from = from, .to = to, .staging = to, .keep = true};
     _cleanup_strv_ struct strv old = STRV_INIT, own = STRV_INIT;
-    int r;
+    int r = relocation_resume(&move, err);
 
-    if (!copying || !copied)
-        return error_oom(err);
-    if (access(copied, F_OK) == 0)
-        return put_in_place(copied, to, err);
-    if ((r = present(to, &own, err)) < 0 || (r = present(from, &old, err)) < 0)
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if ((r = relocation_present(to, names, ARRAY_SIZE(names), &own, err)) < 0 ||
+        (r = relocation_present(from, names, ARRAY_SIZE(names), &old, err)) < 0)
         return r;
-    if (own.len > 0 || old.len == 0)
-        return 0; // it brings results of its own, or there are none
-    r = copy(&old, copying, err);
-    if (r >= 0)
-        r = sync_all(copying, err);
-    if (r < 0)
-        return r;
-    if (rename(copying, copied) < 0)
-        return error_errno(err, -errno, "cannot rename %s", copying);
-    return put_in_place(copied, to, err);
+    return own.len > 0 ? add_results(from, to, since, err) : relocation_run(&move, &old, err);
 }
 
-int apply_data_dir(const struct apply *a, const char *data_dir, struct error *err)
+// Storage comes: it gets what the unit has and it has not.
+static int bring_results(const struct apply *a, const char *from, const char *to, struct error *err)
 {
-    const char *before = state_get(a->state, "data-dir");
-    _cleanup_free_ char *from = NULL, *to = NULL;
-    _cleanup_strv_ struct strv services = STRV_INIT;
-    int r = 0;
+    const struct file_attributes attributes = FILE_ATTRIBUTES(0644);
+    _cleanup_free_ char *brought = brought_path(a, to), *now = NULL;
+    int r;
 
-    if (!before)
-        return state_set(a->state, "data-dir", data_dir, err);
-    if (strcmp(before, data_dir) == 0)
-        return 0;
-    from = str_format("%s%s", a->root, before);
-    to = str_format("%s%s", a->root, data_dir);
-    if (!from || !to || strv_add(&services, WEB_SERVICE) < 0 ||
-        strv_add(&services, INDEXER_SERVICE) < 0)
+    now = clock_format_utc((int64_t)(clock_realtime_us() / USEC_PER_SEC), "%Y-%m-%d %H:%M:%SZ\n");
+    if (!brought || !now)
+        return error_oom(err);
+    r = copy_results(from, to, brought_when(brought), err);
+    return r < 0 ? r : file_replace_alone(brought, now, strlen(now), &attributes, NULL, err);
+}
+
+// From where they were before.
+static int follow(const struct apply *a, const char *before, const char *data_dir, const char *to,
+                  struct error *err)
+{
+    _cleanup_free_ char *from = str_format("%s%s", a->root, before);
+    _cleanup_strv_ struct strv services = STRV_INIT;
+    int r;
+
+    if (!from || strv_add(&services, WEB_SERVICE) < 0 || strv_add(&services, INDEXER_SERVICE) < 0)
         return error_oom(err);
     r = systemd_run("stop", false, &services, err);
     // Storage that goes takes its results along.
-    if (r >= 0 && strcmp(data_dir, DATA_DIR) != 0)
-        r = copy_results(from, to, err);
+    return r >= 0 && strcmp(data_dir, DATA_DIR) != 0 ? bring_results(a, from, to, err) : r;
+}
+
+int apply_data_dir(const struct apply *a, bool marked, const char **ret_lost, struct error *err)
+{
+    const char *before = state_get(a->state, "data-dir"), *data_dir = model_data_dir(a->model);
+    _cleanup_free_ char *to = str_format("%s%s", a->root, data_dir);
+    enum folder_kind kind = FOLDER_NEW;
+    int r = to ? look_at(a->root, data_dir, to, &kind, err) : error_oom(err);
+
+    *ret_lost = NULL;
+    if (r < 0)
+        return r;
+    if (marked && kind == FOLDER_LOST) {
+        *ret_lost = data_dir;
+        return 0;
+    }
+    if (before && strcmp(before, data_dir) != 0)
+        r = follow(a, before, data_dir, to, err);
+    if (r >= 0 && marked && kind != FOLDER_MARKED)
+        r = make_mark(to, err);
     return r < 0 ? r : state_set(a->state, "data-dir", data_dir, err);
 }

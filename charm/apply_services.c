@@ -8,6 +8,7 @@
 #include "charm/images.h"
 #include "charm/juju.h"
 #include "charm/lists.h"
+#include "charm/running_workers.h"
 
 #include <sys/stat.h>
 
@@ -218,8 +219,10 @@ static int carry_out(struct work *w, struct error *err)
 
     if (strv_contains(&w->pending, "systemd"))
         r = systemd_run("daemon-reload", false, &none, err);
-    if (r < 0 || (r = systemd_run("disable", false, &w->disable, err)) < 0 ||
-        (r = systemd_run("stop", true, &w->stop, err)) < 0 ||
+    // What is enabled and not wanted is found again by a hook that is run after one that was killed
+    // here; what is disabled and runs on is not.
+    if (r < 0 || (r = systemd_run("stop", true, &w->stop, err)) < 0 ||
+        (r = systemd_run("disable", false, &w->disable, err)) < 0 ||
         (r = systemd_run("enable", false, &w->enable, err)) < 0)
         return r;
     if ((r = tolerate(systemd_run_timeout("restart", &w->restart, START_WAIT_S, err), err)) < 0 ||
@@ -265,12 +268,29 @@ int apply_services(const struct apply *a, const struct plan *plan, struct unit_s
     return 0;
 }
 
+// Workers that are enabled, and those that finish a last test: before a unit stops, its relation
+// with the broker breaks, and no worker is wanted any more.
+static int list_workers(const struct apply *a, struct strv *ret, struct error *err)
+{
+    _cleanup_strv_ struct strv enabled = STRV_INIT;
+    int r = running_workers_list(a->root, ret, err);
+
+    if (r < 0 ||
+        (r = systemd_list_enabled(a->root, WORKER_TARGET, WORKER_PREFIX, &enabled, err)) < 0)
+        return r;
+    STRV_FOREACH (unit, &enabled)
+        if (!strv_contains(ret, unit) && strv_add(ret, unit) < 0)
+            return error_oom(err);
+    strv_sort(ret);
+    return 0;
+}
+
 int apply_drain(const struct apply *a, unsigned seconds, struct error *err)
 {
     _cleanup_strv_ struct strv workers = STRV_INIT;
     int r;
 
-    r = systemd_list_enabled(a->root, WORKER_TARGET, WORKER_PREFIX, &workers, err);
+    r = list_workers(a, &workers, err);
     if (r < 0 || workers.len == 0)
         return r;
     if (seconds > 0) {

@@ -188,7 +188,7 @@ static int give_new_key(const char *root, const char *uri, struct error *err)
         return r;
     if (json_write(key, &text) < 0)
         return error_oom(err);
-    r = file_replace(path, buf_str(&text), text.len, &attributes, NULL, err);
+    r = file_replace_alone(path, buf_str(&text), text.len, &attributes, NULL, err);
     if (r >= 0)
         r = juju_secret_set(uri, path, err);
     (void)unlink(path);

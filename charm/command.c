@@ -5,13 +5,19 @@
 #include "base/process.h"
 
 #define OUTPUT_MAX ((size_t)16 * 1024 * 1024)
+#define GIT_FATAL "fatal: " // git's die(): usage.c
 
-// The last line that says something, cut out in place.
-static const char *last_line(char *text)
+// The line that says why, cut out in place: git's first "fatal: …", behind which it gives advice;
+// of others the last one.
+static const char *telling_line(char *text)
 {
-    char *line;
+    char *line = str_starts_with(text, GIT_FATAL) ? text : strstr(text, "\n" GIT_FATAL);
 
-    text = str_strip(text);
+    text = str_strip(line ? line : text);
+    if (line) {
+        text[strcspn(text, "\n")] = '\0';
+        return str_strip(text);
+    }
     line = strrchr(text, '\n');
     return line ? str_strip(line + 1) : text;
 }
@@ -33,7 +39,7 @@ int command_output(const char *const *argv, unsigned timeout_s, struct buf *ret,
         if (!said)
             return error_oom(err);
         return error_set(err, -EIO, "%s%s%s: %s", argv[0], argv[1] ? " " : "",
-                         argv[1] ? argv[1] : "", *said ? last_line(said) : "failed");
+                         argv[1] ? argv[1] : "", *said ? telling_line(said) : "failed");
     }
     return ret && buf_add(ret, buf_str(&result.out), result.out.len) < 0 ? error_oom(err) : 0;
 }

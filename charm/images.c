@@ -17,21 +17,30 @@
 // image.
 static const struct kind {
     const char *prefix, *suffix;
-    const char *arguments; // image_arguments()
+    const char *arguments; // image_arguments(); NULL: of a host, whose workers know it by its name
 } kinds[BACKEND_COUNT] = {
     [BACKEND_UNSHARE] = {"", ".tar.zst", "--tarball " IMAGES_DIR "/$RELEASE-$HOSTARCH.tar.zst"},
+    // What the worker does by itself gives large packages a larger machine.
+    [BACKEND_QEMU] = {"qemu-", IMAGE_QEMU_SUFFIX, ""},
     [BACKEND_SCHROOT] = {"", IMAGE_SCHROOT_SUFFIX, ""},
     [BACKEND_PODMAN] = {"podman-", ".podman",
                         "--init " PODMAN_IMAGE "$RELEASE-$HOSTARCH -- --name $NAME"},
     [BACKEND_LXC] = {"lxc-", ".lxc", "--name $NAME " LXC_CONTAINER "$RELEASE-$HOSTARCH"},
 };
-// That the image on the host was made by this unit.
-static const struct kind on_host = {REMOTE_PREFIX, ".lxd", NULL};
+// That the image on the host was made by this unit: of containers, of virtual machines.
+static const struct kind on_host[] = {{REMOTE_PREFIX, ".lxd", NULL},
+                                      {IMAGE_MACHINE_PREFIX REMOTE_PREFIX, ".lxd", NULL}};
+
+static bool is_on_host(const struct kind *kind)
+{
+    return !kind->arguments;
+}
 
 static const struct kind *kind_of(const char *name, bool schroot)
 {
-    if (str_starts_with(name, on_host.prefix))
-        return &on_host;
+    for (size_t i = 0; i < ARRAY_SIZE(on_host); i++)
+        if (str_starts_with(name, on_host[i].prefix))
+            return &on_host[i];
     for (size_t i = 0; i < BACKEND_COUNT; i++)
         if (!str_empty(kinds[i].prefix) && str_starts_with(name, kinds[i].prefix))
             return &kinds[i];
@@ -50,6 +59,17 @@ static int add_once(struct strv *list, const char *name)
     return !name ? -ENOMEM : strv_contains(list, name) ? 0 : strv_add(list, name);
 }
 
+static int add_of_host(const struct cloud_workers *place, const char *release, struct strv *ret)
+{
+    _cleanup_free_ char *container = str_format("%s-", place->cloud);
+    _cleanup_free_ char *machine = str_format(IMAGE_MACHINE_PREFIX "%s-", place->cloud);
+    _cleanup_free_ char *first = container ? name_of(container, release, place->arch) : NULL;
+    _cleanup_free_ char *second = machine ? name_of(machine, release, place->arch) : NULL;
+    int r = add_once(ret, first);
+
+    return r < 0 ? r : add_once(ret, second);
+}
+
 static int add_of_hosts(const struct settings *settings, struct strv *ret)
 {
     int r = 0;
@@ -57,11 +77,9 @@ static int add_of_hosts(const struct settings *settings, struct strv *ret)
     STRV_FOREACH (release, &settings->releases)
         for (size_t i = 0; i < settings->clouds_len && r >= 0; i++) {
             const struct cloud_workers *place = &settings->clouds[i];
-            _cleanup_free_ char *prefix = str_format("%s-", place->cloud);
-            _cleanup_free_ char *name = prefix ? name_of(prefix, release, place->arch) : NULL;
 
             if (place->kind == CLOUD_LXD && place->count > 0)
-                r = add_once(ret, name);
+                r = add_of_host(place, release, ret);
         }
     return r;
 }
@@ -71,7 +89,7 @@ static int add_of_workers(const struct local_workers *local, const char *release
     for (size_t b = 0; b < BACKEND_COUNT; b++) {
         _cleanup_free_ char *name = NULL;
 
-        if (local->count[b] == 0 || !image_is_made((enum backend)b))
+        if (local->count[b] == 0 || !image_is_made((enum backend)b, local->arch))
             continue;
         name = name_of(kinds[b].prefix, release, local->arch);
         if (add_once(ret, name) < 0)
@@ -106,7 +124,7 @@ int images_needed(const char *root, const struct settings *settings, struct strv
     if (images_possible(settings, &all) < 0)
         return -ENOMEM;
     STRV_FOREACH (name, &all)
-        if ((!str_starts_with(name, REMOTE_PREFIX) || image_is_there(root, name, false)) &&
+        if ((!is_on_host(kind_of(name, false)) || image_is_there(root, name, false)) &&
             strv_add(ret, name) < 0)
             return -ENOMEM;
     return 0;
@@ -115,13 +133,9 @@ int images_needed(const char *root, const struct settings *settings, struct strv
 static int add_awaited(const char *root, const struct local_workers *local, const char *release,
                        struct strv *ret)
 {
-    _cleanup_free_ char *name = name_of("", release, local->arch);
-    _cleanup_free_ char *path =
-        name ? str_format("%s" IMAGES_DIR "/%s" IMAGE_QEMU_SUFFIX, root, name) : NULL;
+    _cleanup_free_ char *name = name_of(kinds[BACKEND_QEMU].prefix, release, local->arch);
 
-    if (!path)
-        return -ENOMEM;
-    return access(path, F_OK) == 0 ? 0 : add_once(ret, name);
+    return name && image_is_there(root, name, false) ? 0 : add_once(ret, name);
 }
 
 int images_awaited(const char *root, const struct settings *settings, struct strv *ret)
@@ -131,6 +145,7 @@ int images_awaited(const char *root, const struct settings *settings, struct str
     STRV_FOREACH (release, &settings->releases)
         for (size_t i = 0; i < settings->local_len; i++)
             if (settings->local[i].count[BACKEND_QEMU] > 0 &&
+                !image_is_made(BACKEND_QEMU, settings->local[i].arch) &&
                 add_awaited(root, &settings->local[i], release, ret) < 0)
                 return -ENOMEM;
     return 0;
@@ -138,9 +153,11 @@ int images_awaited(const char *root, const struct settings *settings, struct str
 
 static bool has_local_images(const struct settings *settings)
 {
-    for (size_t b = 0; b < BACKEND_COUNT; b++)
-        if (image_is_made((enum backend)b) && settings_count(settings, (enum backend)b) > 0)
-            return true;
+    for (size_t i = 0; i < settings->local_len; i++)
+        for (size_t b = 0; b < BACKEND_COUNT; b++)
+            if (settings->local[i].count[b] > 0 &&
+                image_is_made((enum backend)b, settings->local[i].arch))
+                return true;
     return false;
 }
 
@@ -150,23 +167,30 @@ bool images_are_made(const struct settings *settings)
            (has_local_images(settings) || settings_count_clouds(settings, CLOUD_LXD) > 0);
 }
 
-bool image_is_made(enum backend backend)
+static bool has_image(enum backend backend)
 {
     return backend < BACKEND_COUNT && kinds[backend].prefix;
+}
+
+bool image_is_made(enum backend backend, const char *arch)
+{
+    // autopkgtest-image-disk has a boot loader for PCs.
+    return has_image(backend) &&
+           (backend != BACKEND_QEMU || str_equal(arch, "amd64") || str_equal(arch, "i386"));
 }
 
 char *image_of_test(enum backend backend)
 {
     const struct kind *kind = &kinds[backend];
 
-    return image_is_made(backend)
+    return has_image(backend)
                ? str_format(IMAGES_DIR "/%s$RELEASE-$HOSTARCH%s", kind->prefix, kind->suffix)
                : NULL;
 }
 
 const char *image_arguments(enum backend backend)
 {
-    return image_is_made(backend) ? kinds[backend].arguments : "";
+    return has_image(backend) ? kinds[backend].arguments : "";
 }
 
 bool image_is_root(const char *name)
@@ -177,7 +201,7 @@ bool image_is_root(const char *name)
 char *image_title(const char *name)
 {
     const struct kind *kind = kind_of(name, false);
-    size_t prefix = kind == &on_host ? 0 : strlen(kind->prefix);
+    size_t prefix = is_on_host(kind) ? 0 : strlen(kind->prefix);
     const char *dash = strrchr(name, '-');
 
     return str_format("%.*s/%s%s%.*s", (int)(dash - name - (ptrdiff_t)prefix), name + prefix,

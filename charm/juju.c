@@ -228,6 +228,12 @@ int juju_secret_set(const char *uri, const char *path, struct error *err)
     return call((const char *[]){"secret-set", uri, "--file", path, NULL}, NULL, NULL, err);
 }
 
+int juju_secret_remove(const char *uri, const char *revision, struct error *err)
+{
+    return call((const char *[]){"secret-remove", uri, "--revision", revision, NULL}, NULL, NULL,
+                err);
+}
+
 int juju_secret_grant(const char *uri, const char *relation, struct error *err)
 {
     return call((const char *[]){"secret-grant", uri, "-r", relation, NULL}, NULL, NULL, err);

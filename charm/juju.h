@@ -49,6 +49,10 @@ int juju_secret_add(const char *label, const char *path, char **ret, struct erro
 // Gives a secret of our application another content (as above), a new revision; for the leader.
 // Sent when the hook succeeds.
 int juju_secret_set(const char *uri, const char *path, struct error *err);
+// Takes away a revision (a number, as in JUJU_SECRET_REVISION) of a secret of our application; for
+// the leader, when the hook has succeeded. -ENOENT: there is no such secret; a revision that is not
+// there is no error.
+int juju_secret_remove(const char *uri, const char *revision, struct error *err);
 // Lets the application at the other end of a relation read it.
 int juju_secret_grant(const char *uri, const char *relation, struct error *err);
 // Identifiers of the attached storage of a name, e.g. "data/0".

@@ -4,6 +4,7 @@
 #include "charm/cluster.h"
 #include "charm/ingress.h"
 #include "charm/juju.h"
+#include "charm/proxies.h"
 #include "charm/relations.h"
 #include "data/json.h"
 
@@ -57,16 +58,11 @@ int model_read_environment(enum hook hook, struct model *ret, struct error *err)
     return 0;
 }
 
-// In a -broken hook the relation is gone, in a -departed hook the unit is, whatever the lists say.
-static bool is_leaving(const struct model *model, const char *relation, const char *unit)
+// In a -departed hook the unit is gone, whatever the list says.
+static bool is_departing(const struct model *model, const char *relation, const char *unit)
 {
-    const char *hook_relation = getenv("JUJU_RELATION_ID");
-
-    if (!hook_relation || strcmp(hook_relation, relation) != 0)
-        return false;
-    if (model->hook == HOOK_RELATION_BROKEN)
-        return true;
-    return unit && model->hook == HOOK_RELATION_DEPARTED &&
+    return model->hook == HOOK_RELATION_DEPARTED &&
+           str_equal(relation, getenv("JUJU_RELATION_ID")) &&
            str_equal(unit, getenv("JUJU_DEPARTING_UNIT"));
 }
 
@@ -85,7 +81,7 @@ static int read_broker_units(const struct model *model, const char *relation, js
         const char *name = json_string_value(unit);
         json_t *data;
 
-        if (!name || is_leaving(model, relation, name))
+        if (!name || is_departing(model, relation, name))
             continue;
         r = juju_relation_get(relation, name, &data, err);
         if (r < 0)
@@ -96,59 +92,39 @@ static int read_broker_units(const struct model *model, const char *relation, js
     return 0;
 }
 
-int model_read_broker(const struct model *model, const char *endpoint, struct broker *ret,
+int model_read_broker(const struct model *model, const json_t *relations, struct broker *ret,
                       char **ret_trouble, struct error *err)
 {
-    _cleanup_json_ json_t *ids = NULL;
+    const char *relation = json_string_value(json_array_get(relations, 0));
     _cleanup_json_ json_t *units = json_object();
     _cleanup_error_ struct error why = ERROR_INIT;
-    json_t *id;
-    size_t i;
     int r;
 
-    r = juju_relation_ids(endpoint, &ids, err);
-    if (r < 0)
+    if (!relation)
+        return 0;
+    ret->relation = strdup(relation);
+    if (!ret->relation || !units)
+        return error_oom(err);
+    r = read_broker_units(model, relation, units, err);
+    if (r < 0 && r != -ENOENT) // it went away since it was told of
         return r;
-    json_array_foreach (ids, i, id) {
-        const char *name = json_string_value(id);
-
-        if (!name || ret->relation || is_leaving(model, name, NULL))
-            continue;
-        ret->relation = strdup(name);
-        if (!ret->relation || !units)
-            return error_oom(err);
-        r = read_broker_units(model, name, units, err);
-        if (r == -ENOENT) // it went away between the two calls
-            r = 0;
-        if (r < 0)
-            return r;
-        r = broker_collect(units, ret, &why);
-        if (r == -EPROTO) {
-            ret->state = BROKER_WAITING;
-            *ret_trouble = strdup(error_message(&why));
-            r = *ret_trouble ? 0 : error_oom(err);
-        }
-        if (r < 0)
-            return error_prefix(err, r, "%s", endpoint);
-    }
-    return 0;
+    r = broker_collect(units, ret, &why);
+    if (r != -EPROTO)
+        return r < 0 ? error_set(err, r, "%.*s: %s", (int)strcspn(relation, ":"), relation,
+                                 error_message(&why))
+                     : 0;
+    ret->state = BROKER_WAITING;
+    *ret_trouble = strdup(error_message(&why));
+    return *ret_trouble ? 0 : error_oom(err);
 }
 
-static int read_website(struct model *model, struct error *err)
+static int read_broker(struct model *model, struct state *state, struct error *err)
 {
-    size_t i = 0;
-    int r;
+    _cleanup_json_ json_t *relations = NULL;
+    int r = relations_of(model, state, "amqp", &relations, err);
 
-    r = juju_relation_ids("website", &model->website, err);
-    while (r >= 0 && i < json_array_size(model->website)) {
-        const char *id = json_string_value(json_array_get(model->website, i));
-
-        if (!id || is_leaving(model, id, NULL))
-            (void)json_array_remove(model->website, i);
-        else
-            i++;
-    }
-    return r;
+    return r < 0 ? r
+                 : model_read_broker(model, relations, &model->broker, &model->broker_trouble, err);
 }
 
 // Juju runs storage-attached before install; only a unit whose memory is gone has to ask.
@@ -174,21 +150,30 @@ static int ask_storage(struct state *state, const char *name, struct error *err)
     return state_set(state, key, location, err);
 }
 
-// What a storage hook tells goes into memory.
+// What a storage hook tells goes into memory: where the storage is, or which one is gone.
 static int note_storage(const struct model *model, struct state *state, struct error *err)
 {
     const char *id = getenv("JUJU_STORAGE_ID");
     const char *location = getenv("JUJU_STORAGE_LOCATION");
-    _cleanup_free_ char *key = NULL;
+    bool gone = model->hook == HOOK_STORAGE_DETACHING;
+    _cleanup_free_ char *key = NULL, *gone_key = NULL;
+    int r;
 
-    if (!id || (model->hook != HOOK_STORAGE_ATTACHED && model->hook != HOOK_STORAGE_DETACHING))
+    if (!id || (model->hook != HOOK_STORAGE_ATTACHED && !gone))
         return 0;
     key = str_format("storage-%.*s", (int)strcspn(id, "/"), id);
-    if (!key)
+    gone_key = str_format(MODEL_STORAGE_GONE "%.*s", (int)strcspn(id, "/"), id);
+    if (!key || !gone_key)
         return error_oom(err);
-    if (model->hook == HOOK_STORAGE_DETACHING || str_empty(location))
-        location = NULL;
-    return state_set(state, key, location, err);
+    r = state_set(state, gone_key, gone ? id : NULL, err);
+    return r < 0 ? r : state_set(state, key, gone || str_empty(location) ? NULL : location, err);
+}
+
+int model_forget_storage(struct state *state, struct error *err)
+{
+    int r = state_set(state, MODEL_STORAGE_GONE "data", NULL, err);
+
+    return r < 0 ? r : state_set(state, MODEL_STORAGE_GONE "tmp", NULL, err);
 }
 
 static int copy_remembered(const struct state *state, const char *key, char **ret,
@@ -218,12 +203,23 @@ int model_read(struct model *model, struct state *state, struct error *err)
     int r;
 
     if ((r = juju_config_get(&model->config, err)) < 0 ||
-        (r = model_read_broker(model, "amqp", &model->broker, &model->broker_trouble, err)) < 0 ||
-        (r = read_website(model, err)) < 0 ||
+        (r = read_broker(model, state, err)) < 0 ||
+        (r = relations_of(model, state, "website", &model->website, err)) < 0 ||
         (r = relations_of(model, state, "cos-agent", &model->cos_agent, err)) < 0 ||
-        (r = ingress_read(model, state, err)) < 0 || (r = cluster_read(model, state, err)) < 0)
+        (r = ingress_read(model, state, err)) < 0 || (r = cluster_read(model, state, err)) < 0 ||
+        (r = proxies_read(model, state, err)) < 0)
         return r;
     return read_storage(model, state, err);
+}
+
+const char *model_scratch_dir(const struct model *model)
+{
+    return model->tmp_dir ? model->tmp_dir : DATA_DIR;
+}
+
+const char *model_data_dir(const struct model *model)
+{
+    return model->data_dir ? model->data_dir : DATA_DIR;
 }
 
 void model_release(struct model *model)
@@ -240,6 +236,7 @@ void model_release(struct model *model)
     json_decref(model->cluster);
     free(model->session_secret);
     json_decref(model->ingress);
+    strv_release(&model->proxies);
     free(model->public_url);
     free(model->ingress_trouble);
     free(model->data_dir);

@@ -7,6 +7,10 @@
 #include "charm/broker.h"
 #include "charm/state.h"
 
+#define DATA_DIR "/var/lib/autopkgtest-cloud"
+// The charm's folder by a name that does not change.
+#define CHARM_LINK "/opt/autopkgtest-cloud"
+
 enum hook {
     HOOK_INSTALL,
     HOOK_UPGRADE_CHARM,
@@ -17,6 +21,7 @@ enum hook {
     HOOK_UPDATE_STATUS,
     HOOK_LEADER_ELECTED,
     HOOK_SECRET_CHANGED,
+    HOOK_SECRET_REMOVE,
     HOOK_RELATION_CREATED,
     HOOK_RELATION_JOINED,
     HOOK_RELATION_CHANGED,
@@ -40,6 +45,7 @@ struct model {
     json_t *cluster;       // the same, one at most
     char *session_secret;  // address of the secret that the units share (cluster.h); NULL: none
     json_t *ingress;       // the same, one at most
+    struct strv proxies;   // addresses and networks of the related ones (proxies.h)
     char *public_url;      // what its proxy has told (ingress.h); NULL: nothing
     char *ingress_trouble; // why that cannot be used; NULL: it can
     char *data_dir;        // where storage `data` is mounted; NULL: there is none
@@ -50,13 +56,23 @@ struct model {
 // The environment alone: enough to tell who we are. Also puts the model's proxies into it under the
 // names programs look at, for every program that is started.
 int model_read_environment(enum hook hook, struct model *ret, struct error *err);
+// The state's key, with the storage's name behind it, of the id of one that was detached and that
+// nothing took the place of.
+#define MODEL_STORAGE_GONE "storage-gone-"
+// Forgets them.
+int model_forget_storage(struct state *state, struct error *err);
+
 // The rest, by hook tools. Storage comes from `state`, which storage hooks keep.
 int model_read(struct model *model, struct state *state, struct error *err);
-// What the broker has told on an endpoint of interface rabbitmq, into an empty *ret; the state is
-// BROKER_NONE without a relation. *ret_trouble (the caller frees) tells why data cannot be used,
-// and stays NULL where they can.
-int model_read_broker(const struct model *model, const char *endpoint, struct broker *ret,
+// What the broker has told on the first of these relations (identifiers, of one endpoint of
+// interface rabbitmq), into an empty *ret; the state is BROKER_NONE without a relation.
+// *ret_trouble (the caller frees) tells why data cannot be used, and stays NULL where they can.
+int model_read_broker(const struct model *model, const json_t *relations, struct broker *ret,
                       char **ret_trouble, struct error *err);
+// Where results and database are: storage `data`, or the usual place.
+const char *model_data_dir(const struct model *model);
+// Where the workers' folders are: storage `tmp`, or the same.
+const char *model_scratch_dir(const struct model *model);
 void model_release(struct model *model);
 
 #define _cleanup_model_ _cleanup_(model_release)

@@ -2,6 +2,7 @@
 #include "charm/option_values.h"
 
 #include "base/buf.h"
+#include "base/network.h"
 #include "data/json.h"
 #include "data/remote.h"
 #include "data/yaml.h"
@@ -412,6 +413,30 @@ OPTION_PARSER(option_teams)
             return error_set(err, -EINVAL,
                              "expected names of teams, separated by commas, got \"%s\"", team);
     return 0;
+}
+
+OPTION_PARSER(option_proxies)
+{
+    struct network network;
+
+    (void)option;
+    if (strv_split(&settings->trusted_proxies, text, " \t\n") < 0)
+        return error_oom(err);
+    STRV_FOREACH (proxy, &settings->trusted_proxies)
+        if (network_parse(proxy, &network) < 0)
+            return error_set(err, -EINVAL,
+                             "expected addresses such as 10.0.0.7 or 10.0.0.0/24, separated by "
+                             "blanks, got \"%s\"",
+                             proxy);
+    return 0;
+}
+
+// More than a line would break out of the line of a settings file.
+OPTION_PARSER(option_line)
+{
+    if (str_has_control(text))
+        return error_set(err, -EINVAL, "expected one line of text, got a control character in it");
+    return option_store(option, text, settings, err);
 }
 
 OPTION_PARSER(option_word)

@@ -22,8 +22,10 @@ OPTION_PARSER(option_source); // `archive` or a git URL
 OPTION_PARSER(option_hostname);
 OPTION_PARSER(option_authorization);
 OPTION_PARSER(option_teams);     // lower-case names, separated by commas
+OPTION_PARSER(option_proxies);   // addresses and networks, separated by blanks
 OPTION_PARSER(option_login_url); // as option_url, not empty
-OPTION_PARSER(option_word);      // no blanks, not empty
+OPTION_PARSER(option_word);      // no blanks, not empty where there is a default
+OPTION_PARSER(option_line);      // any text without control characters
 OPTION_PARSER(option_secret);    // secret:…
 
 // Stores a copy of `text` at the option's place in the settings.

@@ -2,6 +2,7 @@
 #include "charm/options.h"
 
 #include "base/buf.h"
+#include "charm/option_commands.h"
 #include "charm/option_values.h"
 #include "data/json.h"
 
@@ -32,14 +33,14 @@ const struct option options_table[] = {
     SECRET("novarcs-secret", AT(nova.secret)),
     TEXT("worker-default-flavor", "cpu2-ram4-disk20", option_word, AT(nova.flavor)),
     TEXT("worker-big-flavor", "cpu4-ram8-disk100", option_word, AT(nova.big_flavor)),
-    TEXT("worker-image", "(.*/)?ubuntu-$RELEASE-daily-$ARCHITECTURE-server-.*", option_word,
-         AT(nova.image)),
+    TEXT("worker-image", "(.*/)?ubuntu-$RELEASE-daily-$ARCHITECTURE-server-.*",
+         option_image_pattern, AT(nova.image)),
     TEXT("worker-network", "", option_word, AT(nova.network)),
     TEXT("worker-security-group", "", option_word, AT(nova.security_group)),
     TEXT("worker-keypair", "", option_word, AT(nova.keypair)),
-    TEXT("worker-args", "", NULL, AT(worker_args)),
-    TEXT("worker-setup-command", "", NULL, AT(setup_command)),
-    TEXT("worker-setup-command2", "", NULL, AT(setup_command2)),
+    TEXT("worker-args", "", option_worker_args, AT(worker_args)),
+    TEXT("worker-setup-command", "", option_setup_command, AT(setup_command)),
+    TEXT("worker-setup-command2", "", option_setup_command, AT(setup_command2)),
     NUMBER("worker-upstream-percentage", 20, 0, 100, AT(upstream_percentage)),
     NUMBER("retry-delay", 300, 0, 86400, AT(retry_delay_s)),
     NUMBER("drain-timeout", 0, 0, 604800, AT(drain_timeout_s)),
@@ -47,16 +48,17 @@ const struct option options_table[] = {
     TEXT("autopkgtest-source", "archive", option_source, NOT_STORED),
     TEXT("package-configs-source", "", option_lists_source, NOT_STORED),
     TEXT("swift-auth-url", "", option_auth_url, AT(swift.auth_url)),
-    TEXT("swift-username", "", NULL, AT(swift.username)),
-    TEXT("swift-project-name", "", NULL, AT(swift.project_name)),
-    TEXT("swift-project-domain-name", "", NULL, AT(swift.project_domain_name)),
-    TEXT("swift-user-domain-name", "", NULL, AT(swift.user_domain_name)),
-    TEXT("swift-region", "", NULL, AT(swift.region)),
-    TEXT("swift-password", "", NULL, AT(swift.password)),
+    TEXT("swift-username", "", option_line, AT(swift.username)),
+    TEXT("swift-project-name", "", option_line, AT(swift.project_name)),
+    TEXT("swift-project-domain-name", "", option_line, AT(swift.project_domain_name)),
+    TEXT("swift-user-domain-name", "", option_line, AT(swift.user_domain_name)),
+    TEXT("swift-region", "", option_line, AT(swift.region)),
+    TEXT("swift-password", "", option_line, AT(swift.password)),
     SECRET("swift-secret", AT(swift.secret)),
     TEXT("storage-url-internal", "", option_url, AT(storage_url)),
     TEXT("hostname", "localhost", option_hostname, AT(hostname)),
     NUMBER("http-port", 80, 1, 65535, AT(http_port)),
+    TEXT("trusted-proxies", "", option_proxies, NOT_STORED),
     NUMBER("page-rate-limit", 20, 0, 100000, AT(page_rate_limit)),
     NUMBER("request-rate-limit", 30, 0, 100000, AT(request_rate_limit)),
     TEXT("authorization", "launchpad", option_authorization, AT(authorization)),
@@ -69,8 +71,8 @@ const struct option options_table[] = {
     SECRET("external-web-requests-api-keys", AT(api_keys_secret)),
     SECRET("public-swift-creds", AT(reader.secret)),
     TEXT("influxdb-url", "", option_url, AT(influx.url)),
-    TEXT("influxdb-database", "", NULL, AT(influx.database)),
-    TEXT("influxdb-context", "", NULL, AT(influx.context)),
+    TEXT("influxdb-database", "", option_line, AT(influx.database)),
+    TEXT("influxdb-context", "", option_line, AT(influx.context)),
     SECRET("influxdb-secret", AT(influx.secret)),
 };
 const size_t options_table_len = ARRAY_SIZE(options_table);
@@ -117,11 +119,7 @@ static int parse_text(const struct option *option, const json_t *value, struct s
         text = json_string_value(value);
     else if (value && !json_is_null(value))
         return error_set(err, -EINVAL, "expected a string, got %s", json_type_name(value));
-    if (option->parse)
-        return option->parse(option, text, settings, err);
-    if (!option->parse && str_has_control(text)) // it would break out of a settings file's line
-        return error_set(err, -EINVAL, "expected one line of text, got a control character in it");
-    return option_store(option, text, settings, err);
+    return option->parse(option, text, settings, err);
 }
 
 static int parse_option(const struct option *option, const json_t *value, struct settings *settings,

@@ -14,9 +14,8 @@ struct option {
     const char *text; // default of a string; secrets have none
     int64_t number;   // default of a whole number
     int64_t min, max; // of a whole number
-    // Checks a text (a default is never given) and stores it. The message does not repeat the
-    // option's name, except where it comes from the YAML reader. NULL: any text without control
-    // characters.
+    // Checks a text and stores it. The message does not repeat the option's name, except where it
+    // comes from the YAML reader. Numbers have none.
     int (*parse)(const struct option *option, const char *text, struct settings *settings,
                  struct error *err);
     size_t offset; // of a char * or unsigned in struct settings that takes the value

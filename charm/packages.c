@@ -188,6 +188,9 @@ static int apt_get_once(const struct strv *arguments, struct error *err)
                                        // Another apt, of unattended-upgrades or cloud-init, may
                                        // hold the lock right now.
                                        "-oDPkg::Lock::Timeout=600", "-oAcquire::Retries=3",
+                                       // apt 2.6 may wait forever for a download that it means to
+                                       // try again a moment later.
+                                       "-oAcquire::Retries::Delay=false",
                                        // Keep what an operator changed.
                                        "-oDpkg::Options::=--force-confdef",
                                        "-oDpkg::Options::=--force-confold", NULL};

@@ -4,64 +4,11 @@
 #include "base/file.h"
 #include "charm/accounts.h"
 #include "charm/images.h"
+#include "charm/instances.h"
 #include "charm/lists.h"
-#include "charm/plan_internal.h"
+#include "charm/plan_files.h"
 #include "charm/remotes.h"
 #include "charm/result_store.h"
-
-const char *plan_scratch_dir(const struct plan_input *input)
-{
-    return input->model->tmp_dir ? input->model->tmp_dir : DATA_DIR;
-}
-
-const char *plan_data_dir(const struct plan_input *input)
-{
-    return input->model->data_dir ? input->model->data_dir : DATA_DIR;
-}
-
-static int each_local(const struct settings *settings,
-                      int (*each)(const struct instance *instance, void *userdata), void *userdata)
-{
-    for (size_t i = 0; i < settings->local_len; i++) {
-        struct instance instance = {.cloud = "local", .arch = settings->local[i].arch};
-
-        for (unsigned b = 0; b < BACKEND_COUNT; b++) {
-            instance.backend = (enum backend)b;
-            for (unsigned n = 0; n < settings->local[i].count[b]; n++) {
-                int r;
-
-                instance.number++;
-                r = each(&instance, userdata);
-                if (r < 0)
-                    return r;
-            }
-        }
-    }
-    return 0;
-}
-
-int plan_each_instance(const struct settings *settings,
-                       int (*each)(const struct instance *instance, void *userdata), void *userdata)
-{
-    int r = each_local(settings, each, userdata);
-
-    for (size_t i = 0; i < settings->clouds_len && r >= 0; i++) {
-        const struct cloud_workers *place = &settings->clouds[i];
-        struct instance instance = {
-            .cloud = place->cloud, .arch = place->arch, .place = place, .backend = BACKEND_COUNT};
-
-        while (r >= 0 && instance.number < place->count) {
-            instance.number++;
-            r = each(&instance, userdata);
-        }
-    }
-    return r;
-}
-
-char *plan_instance_name(const struct instance *instance)
-{
-    return str_format("%s-%s-%u", instance->cloud, instance->arch, instance->number);
-}
 
 static int add_instance(const struct instance *instance, void *userdata)
 {
@@ -70,7 +17,7 @@ static int add_instance(const struct instance *instance, void *userdata)
     if (!strv_contains(&plan->clouds, instance->cloud) &&
         strv_add(&plan->clouds, instance->cloud) < 0)
         return -ENOMEM;
-    return strv_take(&plan->instances, plan_instance_name(instance));
+    return strv_take(&plan->instances, instance_name(instance));
 }
 
 // The emulator of an architecture, where it has a package of its own.
@@ -91,13 +38,23 @@ static int add_once(struct strv *list, const char *name)
     return strv_contains(list, name) ? 0 : strv_add(list, name);
 }
 
+// What the unit makes root file systems with.
+static int add_image_packages(struct strv *ret)
+{
+    static const char *const packages[] = {"mmdebstrap", "uidmap", "zstd", "distro-info-data"};
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(packages); i++)
+        r = add_once(ret, packages[i]);
+    return r;
+}
+
 static int add_local_packages(const struct local_workers *local, struct strv *ret)
 {
-    static const char *const of_images[] = {"mmdebstrap", "uidmap", "zstd", "distro-info-data"};
     static const char *const of[BACKEND_COUNT][6] = {
         // Fetching and unpacking a source package on the machine itself.
         [BACKEND_NULL] = {"dpkg-dev"},
-        [BACKEND_QEMU] = {"qemu-utils"},
+        [BACKEND_QEMU] = {"qemu-utils", "fdisk", "e2fsprogs"},
         [BACKEND_SCHROOT] = {"schroot"},
         // netavark and what it runs give containers their network.
         [BACKEND_PODMAN] = {"podman", "netavark", "iptables"},
@@ -110,9 +67,8 @@ static int add_local_packages(const struct local_workers *local, struct strv *re
             continue;
         for (size_t i = 0; r >= 0 && of[b][i]; i++)
             r = add_once(ret, of[b][i]);
-        for (size_t i = 0; r >= 0 && image_is_made((enum backend)b) && i < ARRAY_SIZE(of_images);
-             i++)
-            r = add_once(ret, of_images[i]);
+        if (r >= 0 && image_is_made((enum backend)b, local->arch))
+            r = add_image_packages(ret);
         if (r >= 0 && b == BACKEND_QEMU)
             r = add_once(ret, emulator(local->arch));
     }
@@ -138,9 +94,10 @@ int plan_packages(const char *root, const struct settings *settings, struct strv
         r = add_local_packages(&settings->local[i], ret);
     if (r >= 0 && settings_count_clouds(settings, CLOUD_OPENSTACK) > 0)
         r = strv_add(ret, "openssh-client");
-    if (r >= 0 && settings_count_clouds(settings, CLOUD_LXD) > 0)
-        r = remotes_packages(root, ret);
-    return r;
+    if (r < 0 || settings_count_clouds(settings, CLOUD_LXD) == 0)
+        return r;
+    r = remotes_packages(root, ret);
+    return r >= 0 && str_empty(settings->worker_args) ? add_image_packages(ret) : r;
 }
 
 static int add_folder(struct plan *plan, char *path, mode_t mode, const char *user,
@@ -195,7 +152,7 @@ static int add_common_folders(struct plan *plan)
 
 static int add_folders(const struct plan_input *input, struct plan *plan)
 {
-    const char *data = plan_data_dir(input), *scratch = plan_scratch_dir(input);
+    const char *data = model_data_dir(input->model), *scratch = model_scratch_dir(input->model);
     int r = add_common_folders(plan);
 
     if (r < 0)
@@ -231,7 +188,7 @@ static int add_services(const struct plan_input *input, struct plan *plan)
     plan->port = settings->web ? settings->http_port : 0;
     if (!settings->worker)
         return 0;
-    r = plan_each_instance(settings, add_instance, plan);
+    r = instances_each(settings, add_instance, plan);
     for (size_t i = 0; plan->can_work && r >= 0 && i < plan->instances.len; i++)
         r = strv_addf(&plan->workers, WORKER_PREFIX "%s.service", plan->instances.items[i]);
     return r;

@@ -8,9 +8,7 @@
 #include "charm/settings.h"
 
 #define ETC_DIR "/etc/autopkgtest-cloud"
-#define DATA_DIR "/var/lib/autopkgtest-cloud"
-// The charm's folder by a name that does not change, and the commands in everybody's PATH.
-#define CHARM_LINK "/opt/autopkgtest-cloud"
+// The commands in everybody's PATH.
 #define COMMAND_LINK "/usr/local/bin/autopkgtest-cloud"
 #define OLD_COMMAND_LINK "/usr/local/bin/run-autopkgtest" // the name britney calls
 #define UNIT_DIR "/etc/systemd/system"
@@ -91,8 +89,6 @@ struct plan_input {
 int plan_make(const struct plan_input *input, struct plan *ret, struct error *err);
 // Adds the names of packages that the settings need, beside those of the charm's own list.
 int plan_packages(const char *root, const struct settings *settings, struct strv *ret);
-// Where results and database are: storage `data`, or the usual place.
-const char *plan_data_dir(const struct plan_input *input);
 void plan_release(struct plan *plan);
 
 #define _cleanup_plan_ _cleanup_(plan_release)

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "charm/plan_internal.h"
+#include "charm/plan_files.h"
 
 #include "base/file.h"
 #include "charm/accounts.h"
 #include "charm/apt_sources.h"
 #include "charm/cluster.h"
 #include "charm/images.h"
+#include "charm/instances.h"
 #include "charm/lists.h"
+#include "charm/nova_args.h"
 #include "charm/remotes.h"
 #include "charm/result_store.h"
+#include "charm/running_workers.h"
 #include "charm/store_reader.h"
 #include "data/json.h"
-#include "data/openrc.h"
 #include "data/remote.h"
-
-// Where a worker finds the root file system of a test: with the variables of its arguments.
+#include "data/template.h"
 
 // Beside the units; a name that systemd takes for none. Links to it have its whole path: systemd
 // 252 looks for a relative one from its own folder.
@@ -30,7 +31,10 @@ struct making {
     struct error *err;
 };
 
-struct plan_file *plan_file_add(struct plan *plan, const char *path, mode_t mode, unsigned readers)
+// An empty file at the end of the plan, owned by root; NULL for lack of memory. The strings `user`
+// and `group` of a file are literals.
+static struct plan_file *file_add(struct plan *plan, const char *path, mode_t mode,
+                                  unsigned readers)
 {
     struct plan_file *grown = reallocarray(plan->files, plan->files_len + 1, sizeof(*plan->files));
     struct plan_file *file;
@@ -60,7 +64,7 @@ static int render(struct making *m, bool wanted, const char *name, const char *p
     const struct template_options options = {.partials = m->templates, .strict = true};
     _cleanup_json_ json_t *owned = data;
     const struct template *t = template_set_find(m->templates, name);
-    struct plan_file *file = plan_file_add(m->plan, path, mode, readers);
+    struct plan_file *file = file_add(m->plan, path, mode, readers);
 
     if (!file)
         return error_oom(m->err);
@@ -82,51 +86,6 @@ static json_t *text_or_false(const char *text)
     return str_empty(text) ? json_false() : json_string(text);
 }
 
-// The image is the host's: i386 is tested on amd64. The caller frees.
-static char *for_host(const char *pattern)
-{
-    static const char variable[] = "$ARCHITECTURE";
-    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
-    const char *at;
-
-    for (; (at = strstr(pattern, variable)); pattern = at + strlen(variable))
-        if (buf_addf(&text, "%.*s$HOSTARCH", (int)(at - pattern), pattern) < 0)
-            return NULL;
-    return buf_add_str(&text, pattern) < 0 ? NULL : buf_take(&text);
-}
-
-// What the setup script is told of a region's testbeds (docs/reference/nova-setup.md). The caller
-// frees.
-static char *nova_args(const struct plan_input *in, const struct instance *instance,
-                       const char *name)
-{
-    static const char script[] = CHARM_LINK "/bin/autopkgtest-nova-setup";
-    const struct nova_options *nova = &in->settings->nova;
-    _cleanup_free_ char *file = openrc_file_name(instance->cloud, instance->arch);
-    _cleanup_free_ char *image = for_host(nova->image);
-    struct strv words = STRV_INIT;
-    char *text = NULL;
-
-    if (file && image &&
-        strv_add_all(&words, (const char *[]){"-s", script, "--", "--name=$NAME",
-                                              "--size=$PACKAGESIZE", "--mirror=$MIRROR", NULL}) >=
-            0 &&
-        strv_addf(&words, "--rc=" NOVARCS_DIR "/%s", file) >= 0 &&
-        strv_addf(&words, "--model=%s", in->model->uuid) >= 0 &&
-        strv_addf(&words, "--unit=%s", in->model->unit) >= 0 &&
-        strv_addf(&words, "--worker=%s", name) >= 0 &&
-        strv_addf(&words, "--key=%s/ssh/testbeds", plan_scratch_dir(in)) >= 0 &&
-        strv_addf(&words, "--image=%s", image) >= 0 &&
-        strv_addf(&words, "--flavor=%s", nova->flavor) >= 0 &&
-        strv_addf(&words, "--big-flavor=%s", nova->big_flavor) >= 0 &&
-        strv_addf(&words, "--network=%s", nova->network) >= 0 &&
-        strv_addf(&words, "--security-group=%s", nova->security_group) >= 0 &&
-        strv_addf(&words, "--keypair=%s", nova->keypair) >= 0)
-        text = strv_join(&words, " ");
-    strv_release(&words);
-    return text;
-}
-
 static const char *backend_of(const struct cloud_workers *place)
 {
     return place->kind == CLOUD_LXD ? "lxd" : "ssh";
@@ -136,57 +95,72 @@ static const char *backend_of(const struct cloud_workers *place)
 struct listing {
     const struct plan_input *in;
     json_t *list;
+    struct nova_args nova; // of the place whose workers come now
 };
+
+// The caller frees.
+static char *worker_args(struct listing *listing, const struct instance *instance, const char *name)
+{
+    const struct cloud_workers *place = instance->place;
+    struct nova_args *nova = &listing->nova;
+
+    if (!str_empty(listing->in->settings->worker_args))
+        return strdup(listing->in->settings->worker_args);
+    if (!place || place->kind != CLOUD_OPENSTACK)
+        return strdup(image_arguments(place ? BACKEND_COUNT : instance->backend));
+    if (nova->place != place) {
+        nova_args_release(nova);
+        *nova = nova_args_of(listing->in->model, listing->in->settings, place);
+    }
+    return nova->before && nova->behind
+               ? str_format("%s --worker=%s %s", nova->before, name, nova->behind)
+               : NULL;
+}
 
 static int add_instance(const struct instance *instance, void *userdata)
 {
-    const struct listing *listing = userdata;
+    struct listing *listing = userdata;
     const struct cloud_workers *place = instance->place;
-    _cleanup_free_ char *name = plan_instance_name(instance), *args = NULL;
-    enum backend backend = place ? BACKEND_COUNT : instance->backend;
-    _cleanup_free_ char *image = image_of_test(backend);
+    _cleanup_free_ char *name = instance_name(instance), *args = NULL, *image = NULL;
     json_t *item;
 
     if (!name)
         return -ENOMEM;
-    if (place && place->kind == CLOUD_OPENSTACK)
-        args = nova_args(listing->in, instance, name);
-    else
-        args = strdup(image_arguments(backend));
+    args = worker_args(listing, instance, name);
     if (!args)
         return -ENOMEM;
-    item = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", name, "cloud", instance->cloud,
+    // With arguments of their own, testbeds are the operator's.
+    if (str_empty(listing->in->settings->worker_args))
+        image = image_of_test(place ? BACKEND_COUNT : instance->backend);
+    item = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", name, "cloud", instance->cloud,
                      "arch", instance->arch, "backend",
-                     place ? backend_of(place) : backend_name(instance->backend), "args", args,
-                     "image", text_or_false(image));
+                     place ? backend_of(place) : backend_name(instance->backend), "args",
+                     text_or_false(args), "image", text_or_false(image));
     return json_array_append_new(listing->list, item);
+}
+
+static json_t *instances_data(const struct plan_input *in)
+{
+    struct listing listing = {.in = in, .list = json_array()};
+    int r = listing.list ? instances_each(in->settings, add_instance, &listing) : -ENOMEM;
+
+    nova_args_release(&listing.nova);
+    if (r >= 0)
+        return listing.list;
+    json_decref(listing.list);
+    return NULL;
 }
 
 static json_t *worker_data(const struct plan_input *in)
 {
     const struct settings *s = in->settings;
-    _cleanup_free_ char *work = path_join(plan_scratch_dir(in), "work");
-    _cleanup_free_ char *spool = path_join(plan_scratch_dir(in), "spool");
+    _cleanup_free_ char *work = path_join(model_scratch_dir(in->model), "work");
+    _cleanup_free_ char *spool = path_join(model_scratch_dir(in->model), "spool");
     _cleanup_free_ char *releases = strv_join(&s->releases, " ");
-    json_t *instances = json_array();
-    struct listing listing = {.in = in, .list = instances};
-    json_t *item;
-    size_t i;
+    json_t *instances = work && spool && releases ? instances_data(in) : NULL;
 
-    if (!work || !spool || !releases || !instances ||
-        plan_each_instance(s, add_instance, &listing) < 0) {
-        json_decref(instances);
+    if (!instances)
         return NULL;
-    }
-    json_array_foreach (instances, i, item) {
-        const char *args = json_string_value(json_object_get(item, "args"));
-
-        if (!str_empty(s->worker_args)) { // then its testbeds are the operator's
-            args = s->worker_args;
-            (void)json_object_set_new(item, "image", json_false());
-        }
-        (void)json_object_set_new(item, "args", text_or_false(args));
-    }
     return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "unit",
                      in->model->unit, "model", text_or_false(in->model->uuid), "releases", releases,
                      "autopkgtest", in->autopkgtest, "work-dir", work, "spool-dir", spool,
@@ -234,6 +208,17 @@ static char *host_of(const char *url)
     return strndup(host, strcspn(host, "/"));
 }
 
+// Whom the web service believes when it tells of others; the caller frees.
+static char *trusted_proxies(const struct plan_input *in)
+{
+    _cleanup_strv_ struct strv all = STRV_INIT;
+
+    return strv_add_list(&all, &in->settings->trusted_proxies) < 0 ||
+                   strv_add_list(&all, &in->model->proxies) < 0
+               ? NULL
+               : strv_join(&all, " ");
+}
+
 static json_t *web_data(const struct plan_input *in)
 {
     const struct settings *s = in->settings;
@@ -243,12 +228,13 @@ static json_t *web_data(const struct plan_input *in)
     _cleanup_free_ char *teams = strv_join(&s->allowed_requestors, " ");
     _cleanup_free_ char *store_url = storage_url(in);
     _cleanup_free_ char *host = url ? host_of(url) : strdup(s->hostname);
+    _cleanup_free_ char *proxies = trusted_proxies(in);
 
-    if (!releases || !archs || !teams || !store_url || !host)
+    if (!releases || !archs || !teams || !store_url || !host || !proxies)
         return NULL;
     return json_pack(
         "{s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:s, "
-        "s:s, s:o, s:b, s:b, s:o}",
+        "s:s, s:o, s:b, s:b, s:o, s:o}",
         "unit", in->model->unit, "hostname", host, "public-url", text_or_false(url), "port",
         (json_int_t)s->http_port, "page-rate-limit", (json_int_t)s->page_rate_limit,
         "request-rate-limit", (json_int_t)s->request_rate_limit, "releases", releases,
@@ -257,9 +243,10 @@ static json_t *web_data(const struct plan_input *in)
         "launchpad-api-url", text_or_false(s->launchpad_api_url), "github-secrets",
         in->github_secrets != NULL, "github-credentials", in->github_credentials != NULL,
         "api-keys", in->api_keys != NULL, "session-key", in->session_key != NULL, "data-dir",
-        plan_data_dir(in), "store-url", store_url, "store-peer", text_or_false(in->store->url),
-        "built-in-store", in->store->place == RESULT_STORE_HERE, "store-reader",
-        store_reader_of(s) != NULL, "archive-url", text_or_false(s->archive_url));
+        model_data_dir(in->model), "store-url", store_url, "store-peer",
+        text_or_false(in->store->url), "built-in-store", in->store->place == RESULT_STORE_HERE,
+        "store-reader", store_reader_of(s) != NULL, "archive-url", text_or_false(s->archive_url),
+        "trusted-proxies", text_or_false(proxies));
 }
 
 static json_t *broker_data(const struct broker *broker)
@@ -367,7 +354,7 @@ static int add_people_copy(struct making *m, bool wanted)
         account_group(m->input->root, name, &gid, NULL) < 0 || !home || home[0] != '/')
         return 0;
     path = path_join(home, "rabbitmq.cred");
-    file = path ? plan_file_add(m->plan, path, 0600, 0) : NULL;
+    file = path ? file_add(m->plan, path, 0600, 0) : NULL;
     if (!file)
         return error_oom(m->err);
     file->user = file->group = name;
@@ -385,7 +372,7 @@ static int add_broker(struct making *m)
     struct plan_file *ca;
     int r;
 
-    ca = plan_file_add(m->plan, ETC_DIR "/rabbitmq-ca.pem", 0640, ALL_SERVICES);
+    ca = file_add(m->plan, ETC_DIR "/rabbitmq-ca.pem", 0640, ALL_SERVICES);
     if (!ca)
         return error_oom(m->err);
     ca->group = ACCOUNT;
@@ -400,7 +387,7 @@ static int add_broker(struct making *m)
 // A secret's content as a file of the web service's; NULL: none.
 static int add_secret(struct making *m, const char *path, unsigned readers, const json_t *content)
 {
-    struct plan_file *file = plan_file_add(m->plan, path, 0640, readers);
+    struct plan_file *file = file_add(m->plan, path, 0640, readers);
 
     if (!file)
         return error_oom(m->err);
@@ -444,7 +431,7 @@ static int add_old_novarcs(struct making *m)
 
         if (r < 0 || (m->input->settings->worker && novarcs_find(m->input->novarcs, name)))
             continue;
-        file = path ? plan_file_add(m->plan, path, 0640, 0) : NULL;
+        file = path ? file_add(m->plan, path, 0640, 0) : NULL;
         if (!file)
             return error_oom(m->err);
         file->absent = true;
@@ -460,7 +447,7 @@ static int add_novarcs(struct making *m)
     for (size_t i = 0; m->input->settings->worker && i < novarcs->len; i++) {
         const struct novarc *item = &novarcs->items[i];
         _cleanup_free_ char *path = str_format(NOVARCS_DIR "/%s", item->name);
-        struct plan_file *file = path ? plan_file_add(m->plan, path, 0640, 0) : NULL;
+        struct plan_file *file = path ? file_add(m->plan, path, 0640, 0) : NULL;
 
         if (!file)
             return error_oom(m->err);
@@ -469,6 +456,20 @@ static int add_novarcs(struct making *m)
             return error_oom(m->err);
     }
     return add_old_novarcs(m);
+}
+
+// Workers that finish their last tests, because the unit is being removed or the relation with the
+// store has gone, keep what they store the results with.
+static int add_store_account(struct making *m)
+{
+    bool known = m->input->store->place != RESULT_STORE_UNKNOWN;
+    _cleanup_strv_ struct strv running = STRV_INIT;
+    int r = known ? 0 : running_workers_list(m->input->root, &running, m->err);
+
+    if (r < 0 || running.len > 0)
+        return r;
+    return render(m, known, "swift.cred", ETC_DIR "/swift.cred", 0640, READ_BY_WORKERS,
+                  swift_data(m->input));
 }
 
 static int add_settings_files(struct making *m)
@@ -483,14 +484,13 @@ static int add_settings_files(struct making *m)
                     web_data(in))) < 0 ||
         (r = render(m, s->web, "store.cred", ETC_DIR "/store.cred", 0640, READ_BY_WEB,
                     store_data(in))) < 0 ||
-        (r = render(m, in->store->place != RESULT_STORE_UNKNOWN, "swift.cred",
-                    ETC_DIR "/swift.cred", 0640, READ_BY_WORKERS, swift_data(in))) < 0 ||
+        (r = add_store_account(m)) < 0 ||
         (r = render(m, s->web && settings_use_swift(s), "swift.cred", STORE_READER_FILE, 0640,
                     READ_BY_WEB, reader_data(in))) < 0 ||
         (r = render(m, json_object_size(in->remotes) > 0, "lxd.yml", REMOTES_DIR "/config.yml",
                     0640, 0, lxd_data(in->remotes))) < 0 ||
-        (r = render(m, true, "proxy.env", ETC_DIR "/proxy.env", 0640, READ_BY_WEB | READ_BY_INDEXER,
-                    proxy_data(in))) < 0)
+        (r = render(m, true, "proxy.env", ETC_DIR "/proxy.env", 0640,
+                    RESTARTS_WORKERS | READ_BY_WEB | READ_BY_INDEXER, proxy_data(in))) < 0)
         return r;
     if ((r = add_broker(m)) < 0 || (r = add_secrets(m)) < 0)
         return r;
@@ -555,7 +555,7 @@ static void root_place_release(struct root_place *place)
 
 static int root_place_of(const struct instance *instance, struct root_place *ret)
 {
-    _cleanup_free_ char *name = plan_instance_name(instance);
+    _cleanup_free_ char *name = instance_name(instance);
 
     if (!name || !(ret->unit = str_format(WORKER_PREFIX "%s.service", name)) ||
         !(ret->link = str_format(UNIT_DIR "/%s.d", ret->unit)) ||
@@ -580,8 +580,7 @@ static int add_root_link(const struct instance *instance, void *userdata)
     is_folder = strv_contains_sorted(&d->folders, strrchr(place.link, '/') + 1);
     if (wanted ? linked : !linked && !is_folder)
         return 0;
-    file =
-        plan_file_add(d->m->plan, wanted || linked ? place.link : place.old, 0644, READ_BY_SYSTEMD);
+    file = file_add(d->m->plan, wanted || linked ? place.link : place.old, 0644, READ_BY_SYSTEMD);
     if (!file || strv_add(&file->restart, place.unit) < 0)
         return error_oom(d->m->err);
     file->absent = !wanted;
@@ -601,7 +600,7 @@ static int add_root_dropins(struct making *m)
         r = 0;
     }
     if (r >= 0)
-        r = plan_each_instance(m->input->settings, add_root_link, &d);
+        r = instances_each(m->input->settings, add_root_link, &d);
     if (r < 0 || d.workers.len == 0)
         return r;
     r = render(m, true, "root.conf", UNIT_DIR "/" ROOT_FOLDER "/root.conf", 0644, READ_BY_SYSTEMD,
@@ -687,13 +686,14 @@ static int add_units(struct making *m)
                      READ_BY_SYSTEMD, json_object())) < 0 ||
          (r = render(m, true, "autopkgtest-worker@.service", UNIT_DIR "/" WORKER_PREFIX ".service",
                      0644, READ_BY_SYSTEMD | RESTARTS_WORKERS,
-                     unit_data(in, plan_scratch_dir(in)))) < 0))
+                     unit_data(in, model_scratch_dir(in->model)))) < 0))
         return r;
-    if (s->web &&
-        ((r = render(m, true, "autopkgtest-web.service", UNIT_DIR "/" WEB_SERVICE, 0644,
-                     READ_BY_SYSTEMD | READ_BY_WEB, unit_data(in, plan_data_dir(in)))) < 0 ||
-         (r = render(m, true, "autopkgtest-indexer.service", UNIT_DIR "/" INDEXER_SERVICE, 0644,
-                     READ_BY_SYSTEMD | READ_BY_INDEXER, unit_data(in, plan_data_dir(in)))) < 0))
+    if (s->web && ((r = render(m, true, "autopkgtest-web.service", UNIT_DIR "/" WEB_SERVICE, 0644,
+                               READ_BY_SYSTEMD | READ_BY_WEB,
+                               unit_data(in, model_data_dir(in->model)))) < 0 ||
+                   (r = render(m, true, "autopkgtest-indexer.service", UNIT_DIR "/" INDEXER_SERVICE,
+                               0644, READ_BY_SYSTEMD | READ_BY_INDEXER,
+                               unit_data(in, model_data_dir(in->model)))) < 0))
         return r;
     if ((r = add_image_units(m)) < 0 || (r = add_metrics_units(m)) < 0 ||
         (r = add_lists_units(m)) < 0)
@@ -714,7 +714,7 @@ static int add_apt_sources(struct making *m)
     if (r < 0)
         return r;
     for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-        struct plan_file *file = plan_file_add(m->plan, paths[i], 0644, READ_BY_APT);
+        struct plan_file *file = file_add(m->plan, paths[i], 0644, READ_BY_APT);
 
         if (!file)
             return error_oom(m->err);

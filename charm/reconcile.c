@@ -290,7 +290,11 @@ static int choose_settings(struct run *run, struct error *err)
     r = try_config(run, run->model.config, err);
     if (r == 0) {
         run->usable = true;
-        return state_set_value(&run->state, "config", run->model.config, err);
+        // Juju does not tell whether detached storage was removed; who changes options has read the
+        // status.
+        if (run->model.hook == HOOK_CONFIG_CHANGED && last && !json_equal(last, run->model.config))
+            r = model_forget_storage(&run->state, err);
+        return r < 0 ? r : state_set_value(&run->state, "config", run->model.config, err);
     }
     if (r < 0 || !last)
         return r < 0 ? r : 0;
@@ -393,9 +397,22 @@ static int tell_status(struct run *run, const struct plan *plan, const struct re
     if (status_add_model(status, &run->model, &run->settings, run->api_keys != NULL) < 0 ||
         (store->trouble && status_add(status, store->urgency, "%s", store->trouble) < 0) ||
         status_add_images(status, plan, run->root, run->model.unit) < 0 ||
-        status_add_lists(status, plan, run->root) < 0)
+        status_add_lists(status, plan, run->root) < 0 ||
+        status_add_services(status, plan, states, run->model.unit) < 0)
         return -ENOMEM;
-    return status_add_services(status, plan, states, run->model.unit);
+    return status_add_storage(status, &run->model, &run->state);
+}
+
+static int carry_out(struct run *run, const struct apply *a, struct plan *plan,
+                     const json_t *remotes, struct unit_states *ret, struct error *err)
+{
+    int r;
+
+    if ((r = apply_scratch_dir(a, err)) < 0 || (r = apply_files(a, plan, err)) < 0 ||
+        (r = remotes_apply(a, remotes, plan, &run->status, err)) < 0 ||
+        (r = apply_services(a, plan, ret, err)) < 0)
+        return r;
+    return open_port(run, plan->port, err);
 }
 
 static int make_it_so(struct run *run, struct error *err)
@@ -406,6 +423,7 @@ static int make_it_so(struct run *run, struct error *err)
     _cleanup_(result_store_release) struct result_store store = {0};
     _cleanup_free_ char *password = NULL;
     _cleanup_json_ json_t *remotes = NULL;
+    const char *lost = NULL;
     struct plan_input input = {.root = run->root,
                                .model = &run->model,
                                .settings = &run->settings,
@@ -431,12 +449,11 @@ static int make_it_so(struct run *run, struct error *err)
     input.store_password = store.token ? store.token : password;
     input.remotes = remotes;
     if ((r = plan_make(&input, &plan, err)) < 0 ||
-        (r = apply_data_dir(&a, plan_data_dir(&input), err)) < 0 ||
-        (r = apply_files(&a, &plan, err)) < 0 ||
-        (r = remotes_apply(&a, remotes, &plan, &run->status, err)) < 0 ||
-        (r = apply_services(&a, &plan, &states, err)) < 0)
+        (r = apply_data_dir(&a, run->settings.web, &lost, err)) < 0)
         return r;
-    r = open_port(run, plan.port, err);
+    if (lost)
+        return status_add_lost(&run->status, lost) < 0 ? error_oom(err) : 0;
+    r = carry_out(run, &a, &plan, remotes, &states, err);
     if (r < 0)
         return r;
     return tell_status(run, &plan, &store, &states) < 0 ? error_oom(err) : 0;
@@ -469,7 +486,7 @@ static int publish_broker_admin(struct error *err)
     return data ? juju_relation_set(id, data, err) : error_oom(err);
 }
 
-static int publish_website(const struct run *run, struct error *err)
+static int publish_website(struct run *run, struct error *err)
 {
     _cleanup_free_ char *address = NULL;
     _cleanup_json_ json_t *data = NULL;
@@ -485,11 +502,27 @@ static int publish_website(const struct run *run, struct error *err)
     if (r < 0)
         return r;
     json_array_foreach (run->model.website, i, id) {
-        r = juju_relation_set(json_string_value(id), data, err);
+        r = relations_tell(&run->model, &run->state, json_string_value(id), false, data, err);
         if (r < 0)
             return r;
     }
     return 0;
+}
+
+// A revision of a secret of ours that nobody reads any more: Juju keeps it, and what is in it,
+// until its owner takes it away.
+static int drop_secret_revision(const struct run *run, struct error *err)
+{
+    const char *id = getenv("JUJU_SECRET_ID"), *revision = getenv("JUJU_SECRET_REVISION");
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r;
+
+    if (run->model.hook != HOOK_SECRET_REMOVE || str_empty(id) || str_empty(revision))
+        return 0;
+    r = juju_secret_remove(id, revision, &why);
+    if (r == -ENOENT || r == -EACCES) // gone already, or another unit leads now and is told too
+        return 0;
+    return r < 0 ? error_set(err, r, "%s", error_message(&why)) : 0;
 }
 
 static int publish(struct run *run, struct error *err)
@@ -561,15 +594,45 @@ static int forget(struct run *run, struct error *err)
     return r < 0 ? r : state_set(&run->state, "charm-files", fingerprint, err);
 }
 
-// The folder of running tests goes away: they cannot go on.
-static int leave_storage(struct run *run, struct error *err)
+static bool is_storage_hook(const struct run *run, const char *prefix)
 {
-    const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
     const char *id = getenv("JUJU_STORAGE_ID");
 
-    if (run->model.hook != HOOK_STORAGE_DETACHING || !id || !str_starts_with(id, "tmp/"))
+    return (run->model.hook == HOOK_STORAGE_ATTACHED ||
+            run->model.hook == HOOK_STORAGE_DETACHING) &&
+           id && str_starts_with(id, prefix);
+}
+
+// Before it goes: a unit that is removed has no storage any more when it stops.
+static int warn_of_storage(const struct run *run, struct error *err)
+{
+    const char *data_dir = state_get(&run->state, "data-dir");
+    _cleanup_free_ char *with = NULL;
+
+    if (run->model.hook != HOOK_STORAGE_DETACHING || !is_storage_hook(run, "data/") || !data_dir ||
+        strcmp(data_dir, DATA_DIR) == 0)
         return 0;
-    return apply_drain(&a, run->settings.drain_timeout_s, err);
+    with = str_format("storage %s", getenv("JUJU_STORAGE_ID"));
+    return with ? result_store_warn(run->root, &run->model, &run->state, with, err)
+                : error_oom(err);
+}
+
+// Storage `tmp` that goes is the folder of running tests: they cannot go on. When it comes they
+// can, unless the store is away: what they leave in the old place would be tested a second time.
+static int move_scratch(struct run *run, struct error *err)
+{
+    const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
+    bool stop = run->model.hook == HOOK_STORAGE_DETACHING;
+    int r = 0;
+
+    if (!is_storage_hook(run, "tmp/") || (!stop && !run->usable))
+        return 0;
+    if (!stop)
+        r = apply_scratch_waits(&a, &stop, err);
+    if (r >= 0 && stop)
+        r = apply_drain(&a, run->settings.drain_timeout_s, err);
+    // Here because results are not to go with the storage, whatever the settings are.
+    return r < 0 ? r : apply_scratch_dir(&a, err);
 }
 
 // Juju attaches storage before it runs install: then there is nothing yet to move.
@@ -593,54 +656,41 @@ static int converge(struct run *run, struct error *err)
     r = choose_settings(run, err);
     if (r < 0)
         return r;
-    if (run->usable && (r = leave_storage(run, err)) < 0)
+    if ((r = warn_of_storage(run, err)) < 0 || (r = move_scratch(run, err)) < 0)
         return r;
     if (run->usable && (r = make_it_so(run, err)) < 0)
         return r;
-    if ((r = publish(run, err)) < 0)
+    if ((r = publish(run, err)) < 0 || (r = drop_secret_revision(run, err)) < 0)
         return r;
     return tell_version(run, err);
 }
 
-// Nothing can hold a removal back; so the log at least says what goes with the unit.
-static int warn_of_results(const struct run *run, struct error *err)
+// Of the options as they are; with something wrong in them, of the last ones that were right. 0:
+// there are none so far.
+static unsigned drain_timeout(struct run *run)
 {
-    const char *data_dir = state_get(&run->state, "data-dir");
-    _cleanup_free_ char *store =
-        str_format("%s%s/store", run->root, data_dir ? data_dir : DATA_DIR);
-    _cleanup_strv_ struct strv containers = STRV_INIT;
-    _cleanup_free_ char *text = NULL;
-    size_t count = 0;
+    const json_t *configs[] = {run->model.config, state_value(&run->state, "config")};
 
-    if (!store)
-        return error_oom(err);
-    if (!result_store_was_here(&run->model, &run->state) || dir_list(store, &containers, NULL) < 0)
-        return 0;
-    STRV_FOREACH (name, &containers)
-        count += name[0] != '.';
-    if (count == 0)
-        return 0;
-    text = str_format("%s keeps the results of %s, in %zu containers below %s: they go with its "
-                      "machine or its storage, and are not on other units unless they were copied "
-                      "(docs/how-to/move-the-results.md)",
-                      run->model.unit, run->model.app, count, store + strlen(run->root));
-    return text ? juju_log("WARNING", text, err) : error_oom(err);
+    for (size_t i = 0; i < ARRAY_SIZE(configs); i++) {
+        _cleanup_error_ struct error why = ERROR_INIT;
+
+        settings_release(&run->settings);
+        if (configs[i] && options_parse(configs[i], &run->settings, &why) >= 0)
+            return run->settings.drain_timeout_s;
+    }
+    return 0;
 }
 
 static int stop(struct run *run, struct error *err)
 {
     const struct apply a = {.root = run->root, .model = &run->model, .state = &run->state};
-    _cleanup_error_ struct error ignored = ERROR_INIT;
-    unsigned drain = 0;
-    int r;
+    int r = juju_config_get(&run->model.config, err);
 
-    r = juju_config_get(&run->model.config, err);
     if (r < 0)
         return r;
-    if (options_parse(run->model.config, &run->settings, &ignored) >= 0)
-        drain = run->settings.drain_timeout_s;
-    r = apply_stop(&a, drain, err);
-    if (r < 0 || (r = warn_of_results(run, err)) < 0)
+    r = apply_stop(&a, drain_timeout(run), err);
+    if (r < 0 ||
+        (r = result_store_warn(run->root, &run->model, &run->state, "its machine", err)) < 0)
         return r;
     return status_add(&run->status, STATUS_MAINTENANCE, "stopped") < 0 ? error_oom(err) : 0;
 }

@@ -17,23 +17,33 @@ bool relations_concern(const char *endpoint)
     return id && strncmp(id, endpoint, len) == 0 && id[len] == ':';
 }
 
+bool relations_breaks(const struct model *model, const char *relation)
+{
+    return model->hook == HOOK_RELATION_BROKEN && str_equal(relation, getenv("JUJU_RELATION_ID"));
+}
+
 static int copy_remembered(const json_t *known, json_t **ret, struct error *err)
 {
     *ret = json_is_array(known) ? json_deep_copy(known) : json_array();
     return *ret ? 0 : error_oom(err);
 }
 
-// What this hook tells of the endpoint: a relation is there, or is no more.
+// What this hook tells of the endpoint: a relation is there, or is no more. The others keep their
+// order.
 static int note_own(const struct model *model, json_t *ids)
 {
     const char *own = getenv("JUJU_RELATION_ID");
+    bool broken = model->hook == HOOK_RELATION_BROKEN;
+    bool known = false;
 
-    for (size_t i = json_array_size(ids); i > 0; i--)
-        if (str_equal(json_string_value(json_array_get(ids, i - 1)), own))
+    for (size_t i = json_array_size(ids); i > 0; i--) {
+        if (!str_equal(json_string_value(json_array_get(ids, i - 1)), own))
+            continue;
+        known = true;
+        if (broken)
             (void)json_array_remove(ids, i - 1);
-    if (model->hook == HOOK_RELATION_BROKEN)
-        return 0;
-    return json_array_append_new(ids, json_string(own));
+    }
+    return broken || known ? 0 : json_array_append_new(ids, json_string(own));
 }
 
 int relations_of(const struct model *model, struct state *state, const char *endpoint, json_t **ret,

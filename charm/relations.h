@@ -12,6 +12,9 @@ int relations_of(const struct model *model, struct state *state, const char *end
                  struct error *err);
 // Whether this is a hook of that endpoint.
 bool relations_concern(const char *endpoint);
+// Whether this hook is the -broken one of that relation, which Juju may list all the same: its
+// agent leaves out only what it has seen dying when it was started.
+bool relations_breaks(const struct model *model, const char *relation);
 
 // Sets keys of this unit's data (`app`: of the application's; only a leader may) on a relation,
 // when they are not what was told last, or when this hook is the relation's or an upgrade's (of the

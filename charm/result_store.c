@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "charm/accounts.h"
 #include "charm/juju.h"
+#include "charm/plan.h"
 #include "charm/relations.h"
 #include "data/json.h"
 
@@ -66,17 +67,22 @@ static bool is_concerned(const struct model *model)
     }
 }
 
-// The only relation of an endpoint; NULL when there is none, or it goes away in this hook.
+// The relation of an endpoint that stays; NULL when there is none. One that is replaced may be
+// listed beside the new one.
 static int only_relation(const struct finding *f, const char *endpoint, char **ret)
 {
     _cleanup_json_ json_t *ids = NULL;
-    const char *id;
+    const char *id = NULL;
     int r = juju_relation_ids(endpoint, &ids, f->err);
 
     if (r < 0)
         return r;
-    id = json_string_value(json_array_get(ids, 0));
-    if (!id || (f->model->hook == HOOK_RELATION_BROKEN && relations_concern(endpoint)))
+    for (size_t i = 0; i < json_array_size(ids) && !id; i++) {
+        id = json_string_value(json_array_get(ids, i));
+        if (id && relations_breaks(f->model, id))
+            id = NULL;
+    }
+    if (!id)
         return 0;
     *ret = strdup(id);
     return *ret ? 0 : error_oom(f->err);
@@ -222,7 +228,7 @@ static int make_secret(const struct finding *f, char **ret)
     if (!path || json_write(content, &text) < 0)
         return error_oom(f->err);
     if ((r = dir_make_parent(path, 0755, f->err)) < 0 ||
-        (r = file_replace(path, buf_str(&text), text.len, &attributes, NULL, f->err)) < 0)
+        (r = file_replace_alone(path, buf_str(&text), text.len, &attributes, NULL, f->err)) < 0)
         return r;
     r = juju_secret_add(SECRET_LABEL, path, ret, f->err);
     (void)unlink(path);
@@ -267,8 +273,7 @@ static int tell_workers(const struct finding *f)
     json_array_foreach (ids, i, id) {
         const char *relation = json_string_value(id);
 
-        if (f->model->hook == HOOK_RELATION_BROKEN &&
-            str_equal(relation, getenv("JUJU_RELATION_ID")))
+        if (relations_breaks(f->model, relation))
             continue;
         if (any)
             r = juju_secret_grant(known(f, "secret"), relation, f->err);
@@ -436,6 +441,30 @@ bool result_store_was_here(const struct model *model, const struct state *state)
     const char *unit = json_string_value(json_object_get(memory, "unit"));
 
     return json_object_get(memory, "own") && (!unit || str_equal(unit, model->unit));
+}
+
+int result_store_warn(const char *root, const struct model *model, const struct state *state,
+                      const char *with, struct error *err)
+{
+    const char *data_dir = state_get(state, "data-dir");
+    _cleanup_free_ char *store = str_format("%s%s/store", root, data_dir ? data_dir : DATA_DIR);
+    _cleanup_strv_ struct strv containers = STRV_INIT;
+    _cleanup_free_ char *text = NULL;
+    size_t count = 0;
+
+    if (!store)
+        return error_oom(err);
+    if (!result_store_was_here(model, state) || dir_list(store, &containers, NULL) < 0)
+        return 0;
+    STRV_FOREACH (name, &containers)
+        count += name[0] != '.';
+    if (count == 0)
+        return 0;
+    text = str_format("%s keeps the results of %s, in %zu containers below %s: they go with %s, "
+                      "and are not on other units unless they were copied "
+                      "(docs/how-to/move-the-results.md)",
+                      model->unit, model->app, count, store + strlen(root), with);
+    return text ? juju_log("WARNING", text, err) : error_oom(err);
 }
 
 void result_store_release(struct result_store *store)

@@ -45,4 +45,8 @@ int result_store_find(const char *root, const struct model *model, const struct 
                       struct error *err);
 // Whether, after the last hook, this unit's web service had it. Asks nobody.
 bool result_store_was_here(const struct model *model, const struct state *state);
+// Nothing can hold the removal of a unit or its storage back; so the log at least says which
+// results go, and with what ("its machine").
+int result_store_warn(const char *root, const struct model *model, const struct state *state,
+                      const char *with, struct error *err);
 void result_store_release(struct result_store *store);

@@ -211,6 +211,7 @@ void settings_release(struct settings *settings)
     free(settings->authorization);
     free(settings->login_url);
     strv_release(&settings->allowed_requestors);
+    strv_release(&settings->trusted_proxies);
     free(settings->launchpad_api_url);
     free(settings->api_keys_secret);
     free(settings->github_secrets);

@@ -81,6 +81,7 @@ struct settings {
     char *authorization;
     char *login_url;                // OpenID 2.0 provider
     struct strv allowed_requestors; // teams
+    struct strv trusted_proxies;    // addresses and networks, beside the related ones
     char *launchpad_api_url;
     char *api_keys_secret;
     char *github_secrets, *github_credentials; // secrets: package -> secret, user -> token

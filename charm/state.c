@@ -83,25 +83,31 @@ int state_words(const struct state *state, const char *key, struct strv *ret, st
     return 0;
 }
 
+int state_set_words(struct state *state, const char *key, const struct strv *words,
+                    struct error *err)
+{
+    _cleanup_json_ json_t *array = json_array();
+
+    if (words->len == 0)
+        return state_set_value(state, key, NULL, err);
+    STRV_FOREACH (word, words)
+        if (json_array_append_new(array, json_string(word)) < 0)
+            return error_oom(err);
+    return state_set_value(state, key, array, err);
+}
+
 int state_add_words(struct state *state, const char *key, const struct strv *words,
                     struct error *err)
 {
     _cleanup_strv_ struct strv all = STRV_INIT;
-    _cleanup_json_ json_t *array = json_array();
-    int r;
+    int r = state_words(state, key, &all, err);
 
-    r = state_words(state, key, &all, err);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < words->len; i++)
-        if (!strv_contains(&all, words->items[i]) && strv_add(&all, words->items[i]) < 0)
+    STRV_FOREACH (word, words)
+        if (!strv_contains(&all, word) && strv_add(&all, word) < 0)
             return error_oom(err);
-    if (all.len == 0)
-        return 0;
-    for (size_t i = 0; i < all.len; i++)
-        if (json_array_append_new(array, json_string(all.items[i])) < 0)
-            return error_oom(err);
-    return state_set_value(state, key, array, err);
+    return state_set_words(state, key, &all, err);
 }
 
 int state_save(struct state *state, struct error *err)

@@ -29,7 +29,9 @@ int state_set(struct state *state, const char *key, const char *value, struct er
 // A JSON value (borrowed reference; NULL: none), for what is more than a text.
 const json_t *state_value(const struct state *state, const char *key);
 int state_set_value(struct state *state, const char *key, const json_t *value, struct error *err);
-// A set of words.
+// A set of words. None forgets.
+int state_set_words(struct state *state, const char *key, const struct strv *words,
+                    struct error *err);
 int state_add_words(struct state *state, const char *key, const struct strv *words,
                     struct error *err);
 int state_words(const struct state *state, const char *key, struct strv *ret, struct error *err);

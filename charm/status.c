@@ -61,6 +61,34 @@ int status_add_model(struct status *status, const struct model *model,
     return r;
 }
 
+int status_add_storage(struct status *status, const struct model *model, const struct state *state)
+{
+    static const struct {
+        const char *key, *text;
+    } storages[] = {{MODEL_STORAGE_GONE "data", "with the results it keeps"},
+                    {MODEL_STORAGE_GONE "tmp", "tests use the machine's disk"}};
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(storages) && r >= 0; i++) {
+        const char *id = state_get(state, storages[i].key);
+
+        if (id)
+            r = status_add(status, STATUS_MAINTENANCE,
+                           "storage %s is detached, %s: juju attach-storage %s %s, or juju "
+                           "remove-storage %s",
+                           id, storages[i].text, model->unit, id, id);
+    }
+    return r;
+}
+
+int status_add_lost(struct status *status, const char *folder)
+{
+    return status_add(status, STATUS_BLOCKED,
+                      "the results in %s are gone: mount its disk "
+                      "(docs/how-to/find-results-that-are-gone.md)",
+                      folder);
+}
+
 static bool is_active(const struct unit_states *states, const char *unit)
 {
     const struct unit_state *state = unit_states_find(states, unit);
@@ -196,8 +224,8 @@ int status_add_images(struct status *status, const struct plan *plan, const char
             return -ENOMEM;
         if (r >= 0)
             r = status_add(status, STATUS_BLOCKED,
-                           "image of %s for qemu is missing: make " IMAGES_DIR
-                           "/%s" IMAGE_QEMU_SUFFIX " on %s, with autopkgtest-build-qemu",
+                           "image of %s is missing: make " IMAGES_DIR "/%s" IMAGE_QEMU_SUFFIX
+                           " on %s, with autopkgtest-build-qemu",
                            title, name, unit);
     }
     return r;

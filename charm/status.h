@@ -16,6 +16,10 @@ int status_add(struct status *status, enum urgency urgency, const char *format, 
 // What follows from the settings and Juju's model: a missing relation, store or key.
 int status_add_model(struct status *status, const struct model *model,
                      const struct settings *settings, bool has_api_keys);
+// Storage that was detached, and what the operator can do about it.
+int status_add_storage(struct status *status, const struct model *model, const struct state *state);
+// The folder of the results has lost them (apply_data_dir()).
+int status_add_lost(struct status *status, const char *folder);
 // What follows from the services, down to the figures of `active`.
 int status_add_services(struct status *status, const struct plan *plan,
                         const struct unit_states *states, const char *unit);

@@ -5,7 +5,8 @@ CHARM ?= $(BUILD)/autopkgtest-cloud.charm
 CHARM_FILES = $(wildcard metadata.yaml config.yaml actions.yaml icon.svg LICENSE README.md)
 CHARM_TREES = templates static
 SCRIPTS = services/image/autopkgtest-image services/image/autopkgtest-image-install \
-          services/image/autopkgtest-lxd-image services/lists/autopkgtest-lists
+          services/image/autopkgtest-image-disk services/image/autopkgtest-image-lxd-agent services/image/autopkgtest-image-lxd-disk \
+          services/image/autopkgtest-image-disk.sh services/image/autopkgtest-lxd-image services/lists/autopkgtest-lists
 
 .PHONY: install charm
 install: all ## the tree of the charm, below DESTDIR

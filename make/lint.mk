@@ -69,6 +69,7 @@ lint-packages:
 
 lint-documents:
 	$(Q)tests/lint/documents
+	$(Q)tests/lint/promises
 
 lint-charmcraft: charm
 	$(Q)tests/lint/charmcraft $(BUILD)

@@ -4,7 +4,7 @@
 export BUILD
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help deps lock fresh unit coverage integration machine chaos browser tools-test juju-tools fuzz fuzz-programs bench \
+.PHONY: help deps lock fresh unit coverage integration machine machine-killed-hooks machine-lxd machine-qemu chaos browser tools-test juju-tools fuzz fuzz-programs bench \
 	check demo demo-down clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' make/targets.mk make/install.mk make/lint.mk
@@ -32,16 +32,32 @@ coverage: ## lines of lib/ and charm/ that the last `make unit` ran: build/cover
 	@echo "coverage: over $(COVERAGE_MIN) % of lib/ and charm/, see $(BUILD)/coverage/index.html"
 
 tools-test: all ## tests of the developers' tools (tests/tools)
-	$(Q)tests/run-layer $(if $(ONLY),--only $(ONLY)) tools
+	$(Q)tests/run-layer --jobs 2 --first test_charm_archive.py $(if $(ONLY),--only $(ONLY)) tools
 
-juju-tools: all ## compare juju-local with Juju's own agent (Go; not part of check); RECORD=file judges a record
+juju-tools: all charm ## compare juju-local with Juju's own agent (Go; not part of check); RECORD=file judges a record
 	$(Q)tests/juju-tools/compare $(RECORD)
 
-integration: all ## programs against real neighbours, such as a broker (tests/integration)
-	$(Q)tests/run-layer --jobs 2 --first worker/run --first backends/run $(if $(ONLY),--only $(ONLY)) integration
+# What they need is there before: suites that run side by side must not build it at once.
+INTEGRATION_BENCHES := $(addprefix $(BUILD)/tests/bench/,fill_results flood_bench)
+INTEGRATION_NET := $(addprefix $(BUILD)/san/tests/integration/net/,amqp_test durable_queue_test swift_test)
+# The longest first, and what computes beside what waits.
+LONGEST := backends/test-lxd worker/test-losses brokers/run worker/test-requests backends/test-testbeds store/run rebuild/run worker/test-cluster
+integration: all $(INTEGRATION_BENCHES) ## programs against real neighbours, such as a broker (tests/integration)
+	+$(Q)$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=$(BUILD)/san $(INTEGRATION_NET)
+	$(Q)tests/run-layer --jobs 4 --timeout 1500 $(addprefix --first ,$(LONGEST)) $(if $(ONLY),--only $(ONLY)) integration
 
+LONGEST_MACHINES := run test-workers test-lxd test-website test-killed-hooks
 machine: charm ## the packed charm on real machines of juju-local (tests/machine; root)
-	$(Q)tests/run-layer --jobs 2 --timeout 1500 $(if $(ONLY),--only $(ONLY)) machine
+	$(Q)tests/run-layer --jobs 2 --timeout 3000 $(LONGEST_MACHINES:%=--first %) $(if $(ONLY),--only $(ONLY)) machine
+
+machine-killed-hooks: charm ## every hook killed at each of its calls and run again, 5 minutes on a quiet machine (root)
+	$(Q)BUILD=$(BUILD) KILLED_HOOKS_POINTS=0 tests/machine/test-killed-hooks
+
+machine-lxd: charm ## images on an LXD host while everything is killed, 10 minutes (root)
+	$(Q)BUILD=$(BUILD) tests/machine/images-on-hosts
+
+machine-qemu: charm ## a virtual machine of the unit from its image to a result, 7 minutes where it is emulated (root)
+	$(Q)BUILD=$(BUILD) tests/machine/virtual-machines
 
 chaos: all ## 200 requests while everything fails at random: nothing lost, nothing doubled; CHAOS_SEED= replays
 	$(Q)tests/integration/worker/chaos-suite

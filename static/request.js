@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// The form for requests: completes names of packages, and tells before it is sent whether the same test waits, runs, or has
-// just run. Without this script the answer to the form says so.
+// The form for requests tells before it is sent whether the same test waits, runs, or has just run. Without this script the answer
+// to the form says so.
 "use strict";
 
 (() => {
@@ -8,19 +8,9 @@
     const form = document.querySelector("form.request");
     if (!form)
         return;
-    const names = document.getElementById("packages");
     const note = document.getElementById("check");
     let timer = 0;
     let asked = 0;
-
-    async function complete(prefix) {
-        if (prefix.length < 2)
-            return;
-        const answer = await fetch(base + "/api/v1/packages?prefix=" + encodeURIComponent(prefix));
-        if (!answer.ok || form.elements.package.value !== prefix)
-            return;
-        names.replaceChildren(...(await answer.json()).packages.map((name) => new Option(name)));
-    }
 
     function describe(check) {
         const line = document.createElement("span");
@@ -51,9 +41,7 @@
         note.replaceChildren(...found);
     }
 
-    form.addEventListener("input", (event) => {
-        if (event.target === form.elements.package)
-            complete(event.target.value);
+    form.addEventListener("input", () => {
         clearTimeout(timer);
         timer = setTimeout(check, 200);
     });

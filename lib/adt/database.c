@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "adt/database_internal.h"
 
-#define BUSY_TIMEOUT_MS 10000
 #define STATEMENTS_MAX 64
 
 struct database {
@@ -11,19 +10,38 @@ struct database {
         sqlite3_stmt *statement;
     } kept[STATEMENTS_MAX];
     size_t n_kept;
+    int trouble; // database_trouble()
 };
+
+// Of the files beside the database SQLite says no more than that they failed.
+static bool is_full(const struct database *db, int rc)
+{
+    return rc == SQLITE_IOERR && sqlite3_system_errno(db->handle) == ENOSPC;
+}
 
 int database_error(struct database *db, int rc, const char *doing, struct error *err)
 {
     int r = rc == SQLITE_NOMEM                            ? -ENOMEM
             : rc == SQLITE_BUSY || rc == SQLITE_LOCKED    ? -EAGAIN
-            : rc == SQLITE_FULL                           ? -ENOSPC
+            : rc == SQLITE_FULL || is_full(db, rc)        ? -ENOSPC
             : rc == SQLITE_CANTOPEN                       ? -ENOENT
             : rc == SQLITE_READONLY || rc == SQLITE_PERM  ? -EACCES
             : rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? -EUCLEAN
                                                           : -EIO;
 
+    if (r != -ENOMEM)
+        db->trouble = r;
     return error_set(err, r, "%s: %s", doing, sqlite3_errmsg(db->handle));
+}
+
+int database_trouble(const struct database *db)
+{
+    return db->trouble;
+}
+
+void database_forget_trouble(struct database *db)
+{
+    db->trouble = 0;
 }
 
 int database_execute(struct database *db, const char *sql, const char *doing, struct error *err)
@@ -33,7 +51,8 @@ int database_execute(struct database *db, const char *sql, const char *doing, st
     return rc == SQLITE_OK ? 0 : database_error(db, rc, doing, err);
 }
 
-static int open_handle(const char *path, int flags, struct database **ret, struct error *err)
+int database_open_handle(const char *path, int flags, unsigned wait_ms, struct database **ret,
+                         struct error *err)
 {
     struct database *db = calloc(1, sizeof(*db));
     int rc, r;
@@ -42,62 +61,11 @@ static int open_handle(const char *path, int flags, struct database **ret, struc
         return error_oom(err);
     rc = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK)
-        rc = sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+        rc = sqlite3_busy_timeout(db->handle, (int)wait_ms);
     if (rc != SQLITE_OK) {
         r = db->handle ? database_error(db, rc, path, err) : error_oom(err);
         database_close(db);
         return r;
-    }
-    *ret = db;
-    return 0;
-}
-
-int database_open(const char *path, struct database **ret, struct error *err)
-{
-    struct database *db = NULL;
-    int r = open_handle(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, err);
-
-    if (!db)
-        return r;
-    // WAL: readers never wait for the writer; FULL: a committed result outlives a power cut.
-    r = database_execute(
-        db,
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-        "PRAGMA journal_size_limit = 67108864;",
-        path, err);
-    if (r == 0)
-        r = schema_migrate(db, err);
-    if (r < 0) {
-        database_close(db);
-        return error_prefix(err, r, "database %s", path);
-    }
-    *ret = db;
-    return 0;
-}
-
-int database_open_readonly(const char *path, struct database **ret, struct error *err)
-{
-    struct database *db = NULL;
-    int version = 0;
-    int r;
-
-    if (access(path, F_OK) < 0)
-        return error_errno(err, -errno, "database %s", path);
-    r = open_handle(path, SQLITE_OPEN_READONLY, &db, err);
-    if (r < 0)
-        return r;
-    r = schema_read_version(db, &version, err);
-    if (r == 0 && version == 0)
-        r = error_set(err, -ENOENT, "has no tables so far");
-    if (r == 0 && version < SCHEMA_VERSION)
-        r = error_set(err, -EAGAIN, "is about to be migrated from schema %d to %d", version,
-                      SCHEMA_VERSION);
-    if (r == 0 && version > SCHEMA_VERSION)
-        r = error_set(err, -ENOTSUP, "has schema %d, this program knows up to %d", version,
-                      SCHEMA_VERSION);
-    if (r < 0) {
-        database_close(db);
-        return error_prefix(err, r, "database %s", path);
     }
     *ret = db;
     return 0;

@@ -16,10 +16,18 @@ struct database;
 // Opens for writing, makes what is missing and migrates an older schema (PRAGMA user_version). A
 // newer one: -ENOTSUP.
 int database_open(const char *path, struct database **ret, struct error *err);
-// Opens read-only. -ENOENT when the indexer has not made it yet.
-int database_open_readonly(const char *path, struct database **ret, struct error *err);
+// Opens read-only. -ENOENT when the indexer has not made it yet. `wait_ms`: for others who have it
+// locked, before that is -EAGAIN, here and in whatever is asked later.
+int database_open_readonly(const char *path, unsigned wait_ms, struct database **ret,
+                           struct error *err);
+#define DATABASE_WAIT_MS 10000 // of who writes, and of programs that somebody waits for
 void database_close(struct database *db);
 sqlite3 *database_handle(struct database *db);
+// What SQLite has last said that it could not do for a reason of its own, as a negative errno:
+// -EAGAIN (locked), -ENOSPC, -EACCES, -EIO, -ENOENT (a file beside it cannot be opened), -EUCLEAN
+// (damaged). 0: nothing since it was opened or that was forgotten.
+int database_trouble(const struct database *db);
+void database_forget_trouble(struct database *db);
 
 int database_begin(struct database *db, struct error *err);
 int database_commit(struct database *db, struct error *err);

@@ -2,6 +2,7 @@
 // What the files database*.c share.
 //
 //     database.c         handles, transactions, statements
+//     database_open.c    opening one that is there or not, of this schema
 //     database_schema.c  the tables, and how older ones become them
 //     database_result.c  results and what is derived from them
 //     database_request.c what has become of requests
@@ -12,6 +13,10 @@
 
 #define SCHEMA_VERSION 7
 
+// ---- database.c
+// A handle with SQLite's flags of opening, whatever is in the file.
+int database_open_handle(const char *path, int flags, unsigned wait_ms, struct database **ret,
+                         struct error *err);
 int database_execute(struct database *db, const char *sql, const char *doing, struct error *err);
 
 // ---- database_schema.c

@@ -38,6 +38,74 @@ bool github_signature_is_valid(const char *secret, const void *body, size_t len,
     return sha1 && is_signed_by(EVP_sha1(), "sha1=", secret, body, len, sha1);
 }
 
+// ---- whose secret it is
+
+#define LETTERS_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+static bool is_repository(const char *text)
+{
+    size_t owner = strspn(text, LETTERS_DIGITS "-_"), name;
+
+    if (owner == 0 || text[owner] != '/')
+        return false;
+    name = strspn(text + owner + 1, LETTERS_DIGITS "-_.");
+    return name > 0 && text[owner + 1 + name] == '\0';
+}
+
+static bool are_repositories(const struct strv *words)
+{
+    STRV_FOREACH (word, words)
+        if (!is_repository(word))
+            return false;
+    return words->len > 0;
+}
+
+int github_secret_parse(const char *text, struct github_secret *ret)
+{
+    struct github_secret s = {0};
+    const char *blank = strchr(text, ' ');
+    _cleanup_free_ char *first = strndup(text, blank ? (size_t)(blank - text) : 0);
+
+    if (!first || strv_split(&s.repositories, first, ",") < 0) {
+        github_secret_release(&s);
+        return -ENOMEM;
+    }
+    if (blank && are_repositories(&s.repositories))
+        text = blank + strspn(blank, " ");
+    else
+        strv_release(&s.repositories);
+    s.secret = strdup(text);
+    if (s.secret && *s.secret) {
+        *ret = s;
+        return 0;
+    }
+    github_secret_release(&s);
+    return *text ? -ENOMEM : -EINVAL;
+}
+
+bool github_secret_is_for(const struct github_secret *secret, const char *repository)
+{
+    STRV_FOREACH (name, &secret->repositories)
+        if (strcasecmp(name, repository) == 0)
+            return true;
+    return secret->repositories.len == 0;
+}
+
+void github_secret_release(struct github_secret *secret)
+{
+    free(secret->secret);
+    strv_release(&secret->repositories);
+    *secret = (struct github_secret){0};
+}
+
+char *github_event_repository(const char *body, size_t len)
+{
+    _cleanup_json_ json_t *event = NULL;
+
+    (void)json_parse(body, len, "event", &event, NULL);
+    return strdup(json_text(json_object_get(event, "repository"), "full_name"));
+}
+
 // ---- events
 
 static bool is_new_code(const char *action)
@@ -83,6 +151,18 @@ int github_pull_parse(const char *body, size_t len, struct github_pull *ret, str
     }
     *ret = p;
     return 1;
+}
+
+bool github_pull_is_of_one(const struct github_pull *pull)
+{
+    _cleanup_free_ char *statuses = str_format("/repos/%s/statuses/", pull->repository);
+    _cleanup_free_ char *clone = str_format("/%s.git", pull->repository);
+    const char *repos = strstr(pull->statuses_url, "/repos/");
+    size_t len = strlen(pull->clone_url);
+
+    return statuses && clone && is_repository(pull->repository) && repos &&
+           strncasecmp(repos, statuses, strlen(statuses)) == 0 && len > strlen(clone) &&
+           strcasecmp(pull->clone_url + len - strlen(clone), clone) == 0;
 }
 
 void github_pull_release(struct github_pull *pull)

@@ -5,6 +5,7 @@
 // documentation.
 #pragma once
 
+#include "base/strv.h"
 #include "data/json.h"
 
 #include <stdbool.h>
@@ -18,6 +19,21 @@
 bool github_signature_is_valid(const char *secret, const void *body, size_t len, const char *sha256,
                                const char *sha1);
 
+// A package's secret as operators write it: `SECRET`, or `OWNER/NAME[,OWNER/NAME…] SECRET`, which
+// counts for these repositories only.
+struct github_secret {
+    char *secret;
+    struct strv repositories; // none: of any
+};
+// -EINVAL: there is none. -ENOMEM.
+int github_secret_parse(const char *text, struct github_secret *ret);
+// Names of repositories are the same in any case, as they are at GitHub.
+bool github_secret_is_for(const struct github_secret *secret, const char *repository);
+void github_secret_release(struct github_secret *secret);
+// The repository that an event is of; "" when it tells none. The caller frees; NULL for lack of
+// memory.
+char *github_event_repository(const char *body, size_t len);
+
 struct github_pull {
     uint64_t number;
     char *repository;   // OWNER/NAME
@@ -28,6 +44,9 @@ struct github_pull {
 // A pull_request event. 1: its code is new (opened, synchronize, reopened) and *ret is filled; 0:
 // nothing to test; -EBADMSG: it is none.
 int github_pull_parse(const char *body, size_t len, struct github_pull *ret, struct error *err);
+// Whether its addresses are of its repository, as GitHub's are: else who may sign for one would
+// have another's code tested, or its commits told.
+bool github_pull_is_of_one(const struct github_pull *pull);
 void github_pull_release(struct github_pull *pull);
 
 // Whether credentials may be sent to this address: a commit's statuses at the API.

@@ -7,16 +7,11 @@
 static json_t *sorted(const struct strv *values)
 {
     _cleanup_strv_ struct strv copy = STRV_INIT;
-    json_t *list = json_array();
 
-    if (strv_add_list(&copy, values) < 0) {
-        json_decref(list);
+    if (strv_add_list(&copy, values) < 0)
         return NULL;
-    }
     strv_sort(&copy);
-    STRV_FOREACH (value, &copy)
-        (void)json_array_append_new(list, json_string(value));
-    return list;
+    return json_strings(&copy);
 }
 
 char *request_digest(const struct request *request, const char *release, const char *arch)

@@ -291,15 +291,36 @@ static int read_web_users(const struct ini *ini, struct web_settings *s, struct 
 // How much of it one client or user may have.
 static int read_web_limits(const struct ini *ini, struct web_settings *s, struct error *err)
 {
-    uint64_t pages = 0, requests = 0;
+    uint64_t pages = 0, requests = 0, seconds = 0;
     int r;
 
     if ((r = ini_get_uint(ini, "web", "page-rate-limit", 0, RATE_MAX, 20, &pages, err)) < 0 ||
-        (r = ini_get_uint(ini, "web", "request-rate-limit", 0, RATE_MAX, 30, &requests, err)) < 0)
+        (r = ini_get_uint(ini, "web", "request-rate-limit", 0, RATE_MAX, 30, &requests, err)) < 0 ||
+        (r = ini_get_uint(ini, "web", "client-timeout", 1, 3600, 60, &seconds, err)) < 0)
         return r;
+    s->client_timeout_s = (unsigned)seconds;
     s->page_rate_limit = (unsigned)pages;
     s->request_rate_limit = (unsigned)requests;
     return 0;
+}
+
+static int read_web_proxies(const struct ini *ini, struct web_settings *s, struct error *err)
+{
+    _cleanup_strv_ struct strv proxies = STRV_INIT;
+    int r = split(ini, "web", "trusted-proxies", &proxies, err);
+
+    STRV_FOREACH (proxy, &proxies) {
+        if (r == 0)
+            r = networks_add(&s->trusted_proxies, proxy);
+        if (r == -EINVAL)
+            return error_set(err, r,
+                             "web.conf: [web] trusted-proxies: expected an address or a network, "
+                             "got \"%s\"",
+                             proxy);
+        if (r < 0)
+            return error_oom(err);
+    }
+    return r;
 }
 
 // Where it listens, where people find it, and how often they may come.
@@ -310,7 +331,8 @@ static int read_web_address(const struct ini *ini, struct web_settings *s, struc
 
     if ((r = copy(ini, "web", "hostname", "localhost", &s->hostname, err)) < 0 ||
         (r = copy(ini, "web", "public-url", NULL, &s->public_url, err)) < 0 ||
-        (r = ini_get_uint(ini, "web", "port", 1, 65535, 80, &port, err)) < 0)
+        (r = ini_get_uint(ini, "web", "port", 1, 65535, 80, &port, err)) < 0 ||
+        (r = read_web_proxies(ini, s, err)) < 0)
         return r;
     s->port = (uint16_t)port;
     return read_web_limits(ini, s, err);
@@ -339,6 +361,7 @@ static int read_web(const struct ini *ini, struct web_settings *s, struct error 
         (r = split(ini, "web", "releases", &s->releases, err)) < 0 ||
         (r = split(ini, "web", "architectures", &s->architectures, err)) < 0 ||
         (r = read_web_users(ini, s, err)) < 0 || (r = read_web_github(ini, s, err)) < 0 ||
+        (r = copy(ini, "web", "results-mark", NULL, &s->results_mark, err)) < 0 ||
         (r = copy_required(ini, "web", "database", &s->database, err)) < 0 ||
         (r = copy(ini, "web", "public-database", NULL, &s->public_database, err)) < 0 ||
         (r = read_web_store(ini, s, err)) < 0 ||
@@ -364,6 +387,32 @@ int settings_load_web(const char *dir, struct web_settings *ret, struct error *e
     return 0;
 }
 
+// An empty folder in the place of the results is not to be taken for an empty store.
+static int check_mark(const struct web_settings *s, struct error *err)
+{
+    if (!s->results_mark || access(s->results_mark, F_OK) == 0)
+        return 0;
+    return error_set(err, -ENODEV,
+                     "%s is not there: the disk with the results is not mounted (docs/how-to/"
+                     "find-results-that-are-gone.md)",
+                     s->results_mark);
+}
+
+int settings_load_results(const char *dir, struct web_settings *ret, struct error *err)
+{
+    struct web_settings s = {0};
+    int r = settings_load_web(dir, &s, err);
+
+    if (r == 0)
+        r = check_mark(&s, err);
+    if (r < 0) {
+        web_settings_release(&s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
 char *web_settings_url(const struct web_settings *s)
 {
     if (s->public_url)
@@ -377,6 +426,7 @@ void web_settings_release(struct web_settings *s)
     free(s->unit);
     free(s->hostname);
     free(s->public_url);
+    networks_release(&s->trusted_proxies);
     strv_release(&s->releases);
     strv_release(&s->architectures);
     free(s->authorization);
@@ -388,6 +438,7 @@ void web_settings_release(struct web_settings *s)
     free(s->github_secrets_file);
     free(s->github_credentials_file);
     free(s->github_api_url);
+    free(s->results_mark);
     free(s->database);
     free(s->public_database);
     free(s->store_dir);

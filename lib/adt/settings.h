@@ -4,6 +4,7 @@
 // parsers what its templates render.
 #pragma once
 
+#include "base/network.h"
 #include "data/ini.h"
 #include "net/amqp.h"
 #include "net/swift.h"
@@ -56,8 +57,10 @@ struct web_settings {
     char *hostname;
     char *public_url; // http[s]://HOST[:PORT][/PATH] of a proxy in front of it; NULL: none is known
     uint16_t port;
-    unsigned page_rate_limit;    // pages a second of one address; 0: any number
+    struct networks trusted_proxies; // whose X-Forwarded-For and -Proto are believed
+    unsigned page_rate_limit;        // pages a second of one address; 0: any number
     unsigned request_rate_limit; // requests a minute of somebody who is logged in; 0: any number
+    unsigned client_timeout_s;   // for how long a client may be idle or too slow
     struct strv releases, architectures;
     char *authorization;            // open, api-key, login, launchpad
     char *login_url;                // OpenID 2.0 provider
@@ -68,6 +71,7 @@ struct web_settings {
     char *github_secrets_file;     // JSON: package -> secret; NULL when not set
     char *github_credentials_file; // JSON: user -> token; NULL when not set
     char *github_api_url;
+    char *results_mark;      // a file of the folder with the results; NULL: not set
     char *database;          // results.db
     char *public_database;   // public/autopkgtest.db
     char *store_dir;         // built-in store
@@ -80,6 +84,9 @@ struct web_settings {
     char *templates_dir, *static_dir;
 };
 int settings_load_web(const char *dir, struct web_settings *ret, struct error *err);
+// The same for who opens the results. -ENODEV: their mark is not there: the disk that they are on
+// is not mounted.
+int settings_load_results(const char *dir, struct web_settings *ret, struct error *err);
 // Where people find the web service, `http://HOST`. The caller frees; NULL for lack of memory.
 char *web_settings_url(const struct web_settings *settings);
 void web_settings_release(struct web_settings *settings);

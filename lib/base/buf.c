@@ -90,6 +90,16 @@ char *buf_take(struct buf *b)
     return data;
 }
 
+void buf_fit(struct buf *b)
+{
+    char *fitting = b->data && b->alloc > b->len + 1 ? realloc(b->data, b->len + 1) : NULL;
+
+    if (!fitting) // a larger one does as well
+        return;
+    b->data = fitting;
+    b->alloc = b->len + 1;
+}
+
 void buf_truncate(struct buf *b, size_t len)
 {
     if (len >= b->len)

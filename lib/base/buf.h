@@ -57,6 +57,9 @@ const char *buf_str(const struct buf *b);
 // then.
 char *buf_take(struct buf *b);
 
+// Gives back what was allocated beyond the content: of what is kept for long.
+void buf_fit(struct buf *b);
+
 // Shortens the content to `len` bytes.
 void buf_truncate(struct buf *b, size_t len);
 

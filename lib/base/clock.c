@@ -4,6 +4,9 @@
 #include "base/buf.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+#define DATE_LEN 8 // YYYYMMDD
 
 static uint64_t read_clock(clockid_t id)
 {
@@ -57,31 +60,44 @@ static int two_digits(const char *s, int *ret)
     return 0;
 }
 
+// The start of a day. One is remembered: dates that follow each other often share it, and timegm()
+// takes longer than all else of a row of results.
+static int day_start(const char date[DATE_LEN], int year, int month, int day, int64_t *ret)
+{
+    static _Thread_local struct {
+        char date[DATE_LEN];
+        int64_t start;
+    } last;
+    struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
+
+    if (memcmp(last.date, date, DATE_LEN) != 0) {
+        int64_t start = (int64_t)timegm(&tm);
+
+        // It normalises: a 31st of February comes back as another day.
+        if (tm.tm_mon != month - 1 || tm.tm_mday != day)
+            return -EINVAL;
+        memcpy(last.date, date, DATE_LEN);
+        last.start = start;
+    }
+    *ret = last.start;
+    return 0;
+}
+
 int clock_parse_compact(const char *text, int64_t *ret_seconds, struct error *err)
 {
     static const size_t at[] = {0, 2, 4, 6, 9, 11, 13};
     int part[ARRAY_SIZE(at)];
-    struct tm tm = {0}, back;
-    time_t when;
-    size_t i;
+    int64_t start;
 
     if (strlen(text) < 15 || text[8] != '_')
         goto invalid;
-    for (i = 0; i < ARRAY_SIZE(at); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(at); i++)
         if (two_digits(text + at[i], &part[i]) < 0)
             goto invalid;
-    tm.tm_year = part[0] * 100 + part[1] - 1900;
-    tm.tm_mon = part[2] - 1;
-    tm.tm_mday = part[3];
-    tm.tm_hour = part[4];
-    tm.tm_min = part[5];
-    tm.tm_sec = part[6];
-    back = tm;
-    when = timegm(&back); // normalises: a 31st of February comes back as another day
-    if (back.tm_mon != tm.tm_mon || back.tm_mday != tm.tm_mday || back.tm_hour != tm.tm_hour ||
-        back.tm_min != tm.tm_min || back.tm_sec != tm.tm_sec)
+    if (part[4] > 23 || part[5] > 59 || part[6] > 59 ||
+        day_start(text, part[0] * 100 + part[1], part[2], part[3], &start) < 0)
         goto invalid;
-    *ret_seconds = (int64_t)when;
+    *ret_seconds = start + part[4] * 3600 + part[5] * 60 + part[6];
     return 0;
 invalid:
     return error_set(err, -EINVAL, "expected a date as YYYYMMDD_HHMMSS, got \"%s\"", text);

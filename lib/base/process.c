@@ -4,12 +4,14 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#define STACK_MIN ((size_t)64 * 1024)
 #define CLOSE_ON_EXEC_FLAG (1U << 2) // CLOSE_RANGE_CLOEXEC, not in every libc's headers
 
 // What the child was doing when it failed; sent to the parent over a pipe that a successful exec
@@ -21,9 +23,11 @@ struct failure {
     int number; // errno
 };
 
-// The functions below run between fork and exec: async-signal-safe calls only.
+// The functions below run in the child, before exec: async-signal-safe calls only, and nothing that
+// our memory should not keep. The frames that exec leaves on their stack are no fault.
+#define SHARES_MEMORY __attribute__((no_sanitize_address))
 
-_Noreturn static void child_fail(int report, enum step step)
+SHARES_MEMORY _Noreturn static void child_fail(int report, enum step step)
 {
     struct failure failure = {.step = step, .number = errno};
 
@@ -31,7 +35,7 @@ _Noreturn static void child_fail(int report, enum step step)
     _exit(127);
 }
 
-static void child_reset_signals(void)
+SHARES_MEMORY static void child_reset_signals(void)
 {
     sigset_t none;
 
@@ -42,14 +46,14 @@ static void child_reset_signals(void)
 }
 
 // A copy above the standard descriptors, so that none is overwritten before it was used.
-static int child_lift(int fd, int null_flags)
+SHARES_MEMORY static int child_lift(int fd, int null_flags)
 {
     int from = fd >= 0 ? fd : open("/dev/null", null_flags | O_CLOEXEC);
 
     return from < 0 ? -1 : fcntl(from, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
-static void child_set_fds(const struct process_spec *spec, int report)
+SHARES_MEMORY static void child_set_fds(const struct process_spec *spec, int report)
 {
     int in = child_lift(spec->stdin_fd, O_RDONLY);
     int out = child_lift(spec->stdout_fd, O_WRONLY);
@@ -62,7 +66,8 @@ static void child_set_fds(const struct process_spec *spec, int report)
     (void)syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_ON_EXEC_FLAG);
 }
 
-_Noreturn static void child_run(const struct process_spec *spec, int report, pid_t parent)
+SHARES_MEMORY _Noreturn static void child_run(const struct process_spec *spec, int report,
+                                              pid_t parent)
 {
     int lifted = fcntl(report, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
@@ -114,21 +119,50 @@ static int await_exec(const struct process_spec *spec, int report, struct error 
     return error_errno(err, -failure.number, "cannot start %s", spec->argv[0]);
 }
 
-// fork() with signals held back, so that no handler of ours ever runs in the child.
-static pid_t fork_quietly(void)
+// What the child needs: it runs in our memory, on a stack of its own.
+struct start {
+    const struct process_spec *spec;
+    int report;
+    pid_t parent;
+};
+
+SHARES_MEMORY static int child_main(void *userdata)
 {
+    const struct start *start = userdata;
+
+    child_run(start->spec, start->report, start->parent);
+}
+
+// Enough for what looks a name up in PATH, which may copy the arguments when it is a script.
+static size_t stack_size(const struct process_spec *spec)
+{
+    size_t len = 0;
+
+    while (spec->argv[len])
+        len++;
+    return STACK_MIN + len * sizeof(char *);
+}
+
+// A child that shares our memory, while we wait for its exec or its end: a copy of the page tables
+// for each program would cost more than all else that a hook does. Signals are held back, so that
+// no handler of ours ever runs in it. Its pid, or -1 with errno set.
+static pid_t clone_child(struct start *start)
+{
+    size_t size = stack_size(start->spec);
+    _cleanup_free_ char *stack = malloc(size);
     sigset_t all, before;
     pid_t pid;
+    int saved;
 
+    if (!stack)
+        return -1;
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
-    pid = fork();
-    if (pid != 0) {
-        int saved = errno;
-
-        (void)sigprocmask(SIG_SETMASK, &before, NULL);
-        errno = saved;
-    }
+    // It grows downwards; libc aligns it.
+    pid = clone(child_main, stack + size, CLONE_VM | CLONE_VFORK | SIGCHLD, start);
+    saved = errno;
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
     return pid;
 }
 
@@ -136,21 +170,20 @@ int process_start(const struct process_spec *spec, struct process *ret, struct e
 {
     _cleanup_process_ struct process p = PROCESS_INIT;
     _cleanup_close_ int theirs = -1, ours = -1;
-    pid_t self = getpid();
+    struct start start = {.spec = spec, .parent = getpid()};
     int fds[2], r;
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return error_errno(err, -errno, "cannot start %s", spec->argv[0]);
     ours = fds[0];
     theirs = fds[1];
-    p.pid = fork_quietly();
+    start.report = theirs;
+    p.pid = clone_child(&start);
     if (p.pid < 0) {
         r = -errno;
         p.pid = 0;
         return error_errno(err, r, "cannot start %s", spec->argv[0]);
     }
-    if (p.pid == 0)
-        child_run(spec, theirs, self);
     close_fd(&theirs);
     theirs = -1;
     r = await_exec(spec, ours, err);

@@ -87,14 +87,18 @@ char *strv_join(const struct strv *v, const char *separator)
     return buf_take(&text);
 }
 
+size_t strv_find(const struct strv *v, const char *s)
+{
+    size_t i = 0;
+
+    while (i < v->len && strcmp(v->items[i], s) != 0)
+        i++;
+    return i;
+}
+
 bool strv_contains(const struct strv *v, const char *s)
 {
-    size_t i;
-
-    for (i = 0; i < v->len; i++)
-        if (strcmp(v->items[i], s) == 0)
-            return true;
-    return false;
+    return strv_find(v, s) < v->len;
 }
 
 static int compare(const void *a, const void *b)

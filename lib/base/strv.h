@@ -37,6 +37,8 @@ int strv_split(struct strv *v, const char *s, const char *separators);
 char *strv_join(const struct strv *v, const char *separator);
 
 bool strv_contains(const struct strv *v, const char *s);
+// The number of the first that is equal; `len` when there is none.
+size_t strv_find(const struct strv *v, const char *s);
 // Ascending byte order.
 void strv_sort(struct strv *v);
 // Of a list that is in that order.

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "base/utf8.h"
 
-#define REPLACEMENT "\xef\xbf\xbd" // U+FFFD
+#include <stdint.h>
+
+#define HIGH_BITS UINT64_C(0x8080808080808080) // of each byte of a word
+#define REPLACEMENT "\xef\xbf\xbd"             // U+FFFD
 
 size_t utf8_sequence(const char *s, size_t len)
 {
@@ -29,6 +32,54 @@ size_t utf8_sequence(const char *s, size_t len)
         if ((u[i] & 0xc0) != 0x80)
             return 0;
     return forms[f].need;
+}
+
+// How many bytes of ASCII, in whole words, the text begins with.
+static size_t skip_ascii(const char *text, size_t len)
+{
+    size_t at = 0;
+    uint64_t word;
+
+    for (; len - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, text + at, sizeof(word));
+        if (word & HIGH_BITS)
+            break;
+    }
+    return at;
+}
+
+// The last word may begin inside the one before.
+static bool is_ascii(const char *text, size_t len)
+{
+    uint64_t all = 0, word;
+
+    if (len < sizeof(word)) {
+        for (size_t i = 0; i < len; i++)
+            all |= (unsigned char)text[i];
+        return all < 0x80;
+    }
+    for (size_t at = 0; at + sizeof(word) < len; at += sizeof(word)) {
+        memcpy(&word, text + at, sizeof(word));
+        all |= word;
+    }
+    memcpy(&word, text + len - sizeof(word), sizeof(word));
+    return !((all | word) & HIGH_BITS);
+}
+
+bool utf8_is_valid(const char *text, size_t len)
+{
+    size_t at = 0, n;
+
+    if (is_ascii(text, len)) // nearly all is
+        return true;
+    while (at < len) {
+        at += skip_ascii(text + at, len - at);
+        n = utf8_sequence(text + at, len - at);
+        if (n == 0)
+            return at == len;
+        at += n;
+    }
+    return true;
 }
 
 int utf8_add_clean(struct buf *b, const char *text, size_t len)

@@ -17,6 +17,11 @@
 int json_parse(const char *text, size_t len, const char *name, json_t **ret, struct error *err);
 int json_parse_file(const char *path, size_t max, json_t **ret, struct error *err);
 
+// From then on small blocks of memory that values have had are kept for the next ones, up to 2 MiB:
+// malloc() keeps a few only, and joins and cuts the others again for each page. For programs of one
+// thread that make values all the time, before the first one.
+void json_keep_memory(void);
+
 // Appends compact JSON with sorted keys.
 int json_write(const json_t *value, struct buf *b);
 // The same for a reader of YAML 1.1 (Juju's tools read their files with yaml.v2), of which JSON is
@@ -43,6 +48,9 @@ const char *json_text(const json_t *object, const char *key);
 // An array of strings, appended to `v`.
 int json_get_optional_strv(const json_t *object, const char *key, struct strv *v,
                            struct error *err);
+
+// The list as an array, without what is no UTF-8; NULL for lack of memory.
+json_t *json_strings(const struct strv *list);
 
 // "a string", "an object", … for messages.
 const char *json_type_name(const json_t *value);

@@ -3,27 +3,42 @@
 
 #include <string.h>
 
+static const char *html_entity(char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    default:
+        return NULL;
+    }
+}
+
 static int escape_html(const char *text, size_t len, struct buf *out)
 {
-    static const char *const entity[256] = {
-        ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;",
-    };
-    size_t from = 0, i;
-    int r;
+    size_t from = 0, at = 0;
+    int r = 0;
 
-    for (i = 0; i < len; i++) {
-        const char *e = entity[(unsigned char)text[i]];
+    // Up to a special character, or a NUL, which is none.
+    while (r == 0 && (at += strcspn(text + at, "&<>\"'")) < len) {
+        const char *entity = html_entity(text[at]);
 
-        if (!e)
-            continue;
-        r = buf_add(out, text + from, i - from);
-        if (r == 0)
-            r = buf_add_str(out, e);
-        if (r < 0)
-            return r;
-        from = i + 1;
+        if (entity) {
+            r = buf_add(out, text + from, at - from);
+            if (r == 0)
+                r = buf_add_str(out, entity);
+            from = at + 1;
+        }
+        at++;
     }
-    return buf_add(out, text + from, len - from);
+    return r < 0 ? r : buf_add(out, text + from, len - from);
 }
 
 // Whether the line being written is a command (ExecStart= …), where systemd replaces $NAME also

@@ -49,6 +49,7 @@ struct node {
     uint32_t line;
     uint32_t end;    // index after the content
     uint32_t string; // offset of the text or name
+    uint32_t hash;   // of a dotted name's first part (member_hash())
     uint32_t length; // of the text, bytes
     uint32_t indent; // offset
     uint32_t indent_length;
@@ -63,5 +64,6 @@ struct template
 };
 
 // Appends `text` so that it stands for itself where the template puts it. -EINVAL for what cannot
-// be written there at all (a NUL byte for systemd or a shell).
+// be written there at all (a NUL byte for systemd or a shell). The text may contain NUL bytes; one
+// more is behind its end.
 int template_escape(enum escape escape, const char *text, size_t len, struct buf *out);

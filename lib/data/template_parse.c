@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "data/template_parser.h"
 
+#include "data/template_members.h"
+
 #include <string.h>
 
 enum {
@@ -141,6 +143,8 @@ static int add_dotted_name(struct parser *p, struct node *node, const struct tag
             break;
         name = dot + 1;
     }
+    if (r == 0)
+        node->hash = member_hash(p->t->strings.data + node->string);
     return r;
 }
 

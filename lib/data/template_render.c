@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "data/template_internal.h"
+#include "data/template_members.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum {
 // The context stack, innermost first.
 struct context {
     const json_t *value;
+    struct members *members; // of it
     const struct context *outer;
 };
 
@@ -37,6 +39,7 @@ struct render {
     enum first_line first; // of the content of a block, until its first output
     uint32_t depth;
     uint32_t steps, steps_max;
+    struct members inner; // of the object that was looked into last, by a dotted name
     struct error *err;
 };
 
@@ -78,8 +81,9 @@ static const char *string_at(const struct scope *s, uint32_t offset)
 }
 
 // ---------------------------------------------------------------- names
-static const json_t *lookup(const struct scope *s, const struct node *node)
+static const json_t *lookup(struct render *r, const struct scope *s, const struct node *node)
 {
+    struct members *inner = &r->inner;
     const struct context *c = s->context;
     const char *part = string_at(s, node->string);
     const json_t *value = NULL;
@@ -88,10 +92,12 @@ static const json_t *lookup(const struct scope *s, const struct node *node)
     if (node->parts == 0)
         return c->value;
     for (; c && !value; c = c->outer)
-        value = json_object_get(c->value, part);
+        value = members_get(c->members, part, node->hash);
     for (i = 1; value && i < node->parts; i++) {
         part += strlen(part) + 1;
-        value = json_object_get(value, part);
+        if (inner->object != value)
+            members_of(inner, value);
+        value = members_get(inner, part, member_hash(part));
     }
     return value;
 }
@@ -112,7 +118,7 @@ static int fail_missing(struct render *r, const struct scope *s, const struct no
 static int find_value(struct render *r, const struct scope *s, const struct node *node,
                       const json_t **ret)
 {
-    const json_t *value = lookup(s, node);
+    const json_t *value = lookup(r, s, node);
 
     if (!value && r->options->strict)
         return fail_missing(r, s, node);
@@ -171,46 +177,65 @@ static int render_text(struct render *r, const struct scope *s, const struct nod
 }
 
 // ---------------------------------------------------------------- values
-static int add_real(double number, struct buf *out)
+#define NUMBER_SIZE 32
+
+static void write_real(double number, char text[NUMBER_SIZE])
 {
-    char text[32];
     int digits;
 
-    if (!isfinite(number))
-        return buf_add_str(out, "null");
-    if (number == trunc(number) && fabs(number) < 1e15)
-        return buf_addf(out, "%.0f", number);
+    if (!isfinite(number)) {
+        (void)snprintf(text, NUMBER_SIZE, "null");
+        return;
+    }
+    if (number == trunc(number) && fabs(number) < 1e15) {
+        (void)snprintf(text, NUMBER_SIZE, "%.0f", number);
+        return;
+    }
     for (digits = 15; digits < 18; digits++) {
-        (void)snprintf(text, sizeof(text), "%.*g", digits, number);
+        (void)snprintf(text, NUMBER_SIZE, "%.*g", digits, number);
         if (strtod(text, NULL) == number)
             break;
     }
-    return buf_add_str(out, text);
+}
+
+// Where it begins in `text`.
+static const char *write_integer(json_int_t number, char text[NUMBER_SIZE])
+{
+    uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    size_t at = NUMBER_SIZE - 1;
+
+    text[at] = '\0';
+    do
+        text[--at] = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (number < 0)
+        text[--at] = '-';
+    return &text[at];
 }
 
 static int add_value(const struct node *node, const json_t *value, struct buf *out)
 {
-    _cleanup_buf_ struct buf number = BUF_INIT(400);
-    int r = 0;
+    char text[NUMBER_SIZE] = "";
+    const char *written = text;
 
     switch (json_typeof(value)) {
     case JSON_STRING:
         return template_escape(node->escape, json_string_value(value), json_string_length(value),
                                out);
     case JSON_INTEGER:
-        r = buf_addf(&number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        written = write_integer(json_integer_value(value), text);
         break;
     case JSON_REAL:
-        r = add_real(json_real_value(value), &number);
+        write_real(json_real_value(value), text);
         break;
     case JSON_TRUE:
     case JSON_FALSE:
-        r = buf_add_str(&number, json_is_true(value) ? "true" : "false");
+        written = json_is_true(value) ? "true" : "false";
         break;
     default:
         break;
     }
-    return r < 0 ? r : template_escape(node->escape, buf_str(&number), number.len, out);
+    return template_escape(node->escape, written, strlen(written), out);
 }
 
 static int render_value(struct render *r, const struct scope *s, const struct node *node)
@@ -236,9 +261,11 @@ static int render_item(struct render *r, const struct scope *s, const struct nod
                        const json_t *item)
 {
     uint32_t index = (uint32_t)(node - s->t->nodes);
-    struct context context = {.value = item, .outer = s->context};
+    struct members members;
+    struct context context = {.value = item, .members = &members, .outer = s->context};
     struct scope inner = {.t = s->t, .context = &context, .arguments = s->arguments};
 
+    members_of(&members, item);
     return render_nodes(r, &inner, index + 1, node->end);
 }
 
@@ -433,7 +460,8 @@ int template_render(const struct template *t, const json_t *data,
                     const struct template_options *options, struct buf *out, struct error *err)
 {
     static const struct template_options none;
-    struct context context = {.value = data};
+    struct members members;
+    struct context context = {.value = data, .members = &members};
     struct scope scope = {.t = t, .context = &context};
     struct render render = {
         .options = options ? options : &none,
@@ -442,8 +470,10 @@ int template_render(const struct template *t, const json_t *data,
         .steps_max = options && options->steps_max ? options->steps_max : STEPS_MAX,
         .err = err,
     };
-    int r = render_nodes(&render, &scope, 0, t->count);
+    int r;
 
+    members_of(&members, data);
+    r = render_nodes(&render, &scope, 0, t->count);
     buf_release(&render.indent);
     return r;
 }

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "net/amqp_internal.h"
 
-#include <poll.h>
-#include <sys/random.h>
-
-#define DISPATCH_FRAMES 256
-#define BACKOFF_FIRST_US (100 * USEC_PER_MSEC)
-#define BACKOFF_MAX_US (30 * USEC_PER_SEC)
-
 void amqp_settings_release(struct amqp_settings *settings)
 {
     strv_release(&settings->hosts);
@@ -33,124 +26,6 @@ void amqp_delivery_release(struct amqp_delivery *delivery)
     *delivery = (struct amqp_delivery){0};
 }
 
-uint64_t amqp_backoff_us(unsigned attempt)
-{
-    uint64_t wait = BACKOFF_MAX_US, random = 0;
-
-    if (attempt < 9 && BACKOFF_FIRST_US << attempt < BACKOFF_MAX_US)
-        wait = BACKOFF_FIRST_US << attempt;
-    // So that many workers that lost one broker do not come back in step.
-    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
-        random = clock_monotonic_us();
-    return wait / 2 + random % (wait / 2 + 1);
-}
-
-static struct amqp_link *link_new(const struct amqp_settings *settings, const char *host,
-                                  const struct amqp_handlers *handlers)
-{
-    struct amqp_link *link = calloc(1, sizeof(*link));
-
-    if (!link)
-        return NULL;
-    link->fd = -1;
-    link->timeout_us = settings->timeout_us;
-    link->unconfirmed.first_tag = 1;
-    link->last_event = &link->first_event;
-    if (handlers)
-        link->handlers = *handlers;
-    link->host = strdup(host);
-    link->connection = amqp_new_connection();
-    if (!link->host || !link->connection) {
-        amqp_link_free(link);
-        return NULL;
-    }
-    return link;
-}
-
-static int open_host(const struct amqp_settings *settings, const char *host, const char *client,
-                     const struct amqp_handlers *handlers, struct amqp_link **ret,
-                     struct error *err)
-{
-    _cleanup_(amqp_link_freep) struct amqp_link *link = link_new(settings, host, handlers);
-    int r;
-
-    if (!link)
-        return error_oom(err);
-    r = amqp_connect(link, settings, host, client, err);
-    if (r < 0) {
-        link->lost = r; // there is nobody to say goodbye to
-        return r;
-    }
-    r = amqp_open_main(link, err);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(link);
-    return 0;
-}
-
-int amqp_link_open(const struct amqp_settings *settings, const char *client,
-                   const struct amqp_handlers *handlers, size_t *cursor, struct amqp_link **ret,
-                   struct error *err)
-{
-    size_t n = settings->hosts.len, first = cursor && n > 0 ? *cursor % n : 0;
-    _cleanup_error_ struct error refused = ERROR_INIT;
-    int r = -EINVAL;
-
-    if (n == 0)
-        return error_set(err, r, "no host of the broker is known");
-    for (size_t i = 0; i < n; i++) {
-        size_t at = (first + i) % n;
-
-        r = open_host(settings, settings->hosts.items[at], client, handlers, ret, err);
-        if (cursor)
-            *cursor = (at + 1) % n;
-        if (r >= 0) {
-            if (err)
-                error_clear(err);
-            return 0;
-        }
-        if (r == -EACCES) // this is for the operator, more than that another host is down
-            (void)error_set(&refused, r, "%s", err ? error_message(err) : "");
-    }
-    return refused.message ? error_set(err, -EACCES, "%s", refused.message) : r;
-}
-
-static void say_goodbye(struct amqp_link *link)
-{
-    amqp_connection_close_t m = {.reply_code = AMQP_REPLY_SUCCESS,
-                                 .reply_text = amqp_cstring_bytes("done")};
-    struct pollfd writable = {.fd = link->fd, .events = POLLOUT};
-
-    if (!link->lost && link->fd >= 0 && poll(&writable, 1, 0) == 1 && (writable.revents & POLLOUT))
-        (void)amqp_send_method(link->connection, 0, AMQP_CONNECTION_CLOSE_METHOD, &m);
-}
-
-void amqp_link_free(struct amqp_link *link)
-{
-    struct amqp_event *next;
-
-    if (!link)
-        return;
-    if (link->connection) {
-        say_goodbye(link);
-        (void)amqp_destroy_connection(link->connection);
-    }
-    for (struct amqp_event *event = link->first_event; event; event = next) {
-        next = event->next;
-        amqp_event_free(event);
-    }
-    amqp_ask_free_all(link);
-    amqp_delivery_release(&link->incoming.message);
-    amqp_delivery_release(&link->got);
-    amqp_unconfirmed_release(&link->unconfirmed);
-    free(link->host);
-    free(link->lost_reason);
-    free(link->exception_text);
-    free(link->blocked);
-    free(link->known_queue);
-    free(link);
-}
-
 int amqp_link_fd(const struct amqp_link *link)
 {
     return link->fd;
@@ -166,112 +41,177 @@ unsigned amqp_link_version(const struct amqp_link *link)
     return link->version;
 }
 
-uint64_t amqp_link_deadline(const struct amqp_link *link)
-{
-    if (link->lost || link->unread || link->first_event || amqp_frames_enqueued(link->connection) ||
-        amqp_data_in_buffer(link->connection))
-        return 0;
-    // Twice as often as agreed, so that one that is late is no silence.
-    return link->heartbeat_us ? link->last_send_us + link->heartbeat_us / 2 : USEC_INFINITY;
-}
+// ---------------------------------------------------------------- what the broker says
 
-static void hand_out(struct amqp_link *link)
+int amqp_status_errno(int status)
 {
-    const struct amqp_handlers *h = &link->handlers;
-    struct amqp_event *event;
-
-    while ((event = link->first_event)) {
-        link->first_event = event->next;
-        if (!event->next)
-            link->last_event = &link->first_event;
-        if (event->kind == AMQP_EVENT_DELIVERY && h->on_delivery)
-            h->on_delivery(link, &event->delivery, h->userdata);
-        else if (event->kind == AMQP_EVENT_OUTCOME && h->on_outcome)
-            h->on_outcome(link, event->tag, event->outcome, h->userdata);
-        else if (event->kind == AMQP_EVENT_CANCELLED && h->on_cancelled)
-            h->on_cancelled(link, event->consumer, h->userdata);
-        else if (event->kind == AMQP_EVENT_QUEUE && h->on_queue)
-            h->on_queue(link,
-                        &(struct amqp_queue_answer){.queue = event->queue,
-                                                    .result = event->result,
-                                                    .why = event->why,
-                                                    .messages = event->messages},
-                        h->userdata);
-        amqp_event_free(event);
+    switch (status) {
+    case AMQP_STATUS_NO_MEMORY:
+        return -ENOMEM;
+    case AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED:
+        return -EHOSTUNREACH;
+    case AMQP_STATUS_TIMEOUT:
+    case AMQP_STATUS_HEARTBEAT_TIMEOUT:
+        return -ETIMEDOUT;
+    case AMQP_STATUS_SOCKET_ERROR:
+        return -ECONNREFUSED;
+    case AMQP_STATUS_CONNECTION_CLOSED:
+    case AMQP_STATUS_SOCKET_CLOSED:
+    case AMQP_STATUS_TCP_ERROR:
+        return -ECONNRESET;
+    default:
+        return -EPROTO;
     }
 }
 
-static int send_heartbeat(struct amqp_link *link, struct error *err)
+int amqp_exception_errno(unsigned code)
 {
-    amqp_frame_t frame = {.frame_type = AMQP_FRAME_HEARTBEAT};
-    uint64_t now = clock_monotonic_us();
-    int status;
+    switch (code) {
+    case AMQP_NOT_FOUND:
+        return -ENOENT;
+    case AMQP_PRECONDITION_FAILED:
+        return -EEXIST;
+    case AMQP_RESOURCE_LOCKED:
+        return -EBUSY;
+    case AMQP_ACCESS_REFUSED:
+        return -EACCES;
+    default:
+        return -EIO;
+    }
+}
 
-    if (!link->heartbeat_us || now < link->last_send_us + link->heartbeat_us / 2)
-        return 0;
-    status = amqp_send_frame(link->connection, &frame);
-    if (status != AMQP_STATUS_OK)
-        return amqp_lose_status(link, status, err, "sending a heartbeat");
-    link->last_send_us = now;
+int amqp_lose(struct amqp_link *link, int r, struct error *err, const char *format, ...)
+{
+    struct amqp_event **at = &link->first_event;
+    struct error reason = ERROR_INIT;
+    va_list args;
+
+    va_start(args, format);
+    (void)error_setv(&reason, r, format, args);
+    va_end(args);
+    if (!link->lost) {
+        link->lost = r;
+        link->lost_reason = str_format("%s", error_message(&reason));
+    }
+    // What was delivered and not handed out yet is given to somebody else by the broker.
+    while (*at) {
+        struct amqp_event *event = *at;
+
+        if (event->kind != AMQP_EVENT_DELIVERY) {
+            at = &event->next;
+            continue;
+        }
+        *at = event->next;
+        amqp_event_free(event);
+    }
+    link->last_event = at;
+    r = error_set(err, r, "broker %s: %s", link->host, error_message(&reason));
+    error_clear(&reason);
+    return r;
+}
+
+int amqp_lose_status(struct amqp_link *link, int status, struct error *err, const char *doing)
+{
+    int r = amqp_status_errno(status);
+
+    if (r != -ENOMEM && r != -ETIMEDOUT)
+        r = -ECONNRESET;
+    if (status == AMQP_STATUS_HEARTBEAT_TIMEOUT)
+        return amqp_lose(link, r, err, "it has been silent for two heartbeats");
+    return amqp_lose(link, r, err, "connection lost while %s: %s", doing,
+                     amqp_error_string2(status));
+}
+
+int amqp_out_of_memory(struct amqp_link *link, struct error *err)
+{
+    return amqp_lose(link, -ENOMEM, err, "out of memory");
+}
+
+int amqp_timed_out(struct amqp_link *link, struct error *err)
+{
+    return amqp_lose(link, -ETIMEDOUT, err, "no answer within %.1f s",
+                     (double)link->timeout_us / (double)USEC_PER_SEC);
+}
+
+int amqp_check_usable(const struct amqp_link *link, struct error *err)
+{
+    if (link->lost)
+        return error_set(err, -ENOTCONN, "broker %s: connection was lost: %s", link->host,
+                         link->lost_reason ? link->lost_reason : "out of memory");
     return 0;
 }
 
-int amqp_link_dispatch(struct amqp_link *link, struct error *err)
-{
-    int r = amqp_check_usable(link, err);
+// ---------------------------------------------------------------- out and in
 
-    link->unread = false;
-    if (r >= 0)
-        r = send_heartbeat(link, err);
-    hand_out(link);
-    for (unsigned n = 0; r >= 0 && n < DISPATCH_FRAMES; n++) {
-        r = amqp_frame_read(link, 0, err);
-        hand_out(link);
-        if (r <= 0)
-            return r;
-    }
-    link->unread = true;
-    return r < 0 ? r : 0;
-}
-
-int amqp_link_publish(struct amqp_link *link, const struct amqp_publication *p, uint64_t *ret_tag,
-                      struct error *err)
+int amqp_send(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
+              void *decoded, struct error *err)
 {
-    amqp_bytes_t exchange = amqp_bytes_of(p->exchange), key = amqp_bytes_of(p->routing_key);
-    amqp_bytes_t body = {.len = p->body_len, .bytes = (void *)(uintptr_t)p->body};
-    amqp_basic_properties_t properties = {
-        ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_TIMESTAMP_FLAG,
-        .timestamp = clock_realtime_us() / USEC_PER_SEC,
-        .delivery_mode = p->persistent ? AMQP_DELIVERY_PERSISTENT : AMQP_DELIVERY_NONPERSISTENT,
-        .message_id = amqp_bytes_of(p->message_id),
-        .correlation_id = amqp_bytes_of(p->correlation_id),
-        .reply_to = amqp_bytes_of(p->reply_to)};
     int status, r = amqp_check_usable(link, err);
 
     if (r < 0)
         return r;
-    r = amqp_table_from_json(p->headers, &properties.headers, err);
-    if (r < 0)
-        return error_prefix(err, r, "cannot publish to \"%s\"", p->routing_key);
-    if (amqp_unconfirmed_reserve(&link->unconfirmed) < 0) {
-        free(properties.headers.entries);
-        return error_oom(err);
-    }
-    properties._flags |= (p->headers ? AMQP_BASIC_HEADERS_FLAG : 0U) |
-                         (p->message_id ? AMQP_BASIC_MESSAGE_ID_FLAG : 0U) |
-                         (p->correlation_id ? AMQP_BASIC_CORRELATION_ID_FLAG : 0U) |
-                         (p->reply_to ? AMQP_BASIC_REPLY_TO_FLAG : 0U);
-    status = amqp_basic_publish(link->connection, AMQP_CHANNEL_MAIN, exchange, key, p->mandatory, 0,
-                                &properties, body);
-    free(properties.headers.entries);
-    if (status == AMQP_STATUS_TABLE_TOO_BIG)
-        return error_set(err, -E2BIG, "cannot publish to \"%s\": headers too large",
-                         p->routing_key);
+    status = amqp_send_method(link->connection, channel, method, decoded);
     if (status != AMQP_STATUS_OK)
-        return amqp_lose_status(link, status, err, "publishing");
+        return amqp_lose_status(link, status, err, "sending");
     link->last_send_us = clock_monotonic_us();
-    *ret_tag = amqp_unconfirmed_add(
-        &link->unconfirmed,
-        p->mandatory ? amqp_fingerprint(exchange, key, p->body, p->body_len) : 0);
     return 0;
+}
+
+void amqp_reply_done(struct amqp_link *link)
+{
+    link->waiting = (struct amqp_waiting){0};
+    amqp_maybe_release_buffers(link->connection);
+}
+
+void amqp_event_free(struct amqp_event *event)
+{
+    amqp_delivery_release(&event->delivery);
+    free(event->consumer);
+    free(event->queue);
+    free(event->why);
+    free(event);
+}
+
+struct amqp_event *amqp_event_add(struct amqp_link *link, enum amqp_event_kind kind)
+{
+    struct amqp_event *event = calloc(1, sizeof(*event));
+
+    if (!event)
+        return NULL;
+    event->kind = kind;
+    *link->last_event = event;
+    link->last_event = &event->next;
+    return event;
+}
+
+// Delivery tags count from 1 in each channel. Ours have the channel in their highest bits; those of
+// the main one are the broker's.
+#define TAG_BITS 48
+
+uint64_t amqp_tag_of(amqp_channel_t channel, uint64_t tag)
+{
+    return (uint64_t)(channel - AMQP_CHANNEL_MAIN) << TAG_BITS | tag;
+}
+
+amqp_channel_t amqp_tag_channel(uint64_t tag)
+{
+    return (amqp_channel_t)((tag >> TAG_BITS) + AMQP_CHANNEL_MAIN);
+}
+
+uint64_t amqp_tag_number(uint64_t tag)
+{
+    return tag & ((UINT64_C(1) << TAG_BITS) - 1);
+}
+
+int amqp_queue_arguments(const struct amqp_link *link, unsigned flags, const json_t *arguments,
+                         amqp_table_t *ret, struct error *err)
+{
+    bool classic = (flags & AMQP_CLASSIC) && amqp_link_version(link) >= AMQP_VERSION_OF(3, 8);
+    int r = amqp_table_from_json(arguments, ret, err);
+
+    if (r == 0 && classic)
+        r = amqp_table_add_string(ret, AMQP_QUEUE_TYPE, "classic", err);
+    if (r < 0)
+        free(TAKE_PTR(ret->entries));
+    return r;
 }

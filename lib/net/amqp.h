@@ -140,32 +140,37 @@ int amqp_link_nack_channel(struct amqp_link *link, unsigned channel, struct erro
 int amqp_link_sync_channel(struct amqp_link *link, unsigned channel, struct error *err);
 // Closes it (waits); its number is not used again.
 int amqp_link_close_channel(struct amqp_link *link, unsigned channel, struct error *err);
+typedef int amqp_taken(struct amqp_delivery *delivery, void *userdata, struct error *err);
 // Takes up to `count` messages with one wait for all, into a channel of amqp_link_add_channel():
 // `taken` gets each in order, and may take its content; what is negative of it ends the handing
 // out, and is returned (the messages behind are unacknowledged all the same). *ret_got: how many
 // there were. `taken` must not use calls that wait.
 int amqp_link_get_many(struct amqp_link *link, unsigned channel, const char *queue, unsigned count,
-                       int (*taken)(struct amqp_delivery *delivery, void *userdata,
-                                    struct error *err),
-                       void *userdata, unsigned *ret_got, struct error *err);
+                       amqp_taken *taken, void *userdata, unsigned *ret_got, struct error *err);
 // The same with a consumer: what it took goes back in one piece, where RabbitMQ puts back singly
 // what gets took, each in a time that grows with the queue. As many messages come as there are, up
 // to `count`; whether there are fewer is asked for only when none comes for AMQP_TAKE_QUIET_US.
 // `taken` may say, once, AMQP_TAKE_BACK: this message and those before it in its channel go back,
 // and do not come again. That is when all but AMQP_TAKE_AHEAD are there: a queue of RabbitMQ is up
-// to 200 messages ahead of its channel, so that the rest is on its way by then. If fewer than
-// `count` come after that, there may be more in the queue.
+// to 200 messages ahead of its channel, which tells it of every 50 that are sent
+// (UNSENT_MESSAGE_LIMIT of its rabbit_queue_consumers.erl, MORE_CONSUMER_CREDIT_AFTER of its
+// rabbit_amqqueue.erl), so that the rest is on its way by then. If fewer than `count` come after
+// that, there may be more in the queue.
 #define AMQP_TAKE_QUIET_US UINT64_C(20000)
-#define AMQP_TAKE_AHEAD 100U
+#define AMQP_TAKE_AHEAD 150U
 enum { AMQP_TAKE_BACK = 1 };
 struct amqp_took {
     unsigned got;
     uint64_t held_us; // until they were sent back, or else to the end: the queue misses its first
 };
 int amqp_link_take_many(struct amqp_link *link, unsigned channel, const char *queue, uint16_t count,
-                        int (*taken)(struct amqp_delivery *delivery, void *userdata,
-                                     struct error *err),
-                        void *userdata, struct amqp_took *ret, struct error *err);
+                        amqp_taken *taken, void *userdata, struct amqp_took *ret,
+                        struct error *err);
+// The same of a queue that has no more than `count` as far as is known. RabbitMQ is a tenth faster
+// as it does not have to count; what has come to the queue meanwhile may be taken besides, and is
+// handed out after the others.
+int amqp_link_take_all(struct amqp_link *link, unsigned channel, const char *queue, uint16_t count,
+                       amqp_taken *taken, void *userdata, struct amqp_took *ret, struct error *err);
 int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err);
 // All deliveries of its channel up to this one at once.
 int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err);

@@ -10,12 +10,6 @@ static bool call_ended(const struct amqp_link *link, amqp_channel_t channel)
     return link->waiting.arrived || (channel == AMQP_CHANNEL_DECLARE && link->exception);
 }
 
-static int call_timed_out(struct amqp_link *link, struct error *err)
-{
-    return amqp_lose(link, -ETIMEDOUT, err, "no answer within %.1f s",
-                     (double)link->timeout_us / (double)USEC_PER_SEC);
-}
-
 // Waits for one of the expected answers to what was sent.
 static int await(struct amqp_link *link, amqp_channel_t channel,
                  const amqp_method_number_t expected[2], struct error *err)
@@ -28,7 +22,7 @@ static int await(struct amqp_link *link, amqp_channel_t channel,
     while (!call_ended(link, channel)) {
         r = amqp_frame_read(link, deadline, err);
         if (r == 0)
-            r = call_timed_out(link, err);
+            r = amqp_timed_out(link, err);
         if (r < 0)
             break;
     }
@@ -105,19 +99,6 @@ static int call_declare(struct amqp_link *link, amqp_method_number_t method, voi
 }
 
 // ---------------------------------------------------------------- declarations
-
-int amqp_queue_arguments(const struct amqp_link *link, unsigned flags, const json_t *arguments,
-                         amqp_table_t *ret, struct error *err)
-{
-    bool classic = (flags & AMQP_CLASSIC) && amqp_link_version(link) >= AMQP_VERSION_OF(3, 8);
-    int r = amqp_table_from_json(arguments, ret, err);
-
-    if (r == 0 && classic)
-        r = amqp_table_add_string(ret, AMQP_QUEUE_TYPE, "classic", err);
-    if (r < 0)
-        free(TAKE_PTR(ret->entries));
-    return r;
-}
 
 int amqp_link_declare_queue(struct amqp_link *link, const char *queue, unsigned flags,
                             const json_t *arguments, char **ret_name, struct error *err)
@@ -241,25 +222,6 @@ int amqp_link_close_channel(struct amqp_link *link, unsigned channel, struct err
                       AMQP_CHANNEL_CLOSE_OK_METHOD, err);
 }
 
-// Delivery tags count from 1 in each channel. Ours have the channel in their highest bits; those of
-// the main one are the broker's.
-#define TAG_BITS 48
-
-uint64_t amqp_tag_of(amqp_channel_t channel, uint64_t tag)
-{
-    return (uint64_t)(channel - AMQP_CHANNEL_MAIN) << TAG_BITS | tag;
-}
-
-static amqp_channel_t tag_channel(uint64_t tag)
-{
-    return (amqp_channel_t)((tag >> TAG_BITS) + AMQP_CHANNEL_MAIN);
-}
-
-static uint64_t tag_number(uint64_t tag)
-{
-    return tag & ((UINT64_C(1) << TAG_BITS) - 1);
-}
-
 // Looks whether there is such a queue before the main channel names it: an absent one would close
 // that channel. Asked once for calls in a row with the same queue.
 static int need_queue(struct amqp_link *link, const char *queue, struct error *err)
@@ -319,9 +281,7 @@ int amqp_link_get(struct amqp_link *link, const char *queue, struct amqp_deliver
 }
 
 int amqp_link_get_many(struct amqp_link *link, unsigned channel, const char *queue, unsigned count,
-                       int (*taken)(struct amqp_delivery *delivery, void *userdata,
-                                    struct error *err),
-                       void *userdata, unsigned *ret_got, struct error *err)
+                       amqp_taken *taken, void *userdata, unsigned *ret_got, struct error *err)
 {
     int failed = 0, r = need_queue(link, queue, err);
 
@@ -394,7 +354,7 @@ static int await_taken(struct amqp_link *link, struct take *take, struct error *
         if (r >= 0 && !take->ended && may_end(link, take))
             r = end_consumer(link, take, err);
         if (r >= 0 && clock_monotonic_us() >= take->deadline_us)
-            r = call_timed_out(link, err);
+            r = amqp_timed_out(link, err);
     }
     return r < 0 ? r : 0;
 }
@@ -407,23 +367,21 @@ static int await_end(struct amqp_link *link, const struct take *take, struct err
     while (r >= 0 && !link->waiting.arrived) {
         r = amqp_frame_read(link, take->deadline_us, err);
         if (r == 0)
-            r = call_timed_out(link, err);
+            r = amqp_timed_out(link, err);
     }
     amqp_reply_done(link);
     return r < 0 ? r : 0;
 }
 
-int amqp_link_take_many(struct amqp_link *link, unsigned channel, const char *queue, uint16_t count,
-                        int (*taken)(struct amqp_delivery *delivery, void *userdata,
-                                     struct error *err),
-                        void *userdata, struct amqp_took *ret, struct error *err)
+// At most `prefetch` unacknowledged ones; 0: however many come.
+static int take_many(struct amqp_link *link, struct take take, uint16_t prefetch, amqp_taken *taken,
+                     void *userdata, struct amqp_took *ret, struct error *err)
 {
-    struct take take = {.channel = (amqp_channel_t)channel, .queue = queue, .count = count};
-    amqp_basic_qos_t limit = {.prefetch_count = count}; // of each consumer of the channel
-    amqp_basic_consume_t begin = {.queue = amqp_bytes_of(queue),
+    amqp_basic_qos_t limit = {.prefetch_count = prefetch}; // of each consumer of the channel
+    amqp_basic_consume_t begin = {.queue = amqp_bytes_of(take.queue),
                                   .consumer_tag = amqp_bytes_of(TAKER)};
     uint64_t start_us;
-    int r = need_queue(link, queue, err);
+    int r = need_queue(link, take.queue, err);
 
     *ret = (struct amqp_took){0};
     if (r == 0)
@@ -448,35 +406,51 @@ int amqp_link_take_many(struct amqp_link *link, unsigned channel, const char *qu
     if (r == 0)
         r = link->taking.failed;
     link->taking = (struct amqp_taking){0};
-    return r < 0 ? error_prefix(err, r, "cannot take from queue \"%s\"", queue) : 0;
+    return r < 0 ? error_prefix(err, r, "cannot take from queue \"%s\"", take.queue) : 0;
+}
+
+int amqp_link_take_many(struct amqp_link *link, unsigned channel, const char *queue, uint16_t count,
+                        amqp_taken *taken, void *userdata, struct amqp_took *ret, struct error *err)
+{
+    const struct take take = {.channel = (amqp_channel_t)channel, .queue = queue, .count = count};
+
+    return take_many(link, take, count, taken, userdata, ret, err);
+}
+
+int amqp_link_take_all(struct amqp_link *link, unsigned channel, const char *queue, uint16_t count,
+                       amqp_taken *taken, void *userdata, struct amqp_took *ret, struct error *err)
+{
+    const struct take take = {.channel = (amqp_channel_t)channel, .queue = queue, .count = count};
+
+    return take_many(link, take, 0, taken, userdata, ret, err);
 }
 
 int amqp_link_ack(struct amqp_link *link, uint64_t tag, struct error *err)
 {
-    amqp_basic_ack_t m = {.delivery_tag = tag_number(tag)};
+    amqp_basic_ack_t m = {.delivery_tag = amqp_tag_number(tag)};
 
-    return amqp_send(link, tag_channel(tag), AMQP_BASIC_ACK_METHOD, &m, err);
+    return amqp_send(link, amqp_tag_channel(tag), AMQP_BASIC_ACK_METHOD, &m, err);
 }
 
 int amqp_link_ack_up_to(struct amqp_link *link, uint64_t tag, struct error *err)
 {
-    amqp_basic_ack_t m = {.delivery_tag = tag_number(tag), .multiple = 1};
+    amqp_basic_ack_t m = {.delivery_tag = amqp_tag_number(tag), .multiple = 1};
 
-    return amqp_send(link, tag_channel(tag), AMQP_BASIC_ACK_METHOD, &m, err);
+    return amqp_send(link, amqp_tag_channel(tag), AMQP_BASIC_ACK_METHOD, &m, err);
 }
 
 int amqp_link_nack(struct amqp_link *link, uint64_t tag, bool requeue, struct error *err)
 {
-    amqp_basic_nack_t m = {.delivery_tag = tag_number(tag), .requeue = requeue};
+    amqp_basic_nack_t m = {.delivery_tag = amqp_tag_number(tag), .requeue = requeue};
 
-    return amqp_send(link, tag_channel(tag), AMQP_BASIC_NACK_METHOD, &m, err);
+    return amqp_send(link, amqp_tag_channel(tag), AMQP_BASIC_NACK_METHOD, &m, err);
 }
 
 int amqp_link_nack_up_to(struct amqp_link *link, uint64_t tag, struct error *err)
 {
-    amqp_basic_nack_t m = {.delivery_tag = tag_number(tag), .multiple = 1, .requeue = 1};
+    amqp_basic_nack_t m = {.delivery_tag = amqp_tag_number(tag), .multiple = 1, .requeue = 1};
 
-    return amqp_send(link, tag_channel(tag), AMQP_BASIC_NACK_METHOD, &m, err);
+    return amqp_send(link, amqp_tag_channel(tag), AMQP_BASIC_NACK_METHOD, &m, err);
 }
 
 int amqp_link_nack_channel(struct amqp_link *link, unsigned channel, struct error *err)
@@ -523,33 +497,4 @@ int amqp_link_cancel(struct amqp_link *link, const char *consumer, struct error 
 
     return call_plain(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_CANCEL_METHOD, &m,
                       AMQP_BASIC_CANCEL_OK_METHOD, err);
-}
-
-int amqp_link_publish_confirmed(struct amqp_link *link, const struct amqp_publication *publication,
-                                struct error *err)
-{
-    uint64_t deadline = clock_monotonic_us() + link->timeout_us;
-    int r = amqp_link_publish(link, publication, &link->awaited_tag, err);
-
-    link->awaited_known = false;
-    while (r >= 0 && !link->awaited_known) {
-        r = amqp_frame_read(link, deadline, err);
-        if (r == 0 && link->blocked)
-            r = amqp_lose(link, -ETIMEDOUT, err, "it takes no messages at the moment: %s",
-                          link->blocked);
-        else if (r == 0)
-            r = call_timed_out(link, err);
-    }
-    link->awaited_tag = 0;
-    if (r < 0)
-        return r;
-    if (link->awaited_outcome == AMQP_CONFIRMED)
-        return 0;
-    if (link->awaited_outcome == AMQP_REFUSED)
-        return error_set(err, -EIO, "broker %s: it refused a message for \"%s\"", link->host,
-                         publication->routing_key);
-    return error_set(err, -ENOENT,
-                     "broker %s: no queue takes a message for \"%s\" by exchange "
-                     "\"%s\"",
-                     link->host, publication->routing_key, publication->exchange);
 }

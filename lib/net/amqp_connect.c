@@ -12,27 +12,9 @@
 #include <sys/time.h>
 
 #define CHANNELS_MAX 2047 // RabbitMQ's own limit unless its operator says otherwise
-
-int amqp_status_errno(int status)
-{
-    switch (status) {
-    case AMQP_STATUS_NO_MEMORY:
-        return -ENOMEM;
-    case AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED:
-        return -EHOSTUNREACH;
-    case AMQP_STATUS_TIMEOUT:
-    case AMQP_STATUS_HEARTBEAT_TIMEOUT:
-        return -ETIMEDOUT;
-    case AMQP_STATUS_SOCKET_ERROR:
-        return -ECONNREFUSED;
-    case AMQP_STATUS_CONNECTION_CLOSED:
-    case AMQP_STATUS_SOCKET_CLOSED:
-    case AMQP_STATUS_TCP_ERROR:
-        return -ECONNRESET;
-    default:
-        return -EPROTO;
-    }
-}
+// Nearly every message is shorter, a longer one comes in several frames. rabbitmq-c keeps memory of
+// this size for each channel that was ever used, and the pages ask for a hundred queues at once.
+#define FRAME_MAX (16 * 1024)
 
 static struct timeval timeval_of(uint64_t us)
 {
@@ -234,10 +216,9 @@ static int login(struct amqp_link *link, const struct amqp_settings *settings, c
 
     (void)amqp_set_handshake_timeout(link->connection, &timeout);
     (void)amqp_set_rpc_timeout(link->connection, &timeout);
-    reply =
-        amqp_login_with_properties(link->connection, settings->vhost, CHANNELS_MAX,
-                                   AMQP_DEFAULT_FRAME_SIZE, (int)settings->heartbeat_s, &properties,
-                                   AMQP_SASL_METHOD_PLAIN, settings->user, settings->password);
+    reply = amqp_login_with_properties(link->connection, settings->vhost, CHANNELS_MAX, FRAME_MAX,
+                                       (int)settings->heartbeat_s, &properties,
+                                       AMQP_SASL_METHOD_PLAIN, settings->user, settings->password);
     r = login_result(settings, host, &reply, err);
     if (r < 0)
         return r;

@@ -3,102 +3,6 @@
 
 #include <sys/time.h>
 
-int amqp_lose(struct amqp_link *link, int r, struct error *err, const char *format, ...)
-{
-    struct amqp_event **at = &link->first_event;
-    struct error reason = ERROR_INIT;
-    va_list args;
-
-    va_start(args, format);
-    (void)error_setv(&reason, r, format, args);
-    va_end(args);
-    if (!link->lost) {
-        link->lost = r;
-        link->lost_reason = str_format("%s", error_message(&reason));
-    }
-    // What was delivered and not handed out yet is given to somebody else by the broker.
-    while (*at) {
-        struct amqp_event *event = *at;
-
-        if (event->kind != AMQP_EVENT_DELIVERY) {
-            at = &event->next;
-            continue;
-        }
-        *at = event->next;
-        amqp_event_free(event);
-    }
-    link->last_event = at;
-    r = error_set(err, r, "broker %s: %s", link->host, error_message(&reason));
-    error_clear(&reason);
-    return r;
-}
-
-int amqp_lose_status(struct amqp_link *link, int status, struct error *err, const char *doing)
-{
-    int r = amqp_status_errno(status);
-
-    if (r != -ENOMEM && r != -ETIMEDOUT)
-        r = -ECONNRESET;
-    if (status == AMQP_STATUS_HEARTBEAT_TIMEOUT)
-        return amqp_lose(link, r, err, "it has been silent for two heartbeats");
-    return amqp_lose(link, r, err, "connection lost while %s: %s", doing,
-                     amqp_error_string2(status));
-}
-
-int amqp_check_usable(const struct amqp_link *link, struct error *err)
-{
-    if (link->lost)
-        return error_set(err, -ENOTCONN, "broker %s: connection was lost: %s", link->host,
-                         link->lost_reason ? link->lost_reason : "out of memory");
-    return 0;
-}
-
-int amqp_send(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
-              void *decoded, struct error *err)
-{
-    int status, r = amqp_check_usable(link, err);
-
-    if (r < 0)
-        return r;
-    status = amqp_send_method(link->connection, channel, method, decoded);
-    if (status != AMQP_STATUS_OK)
-        return amqp_lose_status(link, status, err, "sending");
-    link->last_send_us = clock_monotonic_us();
-    return 0;
-}
-
-void amqp_event_free(struct amqp_event *event)
-{
-    amqp_delivery_release(&event->delivery);
-    free(event->consumer);
-    free(event->queue);
-    free(event->why);
-    free(event);
-}
-
-struct amqp_event *amqp_event_add(struct amqp_link *link, enum amqp_event_kind kind)
-{
-    struct amqp_event *event = calloc(1, sizeof(*event));
-
-    if (!event)
-        return NULL;
-    event->kind = kind;
-    *link->last_event = event;
-    link->last_event = &event->next;
-    return event;
-}
-
-void amqp_reply_done(struct amqp_link *link)
-{
-    link->waiting = (struct amqp_waiting){0};
-    amqp_maybe_release_buffers(link->connection);
-}
-
-int amqp_out_of_memory(struct amqp_link *link, struct error *err)
-{
-    return amqp_lose(link, -ENOMEM, err, "out of memory");
-}
-
 // ---------------------------------------------------------------- messages
 
 static int incoming_begin(struct amqp_link *link, enum amqp_incoming_kind kind,
@@ -295,22 +199,6 @@ static int on_cancel(struct amqp_link *link, amqp_channel_t channel, const amqp_
         return amqp_out_of_memory(link, err);
     return m->nowait ? 0
                      : amqp_send(link, AMQP_CHANNEL_MAIN, AMQP_BASIC_CANCEL_OK_METHOD, &ok, err);
-}
-
-int amqp_exception_errno(unsigned code)
-{
-    switch (code) {
-    case AMQP_NOT_FOUND:
-        return -ENOENT;
-    case AMQP_PRECONDITION_FAILED:
-        return -EEXIST;
-    case AMQP_RESOURCE_LOCKED:
-        return -EBUSY;
-    case AMQP_ACCESS_REFUSED:
-        return -EACCES;
-    default:
-        return -EIO;
-    }
 }
 
 static int on_channel_close(struct amqp_link *link, amqp_channel_t channel,

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // What the parts of the AMQP link share; nobody else includes this.
 //
+//     amqp.c          what there is of a link: its errors, its events
 //     amqp_connect.c  finding a host, TLS, login
 //     amqp_frame.c    frames in: replies, deliveries, outcomes, what the broker says by itself
 //     amqp_confirm.c  which publications wait for their outcome
 //     amqp_call.c     the round trips
 //     amqp_ask.c      queues that are asked for without waiting
 //     amqp_table.c    AMQP tables <-> JSON
-//     amqp.c          the life of a link, dispatch, publishing
+//     amqp_publish.c  messages out, with or without waiting for their outcome
+//     amqp_dispatch.c the life of a link, and the events that came
 //
 // Frames come in one by one through amqp_frame_read() and are copied out of rabbitmq-c's memory at
 // once, so that its pools are recycled after each. A round trip sends its method, then reads frames
@@ -93,7 +95,7 @@ struct amqp_waiting {
 // Whom the deliveries of a channel are for, while amqp_link_take_many() is at work.
 struct amqp_taking {
     amqp_channel_t channel; // 0: nobody takes
-    int (*taken)(struct amqp_delivery *delivery, void *userdata, struct error *err);
+    amqp_taken *taken;
     void *userdata;
     unsigned got;
     int failed;    // what `taken` has returned
@@ -131,15 +133,9 @@ struct amqp_link {
     enum amqp_outcome awaited_outcome;
 };
 
-// amqp_connect.c
-int amqp_connect(struct amqp_link *link, const struct amqp_settings *settings, const char *host,
-                 const char *client, struct error *err);
+// amqp.c
 // errno for one of rabbitmq-c's status numbers.
 int amqp_status_errno(int status);
-
-// amqp_frame.c
-// Reads and handles at most one frame. 1: one was handled; 0: none came until `deadline_us`.
-int amqp_frame_read(struct amqp_link *link, uint64_t deadline_us, struct error *err);
 // Marks the connection as lost and returns `r`; the first reason stays.
 int amqp_lose(struct amqp_link *link, int r, struct error *err, const char *format, ...)
     _printf_(4, 5);
@@ -149,12 +145,28 @@ int amqp_check_usable(const struct amqp_link *link, struct error *err);
 int amqp_send(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
               void *decoded, struct error *err);
 int amqp_out_of_memory(struct amqp_link *link, struct error *err);
+int amqp_timed_out(struct amqp_link *link, struct error *err);
 // errno for the code with which the broker closes a channel.
 int amqp_exception_errno(unsigned code);
 struct amqp_event *amqp_event_add(struct amqp_link *link, enum amqp_event_kind kind);
 void amqp_event_free(struct amqp_event *event);
 // Recycles rabbitmq-c's memory after a reply was used.
 void amqp_reply_done(struct amqp_link *link);
+// A channel's delivery tag as the tag of an amqp_delivery, and back.
+uint64_t amqp_tag_of(amqp_channel_t channel, uint64_t tag);
+amqp_channel_t amqp_tag_channel(uint64_t tag);
+uint64_t amqp_tag_number(uint64_t tag);
+// What a queue is declared with; the caller frees ret->entries. Borrows the arguments' strings.
+int amqp_queue_arguments(const struct amqp_link *link, unsigned flags, const json_t *arguments,
+                         amqp_table_t *ret, struct error *err);
+
+// amqp_connect.c
+int amqp_connect(struct amqp_link *link, const struct amqp_settings *settings, const char *host,
+                 const char *client, struct error *err);
+
+// amqp_frame.c
+// Reads and handles at most one frame. 1: one was handled; 0: none came until `deadline_us`.
+int amqp_frame_read(struct amqp_link *link, uint64_t deadline_us, struct error *err);
 
 // amqp_confirm.c
 uint64_t amqp_fingerprint(amqp_bytes_t exchange, amqp_bytes_t routing_key, const void *body,
@@ -175,12 +187,7 @@ void amqp_unconfirmed_release(struct amqp_unconfirmed *u);
 // ends with amqp_reply_done(). An exception on AMQP_CHANNEL_DECLARE is returned as its errno.
 int amqp_call(struct amqp_link *link, amqp_channel_t channel, amqp_method_number_t method,
               void *decoded, const amqp_method_number_t expected[2], struct error *err);
-// What a queue is declared with; the caller frees ret->entries. Borrows the arguments' strings.
-int amqp_queue_arguments(const struct amqp_link *link, unsigned flags, const json_t *arguments,
-                         amqp_table_t *ret, struct error *err);
 int amqp_open_main(struct amqp_link *link, struct error *err);
-// A channel's delivery tag as the tag of an amqp_delivery.
-uint64_t amqp_tag_of(amqp_channel_t channel, uint64_t tag);
 
 // amqp_ask.c
 // Whether the channel is one of amqp_link_ask_queue(), whose methods go to amqp_ask_method().

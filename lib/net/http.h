@@ -73,6 +73,8 @@ void http_response_release(struct http_response *response);
 
 // Percent-encodes all but unreserved characters and, when `keep_slash`, '/'. The caller frees.
 char *http_escape(const char *s, bool keep_slash);
+// Appends the same.
+int http_add_escaped(struct buf *out, const char *s, bool keep_slash);
 // Decodes %XX (and '+' as a blank when `form`) in place; -EINVAL for a bad escape or a NUL.
 int http_unescape(char *s, bool form);
 

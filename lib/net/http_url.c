@@ -7,26 +7,36 @@ static bool is_unreserved(char c)
            c == '.' || c == '_' || c == '~';
 }
 
-char *http_escape(const char *s, bool keep_slash)
+int http_add_escaped(struct buf *out, const char *s, bool keep_slash)
 {
     static const char digits[] = "0123456789ABCDEF";
-    char *escaped = malloc(strlen(s) * 3 + 1), *out = escaped;
+    int r = 0;
 
-    if (!escaped)
-        return NULL;
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
+    while (*s && r == 0) {
+        size_t n = 0;
 
-        if (is_unreserved(*s) || (keep_slash && *s == '/')) {
-            *out++ = *s;
-        } else {
-            *out++ = '%';
-            *out++ = digits[c >> 4];
-            *out++ = digits[c & 0xf];
+        while (is_unreserved(s[n]) || (keep_slash && s[n] == '/'))
+            n++;
+        r = buf_add(out, s, n);
+        s += n;
+        if (r == 0 && *s) {
+            unsigned char c = (unsigned char)*s++;
+
+            r = buf_add(out, (char[]){'%', digits[c >> 4], digits[c & 0xf]}, 3);
         }
     }
-    *out = '\0';
-    return escaped;
+    return r;
+}
+
+char *http_escape(const char *s, bool keep_slash)
+{
+    struct buf escaped = BUF_INIT(strlen(s) * 3);
+
+    if (http_add_escaped(&escaped, s, keep_slash) < 0) {
+        buf_release(&escaped);
+        return NULL;
+    }
+    return buf_take(&escaped);
 }
 
 static int hex_value(char c)

@@ -3,7 +3,8 @@
 //
 //     swift_auth.c   getting a token and the address of the storage: TempAuth, Keystone v3
 //     swift.c        the calls
-//     swift_put.c    uploads that are checked by their MD5 sum
+//     swift_checked.c  uploads that are checked by their MD5 sum
+//     swift_put.c    uploads of whatever size
 //     swift_large.c  what is larger than the store takes at once
 //     swift_many.c   many downloads at once
 //     swift_delete.c many deletions at once
@@ -97,7 +98,7 @@ int swift_settings_copy(const struct swift_settings *from, struct swift_settings
 int swift_listing_parse(const char *text, size_t len, const char *container, struct strv *ret,
                         struct error *err);
 
-// ---- swift_put.c
+// ---- swift_checked.c
 
 // Uploads with the ETag that the store has to hold what comes against, and holds its answer against
 // it. `object` is the call but for method and headers, of which `extra` (may be NULL) are the

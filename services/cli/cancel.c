@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // `autopkgtest-cloud cancel`: takes back one request, wherever it is.
 #include "adt/names.h"
+#include "base/parse.h"
 #include "cli/kill.h"
 #include "cli/queue_edit.h"
 
@@ -14,25 +15,30 @@ static const char help[] =
     "      --requester NAME     only if that one has asked for it\n"
     "  -s, --series, --release RELEASE, -a, --architecture ARCH\n"
     "                           look into the queues of these only (default: all that are known)\n"
+    "      --seconds N          how long to wait for the worker that runs it, before the queues "
+    "are\n"
+    "                           looked through and once more after it (default 2, and 5)\n"
     "      --format text|json\n"
     "      --help\n";
 
 #define FIRST_S 2 // for the word of the worker that runs it
 #define AGAIN_S 5 // a worker may have taken it while the queues were looked through
 
-enum { OPT_REQUESTER = 256, OPT_FORMAT };
+enum { OPT_REQUESTER = 256, OPT_SECONDS, OPT_FORMAT };
 
 static const struct option options[] = {
     {"requester", required_argument, NULL, OPT_REQUESTER},
     {"series", required_argument, NULL, 's'},
     {"release", required_argument, NULL, 's'},
     {"architecture", required_argument, NULL, 'a'},
+    {"seconds", required_argument, NULL, OPT_SECONDS},
     {"format", required_argument, NULL, OPT_FORMAT},
     {0},
 };
 
 struct call {
     struct control_kill order;
+    uint64_t first_s, again_s;
     struct strv releases, archs;
     bool json;
     bool ended; // by a worker; `late`: only its result was left
@@ -99,11 +105,11 @@ static int cancel(struct call *call, struct error *err)
                    (call->archs.len == 0 && strv_add_list(&call->archs, &archs) < 0)))
         r = error_oom(err);
     if (r == 0)
-        r = end_running(call, FIRST_S, err);
+        r = end_running(call, call->first_s, err);
     if (r == 0 && !call->ended)
         r = remove_waiting(call, err);
     if (r == 0 && !call->place)
-        r = end_running(call, AGAIN_S, err);
+        r = end_running(call, call->again_s, err);
     return r;
 }
 
@@ -129,6 +135,7 @@ static int report(const struct call *call)
 
 static int parse_options(int argc, char **argv, struct call *call)
 {
+    _cleanup_error_ struct error err = ERROR_INIT;
     int option, r = 0;
 
     while ((option = getopt_long(argc, argv, "s:a:", options, NULL)) >= 0) {
@@ -138,6 +145,10 @@ static int parse_options(int argc, char **argv, struct call *call)
             r = strv_add(option == 's' ? &call->releases : &call->archs, optarg);
         if (r < 0)
             return EX_OSERR;
+        if (option == OPT_SECONDS && parse_uint(optarg, 1, 3600, &call->first_s, &err) < 0)
+            return cli_usage("cancel", "--seconds: %s", error_message(&err));
+        if (option == OPT_SECONDS)
+            call->again_s = call->first_s;
         if (option == '?' ||
             (option == OPT_FORMAT && !cli_parse_format("cancel", optarg, &call->json)))
             return EX_USAGE;
@@ -152,7 +163,7 @@ static int parse_options(int argc, char **argv, struct call *call)
 
 int command_cancel(int argc, char **argv)
 {
-    _cleanup_(call_release) struct call call = {0};
+    _cleanup_(call_release) struct call call = {.first_s = FIRST_S, .again_s = AGAIN_S};
     _cleanup_error_ struct error err = ERROR_INIT;
     int r;
 

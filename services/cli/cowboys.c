@@ -28,21 +28,12 @@ static const struct option options[] = {
     {0},
 };
 
-static json_t *to_array(const struct strv *list)
-{
-    json_t *array = json_array();
-
-    STRV_FOREACH (item, list)
-        (void)json_array_append_new(array, json_string(item));
-    return array;
-}
-
 static int print_json(const struct cowboys *c, bool diff)
 {
     _cleanup_json_ json_t *all =
         json_pack("{s:I, s:o, s:o, s:o, s:o}", "files", (json_int_t)c->files, "changed",
-                  to_array(&c->changed), "modes", to_array(&c->modes), "missing",
-                  to_array(&c->missing), "added", to_array(&c->added));
+                  json_strings(&c->changed), "modes", json_strings(&c->modes), "missing",
+                  json_strings(&c->missing), "added", json_strings(&c->added));
 
     if (!all || (diff && json_put_string(all, "diff", buf_str(&c->diff)) < 0))
         return EX_OSERR;

@@ -168,7 +168,7 @@ static int run_rebuild(const struct call *call, struct progress *progress,
                               .complain = complain,
                               .userdata = progress};
     bool anonymous = false;
-    int r = settings_load_web(settings_dir(), &web, err);
+    int r = settings_load_results(settings_dir(), &web, err);
 
     if (r == -ENOENT)
         return error_prefix(err, r, "this unit has no database of results (roles: web)");
@@ -195,7 +195,7 @@ static int run_backup(const struct call *call, json_t **ret, struct error *err)
     _cleanup_free_ char *object = NULL;
     struct restore_counts counts = {0};
     uint64_t bytes = 0;
-    int r = settings_load_web(settings_dir(), &web, err);
+    int r = settings_load_results(settings_dir(), &web, err);
 
     if (r == -ENOENT)
         return error_prefix(err, r, "this unit has no database of results (roles: web)");

@@ -87,7 +87,7 @@ static int run_seed(const struct call *call, struct seed *seed, struct error *er
     _cleanup_(database_closep) struct database *db = NULL;
     _cleanup_(swift_freep) struct swift *swift = NULL;
     _cleanup_free_ char *scratch = NULL;
-    int r = settings_load_web(settings_dir(), &web, err);
+    int r = settings_load_results(settings_dir(), &web, err);
 
     if (r == -ENOENT)
         return error_prefix(err, r, "this unit has no database of results (roles: web)");
@@ -130,7 +130,7 @@ static int run_removal(const struct call *call, struct removal *x, struct error 
 
     if (r < 0 || (call->store && (r = cli_open_store(&swift, err)) < 0))
         return r;
-    r = settings_load_web(settings_dir(), &web, err);
+    r = settings_load_results(settings_dir(), &web, err);
     if (r == 0 && (r = open_database(&web, call->dry_run, &db, err)) == 0)
         r = database_release_archs(db, call->release, &archs, err);
     if (r == -ENOENT) { // a unit of workers

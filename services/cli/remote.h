@@ -43,8 +43,10 @@ struct remote_stale {
 //   it for long: a running test tells its instance the time every few minutes (worker/sign.h).
 // Others are never stale: hosts are shared.
 bool remote_instance_is_stale(const json_t *instance, const struct remote_stale *stale);
-// Of its list of images: one made by autopkgtest-build-lxd that another has taken the name from.
-bool remote_image_is_stale(const json_t *image);
+// Of its list of images: one of autopkgtest-build-lxd or of a unit that another has taken the name
+// from, or that has never got it. What has come within the last hour (or older_s, when that is
+// less) may get it still, and stays.
+bool remote_image_is_stale(const json_t *image, const struct remote_stale *stale);
 
 // Removes it on each host.
 int remote_clean(const struct remote_call *call, struct error *err);

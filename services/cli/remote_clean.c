@@ -14,6 +14,7 @@
 #define ALIVE "user.autopkgtest-cloud-alive"
 #define MODEL "user.autopkgtest-cloud-model"
 #define IMAGE_DESCRIPTION "autopkgtest " // of an image of autopkgtest-build-lxd
+#define IMAGE_S 3600                     // what autopkgtest-image@.service gives the making of one
 #define STOP_S 60
 
 // ---------------------------------------------------------------- what is stale
@@ -97,12 +98,15 @@ bool remote_instance_is_stale(const json_t *instance, const struct remote_stale 
     return is_old(instance, s);
 }
 
-bool remote_image_is_stale(const json_t *image)
+bool remote_image_is_stale(const json_t *image, const struct remote_stale *s)
 {
     const char *description = json_text(json_object_get(image, "properties"), "description");
+    int64_t uploaded = seconds_of(json_text(image, "uploaded_at"));
+    uint64_t age_s = s->older_s < IMAGE_S ? s->older_s : IMAGE_S;
 
     return str_starts_with(description, IMAGE_DESCRIPTION) &&
-           json_array_size(json_object_get(image, "aliases")) == 0;
+           json_array_size(json_object_get(image, "aliases")) == 0 && uploaded > 0 &&
+           uploaded + (int64_t)age_s <= s->now;
 }
 
 static int load_settings(struct ini **ret, struct error *err)
@@ -214,7 +218,7 @@ static int clean_images(struct cleaning *c, const json_t *list, struct error *er
         const char *fingerprint = json_text(image, "fingerprint");
         int r;
 
-        if (!remote_image_is_stale(image))
+        if (!remote_image_is_stale(image, &c->stale))
             continue;
         r = c->call->dry_run ? 0 : remove_image(c->lxd, fingerprint, err);
         if (r < 0)

@@ -43,5 +43,5 @@ int results_database_open_readonly(const char *path, struct database **ret, stru
     int r = access(path, F_OK) == 0 ? become_owner(path, err) : 0;
 
     *ret = NULL;
-    return r < 0 ? r : database_open_readonly(path, ret, err);
+    return r < 0 ? r : database_open_readonly(path, DATABASE_WAIT_MS, ret, err);
 }

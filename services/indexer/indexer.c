@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "indexer/github.h"
 #include "indexer/publisher.h"
+#include "indexer/results_file.h"
 #include "indexer/versions.h"
 
 #include <signal.h>
@@ -27,13 +28,14 @@ struct indexer {
     struct archive_settings archive;
     struct versions *versions;
     struct amqp_settings broker;
-    struct database *db;
+    struct results_file file;
     struct batch *batch;
     struct amqp_link *link; // NULL while there is no broker
     size_t host;
     unsigned attempt;
     bool incomplete; // a delivery is missing from the batch: nothing behind it may be acknowledged
     uint64_t total, rejected, expire_at_us;
+    uint64_t write_at_us; // not before, as the last try has failed; 0: at once
     sd_event *event;
     sd_event_source *io, *timer;
     struct github *github;       // NULL: nothing is told to GitHub
@@ -115,7 +117,7 @@ static void report(struct indexer *x)
 }
 
 // Requests that nobody has heard of for long are forgotten, now and then.
-static void expire_events(struct indexer *x)
+static void expire_events(struct indexer *x, struct database *db)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     uint64_t now = clock_monotonic_us();
@@ -123,16 +125,30 @@ static void expire_events(struct indexer *x)
     if (now < x->expire_at_us)
         return;
     x->expire_at_us = now + EXPIRE_US;
-    if (database_expire_events(x->db, (int64_t)(clock_realtime_us() - EVENTS_KEPT_US), &err) < 0 ||
-        database_expire_changes(x->db, &err) < 0)
+    if (database_expire_events(db, (int64_t)(clock_realtime_us() - EVENTS_KEPT_US), &err) < 0 ||
+        database_expire_changes(db, &err) < 0)
         log_warning("%s", error_message(&err));
 }
 
-// Writes what has arrived and acknowledges it; what cannot be written is tried again.
+// What has arrived stays as it is, unacknowledged, and is tried again after a while: whatever comes
+// meanwhile does not make that earlier.
+static void write_later(struct indexer *x, const struct error *why)
+{
+    log_error("cannot write %zu results, they stay queued: %s", batch_size(x->batch),
+              error_message(why));
+    (void)sd_notifyf(0, "STATUS=cannot write results: %s", error_message(why));
+    results_file_failed(&x->file);
+    x->write_at_us = clock_monotonic_us() + WRITE_RETRY_US;
+    set_timer(x, x->write_at_us);
+    tell_state(x);
+}
+
+// Writes what has arrived and acknowledges it.
 static int flush(struct indexer *x, struct error *err)
 {
     _cleanup_error_ struct error why = ERROR_INIT;
     size_t n = batch_size(x->batch), rejected = 0;
+    struct database *db = NULL;
     uint64_t tag = 0;
     int r;
 
@@ -140,19 +156,23 @@ static int flush(struct indexer *x, struct error *err)
         return error_oom(err);
     if (n == 0)
         return 0;
-    r = batch_write(x->batch, x->db, &tag, &rejected, &why);
-    if (r < 0) {
-        log_error("cannot write %zu results, they stay queued: %s", n, error_message(&why));
-        (void)sd_notifyf(0, "STATUS=cannot write results: %s", error_message(&why));
-        set_timer(x, clock_monotonic_us() + WRITE_RETRY_US);
-        tell_state(x);
+    if (clock_monotonic_us() < x->write_at_us) {
+        set_timer(x, x->write_at_us);
         return 0;
     }
+    r = results_file_get(&x->file, &db, &why);
+    if (r == 0)
+        r = batch_write(x->batch, db, &tag, &rejected, &why);
+    if (r < 0) {
+        write_later(x, &why);
+        return 0;
+    }
+    x->write_at_us = 0;
     if (rejected > 0)
         log_warning("%zu completion messages could not be read and were set aside in the table "
                     "rejected_message",
                     rejected);
-    expire_events(x);
+    expire_events(x, db);
     x->total += n - rejected;
     x->rejected += rejected;
     if (x->publisher)
@@ -249,6 +269,7 @@ static int on_hangup(sd_event_source *source _unused_, const struct signalfd_sig
     (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_us());
     disconnect(x);
     x->attempt = 0;
+    x->write_at_us = 0;
     dispatch(x);
     github_reconnect(x->github);
     (void)sd_notify(0, "READY=1");
@@ -298,8 +319,7 @@ static void indexer_release(struct indexer *x)
     publisher_free(x->publisher);
     github_free(x->github);
     sd_event_unref(x->event);
-    if (x->db)
-        database_close(x->db);
+    results_file_close(&x->file);
     web_settings_release(&x->settings);
     archive_settings_release(&x->archive);
     amqp_settings_release(&x->broker);
@@ -314,20 +334,20 @@ int indexer_run(const char *config_dir, struct error *err)
     empty_batch(&x);
     if (!x.batch)
         return error_oom(err);
-    if ((r = settings_load_web(config_dir, &x.settings, err)) < 0 ||
+    if ((r = settings_load_results(config_dir, &x.settings, err)) < 0 ||
         (r = archive_settings_load(config_dir, &x.archive, err)) < 0)
         return r;
     // An older database of millions of results is not migrated in the usual time of a start.
     (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=opening the database",
                      MIGRATION_MAX_US);
-    if ((r = database_open(x.settings.database, &x.db, err)) < 0)
+    if ((r = results_file_open(&x.file, x.settings.database, err)) < 0)
         return r;
     x.queue = indexer_queue_name(x.settings.unit);
     if (!x.queue)
         return error_oom(err);
     r = prepare_events(&x, err);
     if (r == 0 && x.settings.public_database)
-        r = publisher_new(x.event, &x.publisher, err);
+        r = publisher_new(x.event, x.settings.public_database, &x.publisher, err);
     if (r == 0)
         r = github_new(x.event, config_dir, &x.settings, &x.github, err);
     if (r == 0)

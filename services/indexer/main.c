@@ -26,7 +26,7 @@ static const char help[] =
 static int publish(struct error *err)
 {
     _cleanup_(web_settings_release) struct web_settings settings = {0};
-    int r = settings_load_web(settings_dir(), &settings, err);
+    int r = settings_load_results(settings_dir(), &settings, err);
 
     if (r == 0 && !settings.public_database)
         return error_set(err, -EINVAL, "web.conf: public-database is not set");

@@ -2,6 +2,7 @@
 #include "indexer/publish.h"
 
 #include "adt/database.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/parse.h"
 
@@ -208,16 +209,17 @@ static int replace_public(const char *work, const char *public_database, struct 
     return file_replace(checksum, hex, strlen(hex), &attributes, NULL, err);
 }
 
-static bool is_published(const char *public_database)
+uint64_t publish_last_us(const char *public_database)
 {
     _cleanup_free_ char *checksum = str_format("%s.sha256", public_database);
     struct stat copy, sum;
 
-    // A checksum that is older was cut off from its file by a crash.
-    return checksum && stat(public_database, &copy) == 0 && stat(checksum, &sum) == 0 &&
-           (sum.st_mtim.tv_sec > copy.st_mtim.tv_sec ||
-            (sum.st_mtim.tv_sec == copy.st_mtim.tv_sec &&
-             sum.st_mtim.tv_nsec >= copy.st_mtim.tv_nsec));
+    if (!checksum || stat(public_database, &copy) < 0 || stat(checksum, &sum) < 0 ||
+        sum.st_mtim.tv_sec < copy.st_mtim.tv_sec ||
+        (sum.st_mtim.tv_sec == copy.st_mtim.tv_sec &&
+         sum.st_mtim.tv_nsec < copy.st_mtim.tv_nsec)) // cut off from its file by a crash
+        return 0;
+    return (uint64_t)sum.st_mtim.tv_sec * USEC_PER_SEC + (uint64_t)sum.st_mtim.tv_nsec / 1000;
 }
 
 int publish_run(const char *database, const char *public_database, struct error *err)
@@ -240,7 +242,7 @@ int publish_run(const char *database, const char *public_database, struct error 
     }
     if (r < 0)
         return error_prefix(err, r, "%s", work);
-    if (r == 0 && is_published(public_database))
+    if (r == 0 && publish_last_us(public_database) != 0)
         return 0;
     r = replace_public(work, public_database, err);
     return r < 0 ? r : 1;

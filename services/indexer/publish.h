@@ -12,6 +12,11 @@
 
 #include "base/error.h"
 
+#include <stdint.h>
+
 // Brings the public copy up to date: 1, or 0 when it was. Readers see the old or the new
 // file, never a part; the checksum follows the file at once. -ENOSPC …: the old copy stays.
 int publish_run(const char *database, const char *public_database, struct error *err);
+// When that was done last, by the time of the checksum: microseconds since 1970; 0: never, or it
+// was cut off between file and checksum.
+uint64_t publish_last_us(const char *public_database);

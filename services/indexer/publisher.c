@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "indexer/publish.h"
 
 #include <sys/epoll.h>
 
@@ -13,16 +14,29 @@
 
 struct publisher {
     sd_event_source *timer, *end;
-    char *program; // this one
+    const char *public_database; // the settings'
+    char *program;               // this one
     struct process process;
     uint64_t started_us; // of the last one; 0: none so far
     uint64_t pause_us;   // from the start of one to the next
     bool touched;        // since the last one was started
 };
 
+// Of CLOCK_MONOTONIC. The age of the copy counts as well, so that a service that starts again and
+// again publishes no oftener.
+static uint64_t next_us(const struct publisher *p)
+{
+    uint64_t own_us = p->started_us ? p->started_us + p->pause_us : 0;
+    uint64_t last_us = publish_last_us(p->public_database), now_us = clock_realtime_us();
+    uint64_t age_us = now_us > last_us ? now_us - last_us : 0;
+    uint64_t young_us = age_us < INTERVAL_US ? clock_monotonic_us() + INTERVAL_US - age_us : 0;
+
+    return own_us > young_us ? own_us : young_us;
+}
+
 static void set_timer(struct publisher *p)
 {
-    uint64_t at = p->started_us ? p->started_us + p->pause_us : 0;
+    uint64_t at = next_us(p);
 
     (void)sd_event_source_set_time(p->timer, at);
     (void)sd_event_source_set_enabled(p->timer, p->touched && p->process.pid == 0 ? SD_EVENT_ONESHOT
@@ -77,14 +91,18 @@ static int on_timer(sd_event_source *source, uint64_t usec _unused_, void *userd
     return 0;
 }
 
-int publisher_new(sd_event *event, struct publisher **ret, struct error *err)
+int publisher_new(sd_event *event, const char *public_database, struct publisher **ret,
+                  struct error *err)
 {
     struct publisher *p = calloc(1, sizeof(*p));
     int r;
 
     if (!p)
         return error_oom(err);
-    *p = (struct publisher){.process = PROCESS_INIT, .touched = true, .pause_us = INTERVAL_US};
+    *p = (struct publisher){.public_database = public_database,
+                            .process = PROCESS_INIT,
+                            .touched = true,
+                            .pause_us = INTERVAL_US};
     p->program = realpath("/proc/self/exe", NULL);
     r = p->program ? 0 : -errno;
     if (r == 0)

@@ -217,16 +217,19 @@ int instance_remove_all(struct setup *s, uint64_t wait_us, unsigned *ret_removed
 
 // ---------------------------------------------------------------- making one
 
+// apt 2.6 may wait forever for a download that it means to try again a moment later; with
+// cloud-init the tests' apt does so at once
+// (https://cloudinit.readthedocs.io/en/latest/reference/modules.html#apt-configure).
 static int write_user_data(const struct setup *s, char **ret, struct error *err)
 {
     _cleanup_json_ json_t *config =
-        json_pack("{s:b, s:[s]}", "manage_etc_hosts", 1, "ssh_authorized_keys", s->public_key);
+        json_pack("{s:b, s:[s], s:{s:s}}", "manage_etc_hosts", 1, "ssh_authorized_keys",
+                  s->public_key, "apt", "conf", "Acquire::Retries::Delay \"false\";\n");
     _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX), encoded = BUF_INIT(BUF_OWN_MAX);
 
     if (config && !str_empty(s->mirror) &&
-        json_put(
-            config, "apt",
-            json_pack("{s:[{s:[s], s:s}]}", "primary", "arches", "default", "uri", s->mirror)) < 0)
+        json_put(json_object_get(config, "apt"), "primary",
+                 json_pack("[{s:[s], s:s}]", "arches", "default", "uri", s->mirror)) < 0)
         return error_oom(err);
     // JSON is YAML, as cloud-init reads it.
     if (!config || buf_add_str(&text, "#cloud-config\n") < 0 || json_write(config, &text) < 0 ||

@@ -20,7 +20,8 @@ struct item {
 
 struct listing {
     const struct archive_query *query;
-    void *tree; // of items, in order (tsearch)
+    int (*added)(struct listing *l, const struct item *item); // NULL: nothing is done with it yet
+    void *tree;                                               // of items, in order (tsearch)
     size_t items, name_bytes, at;
     uint64_t members, bytes;
     bool cut, seen; // seen: the folder is there
@@ -88,7 +89,7 @@ static int add_item(struct listing *l, const char *name, size_t len, bool folder
     if (found && *found == item) {
         l->items++;
         l->name_bytes += len + (e->target ? strlen(e->target) : 0);
-        return 0;
+        return l->added ? l->added(l, item) : 0;
     }
     item_free(item);
     return found ? 0 : -ENOMEM;
@@ -191,6 +192,17 @@ static void write_item(const void *node, VISIT visit, void *userdata)
         l->r = -ENOMEM;
 }
 
+static int put_totals(json_t *value, const struct listing *l, const char *damaged)
+{
+    return json_put_int(value, "total", (int64_t)l->items) < 0 ||
+                   json_put_int(value, "members", (int64_t)l->members) < 0 ||
+                   json_put_int(value, "all_bytes", (int64_t)(l->bytes & INT64_MAX)) < 0 ||
+                   json_put_bool(value, "cut", l->cut) < 0 ||
+                   (damaged && json_put_string(value, "damaged", damaged) < 0)
+               ? -ENOMEM
+               : 0;
+}
+
 static int write_listing(struct listing *l, const char *damaged, json_t **ret)
 {
     json_t *value = json_object();
@@ -198,11 +210,7 @@ static int write_listing(struct listing *l, const char *damaged, json_t **ret)
     l->entries = json_array();
     twalk_r(l->tree, write_item, l);
     if (json_put(value, "entries", l->entries) < 0 || l->r < 0 ||
-        json_put_int(value, "total", (int64_t)l->items) < 0 ||
-        json_put_int(value, "members", (int64_t)l->members) < 0 ||
-        json_put_int(value, "all_bytes", (int64_t)(l->bytes & INT64_MAX)) < 0 ||
-        json_put_bool(value, "cut", l->cut) < 0 ||
-        (damaged && json_put_string(value, "damaged", damaged) < 0)) {
+        put_totals(value, l, damaged) < 0) {
         json_decref(value);
         return -ENOMEM;
     }
@@ -335,4 +343,138 @@ int archive_list_index(FILE *in, const char *name, const struct archive_query *q
     else if (l.r == 0 && *e.name)
         damaged = shown(e.name);
     return finish(&l, name, damaged, ret, err);
+}
+
+// ---- while it comes
+
+struct following {
+    struct listing l; // at the beginning, for add_found_item()
+    int out;
+    bool begun; // the first line is written
+    size_t shown;
+    FILE *index; // in memory; NULL: it became too large
+    char *index_text;
+    size_t index_len, index_max;
+};
+
+static void following_release(struct following *f)
+{
+    tdestroy(f->l.tree, item_free);
+    if (f->index)
+        (void)fclose(f->index);
+    free(f->index_text);
+}
+
+// `value` is taken over.
+static int write_line(int out, json_t *value)
+{
+    _cleanup_json_ json_t *owned = value;
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    int r = value ? json_write(value, &text) : -ENOMEM;
+
+    if (r == 0)
+        r = buf_add_char(&text, '\n');
+    return r < 0 ? r : fd_write_all(out, text.data, text.len);
+}
+
+static int begin_lines(struct following *f)
+{
+    if (f->begun || !f->l.seen)
+        return 0;
+    f->begun = true;
+    return write_line(f->out, json_object());
+}
+
+static int add_found_item(struct listing *l, const struct item *item)
+{
+    struct following *f = (struct following *)l;
+    int r = begin_lines(f);
+
+    if (r < 0 || f->shown == l->query->limit)
+        return r;
+    f->shown++;
+    return write_line(f->out, item_json(item));
+}
+
+static int add_to_index(struct following *f, const struct tar_entry *e, uint32_t kind)
+{
+    if (!f->index)
+        return 0;
+    if (write_record(f->index, e, kind) < 0)
+        return -ENOMEM;
+    if ((size_t)ftello(f->index) <= f->index_max)
+        return 0;
+    (void)fclose(TAKE_PTR(f->index));
+    free(TAKE_PTR(f->index_text));
+    return 0;
+}
+
+static int follow_member(struct following *f, const struct tar_entry *e)
+{
+    int r = add_to_index(f, e, e->kind);
+
+    if (r == 0)
+        r = add_member(&f->l, e);
+    return r < 0 ? r : begin_lines(f);
+}
+
+// `why` the rest cannot be read, or NULL.
+static int end_index(struct following *f, const char *why)
+{
+    const struct tar_entry end = {.name = why ? why : ""};
+    int r = add_to_index(f, &end, THE_END);
+
+    return r == 0 && f->index && fflush(f->index) != 0 ? -ENOMEM : r;
+}
+
+static int write_totals(const struct following *f, const char *why)
+{
+    _cleanup_free_ char *damaged = why ? shown(why) : NULL; // may have bytes of the archive in it
+    json_t *last = json_object();
+
+    if ((why && !damaged) || put_totals(last, &f->l, damaged) < 0 ||
+        json_put_int(last, "index", f->index ? (int64_t)f->index_len : 0) < 0) {
+        json_decref(last);
+        return -ENOMEM;
+    }
+    return write_line(f->out, last);
+}
+
+static int end_lines(struct following *f, const char *why)
+{
+    int r = begin_lines(f);
+
+    if (r == 0)
+        r = end_index(f, why);
+    if (r == 0)
+        r = write_totals(f, why);
+    return r < 0 || !f->index ? r : fd_write_all(f->out, f->index_text, f->index_len);
+}
+
+int archive_follow(int fd, const char *name, const struct archive_query *query, size_t index_max,
+                   int out, struct error *err)
+{
+    _cleanup_(following_release) struct following f = {
+        .l = {.query = query, .added = add_found_item, .seen = !*query->folder},
+        .out = out,
+        .index_max = index_max};
+    _cleanup_(tar_reader_freep) struct tar_reader *reader = NULL;
+    _cleanup_error_ struct error why = ERROR_INIT;
+    struct tar_entry e;
+    int r = tar_reader_open(fd, name, &reader, err), w = 0;
+
+    if (r < 0)
+        return r;
+    f.index = open_memstream(&f.index_text, &f.index_len);
+    if (!f.index)
+        return error_oom(err);
+    while ((r = tar_reader_next(reader, &e, &why)) > 0 && w == 0)
+        w = follow_member(&f, &e);
+    if (w == 0 && r < 0 && (r != -EBADMSG || f.l.members == 0))
+        return error_set(err, r, "%s", error_message(&why));
+    if (w == 0 && !f.l.seen)
+        return error_set(err, -ENOENT, "%s: has no folder of that name", name);
+    if (w == 0)
+        w = end_lines(&f, r < 0 ? error_message(&why) : NULL);
+    return w < 0 ? error_errno(err, w, "cannot write what is in %s", name) : 0;
 }

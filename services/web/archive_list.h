@@ -35,6 +35,14 @@ int archive_index(int fd, const char *name, FILE *out, struct error *err);
 int archive_list_index(FILE *in, const char *name, const struct archive_query *query, json_t **ret,
                        struct error *err);
 
+// The same while the archive comes, through a pipe maybe: writes lines of JSON to `out`: {} once
+// the archive has such a folder; the first `limit` entries that fit, each when it is found, in the
+// archive's order (`skip` is not for here); and last what else there is to say of them ("total" and
+// what follows it above), with "index": so many bytes of an index follow, 0: none, for it would
+// have more than `index_max`. On errors as above nothing was written.
+int archive_follow(int fd, const char *name, const struct archive_query *query, size_t index_max,
+                   int out, struct error *err);
+
 // Whether a member of this name has an address.
 bool archive_name_is_good(const char *name);
 
@@ -42,6 +50,6 @@ bool archive_name_is_good(const char *name);
 // all), to `out`, after a line of JSON {"size": bytes of all, "text": whether its beginning is
 // text, "first", "length": the part; length 0: the member has no such part}. A hard link is
 // followed, once. -ENOENT, -EISDIR, -EBADMSG; nothing was written then unless the content itself is
-// damaged. `fd` must be a file.
+// damaged. `fd` is at its beginning and may be a pipe; -ESPIPE: of a hard link it has to be a file.
 int archive_member(int fd, const char *name, const char *member, const char *range, int out,
                    struct error *err);

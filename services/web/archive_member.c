@@ -117,8 +117,7 @@ static int find_member(int fd, const char *name, const char *member, const char 
 {
     _cleanup_(tar_reader_freep) struct tar_reader *reader = NULL;
     struct tar_entry e;
-    int r = lseek(fd, 0, SEEK_SET) < 0 ? error_errno(err, -errno, "%s", name)
-                                       : tar_reader_open(fd, name, &reader, err);
+    int r = tar_reader_open(fd, name, &reader, err);
 
     if (r < 0)
         return r;
@@ -146,7 +145,8 @@ int archive_member(int fd, const char *name, const char *member, const char *ran
     _cleanup_free_ char *target = NULL, *next = NULL;
     int r = find_member(fd, name, member, range, out, &target, err);
 
-    if (r > 0)
-        r = find_member(fd, name, target, range, out, &next, err);
+    if (r > 0) // what it names stands before it
+        r = lseek(fd, 0, SEEK_SET) < 0 ? error_errno(err, -errno, "%s", name)
+                                       : find_member(fd, name, target, range, out, &next, err);
     return r > 0 ? error_set(err, -ENOENT, "%s: that is a link to a link", name) : r;
 }

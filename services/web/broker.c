@@ -7,9 +7,11 @@
 #include "web/broker_probe.h"
 #include "web/web.h"
 
-#define ROUND_TRIP_US (2 * USEC_PER_SEC)
-#define CONFIRM_US (10 * USEC_PER_SEC)    // a publication that is not confirmed by then has failed
+#define PROBE_US (2 * USEC_PER_SEC)
+#define ROUND_TRIP_US (5 * USEC_PER_SEC) // pages wait for it: a busy broker is not one that is away
+#define CONFIRM_US (10 * USEC_PER_SEC)   // a publication that is not confirmed by then has failed
 #define WALK_SLICE_US (2 * USEC_PER_MSEC) // of looking at queues, before pages have their turn
+#define WALK_PAUSE_US UINT64_C(500)       // for them
 #define MISSING_KEPT_US (30 * USEC_PER_SEC)
 #define LOOK_FRESH_US (2 * USEC_PER_SEC) // older: look again
 #define LOOK_KEPT_US (10 * USEC_PER_SEC) // older: wait for the new one
@@ -46,6 +48,7 @@ struct broker {
     struct broker_probe *probe; // PROBING
     struct amqp_link *link;     // CONNECTED; NULL while there is none
     char *reason;               // why there is none
+    uint64_t away_since_us;     // when there was one last
     size_t host;
     unsigned attempt;
     bool stale; // the link lives, but its subscription has ended
@@ -112,8 +115,10 @@ static void lose(struct broker *b, const char *reason)
 
     broker_probe_free(TAKE_PTR(b->probe));
     b->io = sd_event_source_disable_unref(b->io);
-    if (b->link)
+    if (b->link) {
         amqp_link_free(TAKE_PTR(b->link));
+        b->away_since_us = clock_monotonic_us();
+    }
     b->stale = false;
     strv_release(&b->declared);
     if (!str_equal(b->reason, reason)) {
@@ -292,7 +297,7 @@ static int start_probe(struct broker *b, struct error *err)
 
     return r < 0 ? r
                  : broker_probe_new(b->web->event, settings.hosts.items[b->host], settings.port,
-                                    settings.tls, ROUND_TRIP_US, on_probed, b, &b->probe, err);
+                                    settings.tls, PROBE_US, on_probed, b, &b->probe, err);
 }
 
 static int on_timer(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata)
@@ -374,6 +379,7 @@ int broker_new(struct web *web, struct broker **ret, struct error *err)
     }
     b->web = web;
     b->reason = strdup("not connected yet");
+    b->away_since_us = clock_monotonic_us();
     r = add_sources(b, web->event);
     if (r < 0) {
         broker_free(b);
@@ -419,6 +425,17 @@ bool broker_is_up(const struct broker *b, const char **ret_reason)
     return b->link != NULL;
 }
 
+char *broker_absence(const struct broker *b, char **ret_for)
+{
+    uint64_t away_us = clock_monotonic_us() - b->away_since_us;
+    _cleanup_free_ char *time = b->link ? NULL : clock_format_duration(away_us / USEC_PER_SEC);
+    char *text = time ? str_format("it has not answered for %s", time) : NULL;
+
+    if (ret_for)
+        *ret_for = TAKE_PTR(time);
+    return text;
+}
+
 static int publish(struct broker *b, const char *queue, const void *body, size_t len,
                    uint64_t *ret_tag, struct error *err)
 {
@@ -442,12 +459,12 @@ static int publish(struct broker *b, const char *queue, const void *body, size_t
 int broker_publish(struct broker *b, const char *queue, const void *body, size_t len,
                    broker_done *done, void *userdata, struct error *err)
 {
+    _cleanup_free_ char *why = broker_absence(b, NULL);
     struct publication *p;
     int r;
 
     if (!b->link)
-        return error_set(err, -ENOTCONN, "the broker is away: %s",
-                         b->reason ? b->reason : "not connected");
+        return error_set(err, -ENOTCONN, "the broker is away: %s", why ? why : "not connected");
     p = calloc(1, sizeof(*p));
     if (!p)
         return error_oom(err);
@@ -593,7 +610,15 @@ static struct look *next_look(struct broker *b)
     return b->looking;
 }
 
-static int on_walk(sd_event_source *source, void *userdata)
+// Pages have their turn: a walk that went on at once would always come before the sockets.
+static int pause_walk(struct broker *b)
+{
+    int r = sd_event_source_set_time(b->answers, clock_monotonic_us() + WALK_PAUSE_US);
+
+    return r < 0 ? r : sd_event_source_set_enabled(b->answers, SD_EVENT_ONESHOT);
+}
+
+static int on_walk(sd_event_source *source _unused_, void *userdata)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     struct broker *b = userdata;
@@ -610,9 +635,7 @@ static int on_walk(sd_event_source *source, void *userdata)
     }
     if (b->link)
         arm(b); // a round trip may have brought something in
-    // One that stays on would always come before the sockets.
-    return look && r != QUEUE_WALK_WAITS ? sd_event_source_set_enabled(source, SD_EVENT_ONESHOT)
-                                         : 0;
+    return look && r != QUEUE_WALK_WAITS ? pause_walk(b) : 0;
 }
 
 int broker_look(struct broker *b, enum queue_look what, struct exchange *x, const json_t **ret)
@@ -636,6 +659,22 @@ int broker_look(struct broker *b, enum queue_look what, struct exchange *x, cons
     *waiting = (struct waiting){.next = look->waiting, .x = x};
     look->waiting = waiting;
     return EXCHANGE_WAIT;
+}
+
+int broker_look_back(struct broker *b, enum queue_look what, const json_t **ret)
+{
+    const struct look *look = &b->looks[what];
+    uint64_t age = clock_monotonic_us() - look->when_us;
+
+    *ret = b->link ? look->json : NULL;
+    return b->link && (!look->json || age > LOOK_KEPT_US) ? start_walk(b, what) : 0;
+}
+
+bool broker_has_looked(const struct broker *b, enum queue_look what, uint64_t within_us)
+{
+    const struct look *look = &b->looks[what];
+
+    return b->link && look->json && clock_monotonic_us() - look->when_us <= within_us;
 }
 
 const json_t *broker_length(const json_t *lengths, const struct queue_place *place)

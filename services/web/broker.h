@@ -34,6 +34,10 @@ typedef void broker_done(int r, const char *reason, void *userdata);
 int broker_publish(struct broker *broker, const char *queue, const void *body, size_t len,
                    broker_done *done, void *userdata, struct error *err);
 
+// Since when it is away, for people: "it has not answered for 1m 15s: REASON"; *ret_for (may be
+// NULL) is the time alone. The caller frees both; NULL: no memory, or the broker is there.
+char *broker_absence(const struct broker *broker, char **ret_for);
+
 // Publishes an event (adt/event.h) when the broker is there; nobody waits for it. Borrowed.
 void broker_tell(struct broker *broker, const json_t *event);
 
@@ -43,6 +47,11 @@ void broker_tell(struct broker *broker, const json_t *event);
 // once, and is called again when there is an answer. -ENOMEM.
 int broker_look(struct broker *broker, enum queue_look what, struct exchange *x,
                 const json_t **ret);
+// What was seen last, however long ago, in *ret, borrowed; NULL: nothing yet, or the broker is
+// away. When that was some seconds ago there is another look, for which nobody waits. -ENOMEM.
+int broker_look_back(struct broker *broker, enum queue_look what, const json_t **ret);
+// Whether there was a look in that time; there will be none by this.
+bool broker_has_looked(const struct broker *broker, enum queue_look what, uint64_t within_us);
 // The number of one queue in what broker_look() gave; NULL: it does not answer.
 const json_t *broker_length(const json_t *lengths, const struct queue_place *place);
 // The requests of one queue, as of some seconds ago (queue_reader.h); of one that does not answer,

@@ -111,13 +111,34 @@ char *http_date_format(int64_t seconds)
     return clock_format_utc(seconds, "%a, %d %b %Y %H:%M:%S GMT");
 }
 
+// RFC 850 has a year of two digits: one more than 50 years ahead is in the past.
+static void place_century(struct tm *tm)
+{
+    time_t now = time(NULL);
+    struct tm today;
+
+    if (gmtime_r(&now, &today) && tm->tm_year > today.tm_year + 50)
+        tm->tm_year -= 100;
+}
+
 int http_date_parse(const char *text, int64_t *ret)
 {
-    struct tm tm = {0};
-    const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    static const char *const formats[] = {
+        "%a, %d %b %Y %H:%M:%S GMT", // the one that is sent
+        "%a %b %d %H:%M:%S %Y",      // asctime()
+        "%a, %d-%b-%y %H:%M:%S GMT", // RFC 850; strptime() takes long names of days, too
+    };
 
-    if (!end || *end)
-        return -EINVAL;
-    *ret = (int64_t)timegm(&tm);
-    return 0;
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+        struct tm tm = {0};
+        const char *end = strptime(text, formats[i], &tm);
+
+        if (!end || *end)
+            continue;
+        if (i == 2)
+            place_century(&tm);
+        *ret = (int64_t)timegm(&tm);
+        return 0;
+    }
+    return -EINVAL;
 }

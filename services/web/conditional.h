@@ -31,6 +31,7 @@ enum precondition { PRECONDITION_SEND, PRECONDITION_NOT_MODIFIED, PRECONDITION_F
 enum precondition conditions_check(const struct conditions *conditions, const char *etag,
                                    int64_t mtime);
 
-// `Sun, 06 Nov 1994 08:49:37 GMT`; the caller frees. And the reverse, -EINVAL for anything else.
+// `Sun, 06 Nov 1994 08:49:37 GMT`; the caller frees. And the reverse, also of the two older forms
+// that RFC 9110 §5.6.7 asks for; -EINVAL for anything else.
 char *http_date_format(int64_t seconds);
 int http_date_parse(const char *text, int64_t *ret);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#include "web/body.h"
+#include "web/client.h"
+#include "web/conditional.h"
+#include "web/encoding.h"
 #include "web/session.h"
 #include "web/web.h"
 
 #include "base/parse.h"
+#include "data/compress.h"
 
 #include <assert.h>
 
@@ -75,6 +80,7 @@ void exchange_free(struct exchange *x)
     params_release(&x->query);
     params_release(&x->values);
     params_release(&x->headers);
+    free(x->tag);
     buf_release(&x->body);
     json_decref(x->data);
     if (x->session)
@@ -128,11 +134,34 @@ uint64_t exchange_content_length(const struct exchange *x)
     return parse_uint(header, 0, UINT64_MAX, &length, NULL) == 0 ? length : UINT64_MAX;
 }
 
+static enum MHD_Result read_accept(void *userdata, enum MHD_ValueKind kind _unused_,
+                                   const char *name, const char *value)
+{
+    if (value && strcasecmp(name, "Accept") == 0)
+        accept_types_read(userdata, value);
+    return MHD_YES;
+}
+
+enum accepted exchange_accepts(const struct exchange *x)
+{
+    struct accept_types types = ACCEPT_TYPES_INIT;
+
+    (void)MHD_get_connection_values(x->connection, MHD_HEADER_KIND, read_accept, &types);
+    return accept_types_choose(&types);
+}
+
 bool exchange_is_tls(const struct exchange *x)
 {
-    const char *proto = exchange_header(x, "X-Forwarded-Proto");
+    const char *proto = client_proxy_header(x, "X-Forwarded-Proto");
 
     return proto && strcmp(proto, "https") == 0;
+}
+
+bool exchange_is_secure(const struct exchange *x)
+{
+    const char *url = x->web->settings.public_url;
+
+    return exchange_is_tls(x) || (url && str_starts_with(url, "https://"));
 }
 
 char *exchange_origin(const struct exchange *x)
@@ -160,44 +189,171 @@ int exchange_add_header(struct exchange *x, const char *name, const char *value)
     return params_add(&x->headers, name, value);
 }
 
+// ---- content coding and entity tags
+
+static enum MHD_Result read_accept_encoding(void *userdata, enum MHD_ValueKind kind _unused_,
+                                            const char *name, const char *value)
+{
+    if (value && strcasecmp(name, "Accept-Encoding") == 0)
+        accept_encoding_read(userdata, value);
+    return MHD_YES;
+}
+
+void exchange_encode(struct exchange *x, const char *type, uint64_t size)
+{
+    struct accept_encoding accepted = ACCEPT_ENCODING_INIT;
+
+    x->gzip = false;
+    if (!(x->method & METHODS_READ) || x->secret || !encoding_is_for(type, size))
+        return;
+    (void)MHD_get_connection_values(x->connection, MHD_HEADER_KIND, read_accept_encoding,
+                                    &accepted);
+    x->gzip = accept_encoding_is_gzip(&accepted);
+}
+
+int exchange_add_vary(struct exchange *x, const char *type)
+{
+    return params_get(&x->headers, "Vary") || !encoding_is_for(type, ENCODING_SIZE_UNKNOWN)
+               ? 0
+               : exchange_add_header(x, "Vary", "Accept-Encoding");
+}
+
+static char *coded_tag(const char *tag, bool gzip)
+{
+    return str_format("%s%s", tag, gzip ? "-gzip" : "");
+}
+
+int exchange_set_tag(struct exchange *x, const char *tag)
+{
+    free(x->tag);
+    x->tag = strdup(tag);
+    return x->tag ? 0 : -ENOMEM;
+}
+
+bool exchange_is_known(struct exchange *x)
+{
+    const char *known = exchange_header(x, "If-None-Match"), *tag = x->tag ? x->tag : "";
+    _cleanup_free_ char *coded = known ? coded_tag(tag, x->gzip) : NULL;
+
+    if (!coded)
+        return false;
+    if (etag_listed(known, coded))
+        return true;
+    if (!etag_listed(known, tag))
+        return false;
+    x->gzip = false;
+    return true;
+}
+
+// ---- answers
+
+static bool add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    return MHD_add_response_header(response, name, value) == MHD_YES;
+}
+
+int exchange_describe(struct MHD_Response *response, unsigned status, const struct params *headers,
+                      const char *tag, bool gzip)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < headers->len && good; i++)
+        good = add_header(response, headers->items[i].name, headers->items[i].value);
+    if (tag && (status == MHD_HTTP_OK || status == MHD_HTTP_PARTIAL_CONTENT ||
+                status == MHD_HTTP_NOT_MODIFIED)) {
+        _cleanup_free_ char *text = coded_tag(tag, gzip);
+        _cleanup_free_ char *quoted = text ? str_format("\"%s\"", text) : NULL;
+
+        good = good && quoted && add_header(response, MHD_HTTP_HEADER_ETAG, quoted);
+    }
+    if (gzip && status != MHD_HTTP_NOT_MODIFIED)
+        good = good && add_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+    return good ? 0 : -ENOMEM;
+}
+
+// What shows the present state is asked for anew each time; what somebody logged in sees is nobody
+// else's. What answers itself (stored and static files, feeds) says more.
+int exchange_add_cache_control(struct exchange *x)
+{
+    bool raw = x->route && x->route->kind == ROUTE_RAW;
+
+    if (!(x->method & METHODS_READ) || params_get(&x->headers, "Cache-Control") ||
+        (raw && !x->secret))
+        return 0;
+    return exchange_add_header(x, "Cache-Control",
+                               x->secret    ? CACHE_SECRET
+                               : x->session ? "private, no-cache"
+                                            : "no-cache");
+}
+
+static int add_once(struct exchange *x, const char *name, const char *value)
+{
+    return params_get(&x->headers, name) ? 0 : exchange_add_header(x, name, value);
+}
+
+// A year (RFC 6797).
+#define HSTS "max-age=31536000"
+
+int exchange_add_guards(struct exchange *x)
+{
+    if (exchange_is_secure(x) && add_once(x, "Strict-Transport-Security", HSTS) < 0)
+        return -ENOMEM;
+    return add_once(x, "X-Content-Type-Options", "nosniff");
+}
+
 int exchange_answer(struct exchange *x, unsigned status, struct MHD_Response *response)
 {
     if (!response)
         return -ENOMEM;
+    if ((status != MHD_HTTP_MOVED_PERMANENTLY && exchange_add_cache_control(x) < 0) ||
+        exchange_add_guards(x) < 0) {
+        MHD_destroy_response(response);
+        return -ENOMEM;
+    }
     exchange_drop_response(x);
     x->response = response;
     x->status = status;
-    for (size_t i = 0; i < x->headers.len; i++)
-        if (MHD_add_response_header(response, x->headers.items[i].name,
-                                    x->headers.items[i].value) != MHD_YES)
-            return -ENOMEM;
-    return 0;
+    return exchange_describe(response, status, &x->headers, x->tag, x->gzip);
 }
 
 int exchange_answer_empty(struct exchange *x, unsigned status)
 {
+    if (status != MHD_HTTP_NOT_MODIFIED)
+        x->gzip = false;
     return exchange_answer(x, status,
                            MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
 int exchange_answer_buf(struct exchange *x, unsigned status, const char *type, struct buf *body)
 {
-    size_t len = body->len;
-    char *text = buf_take(body);
-    struct MHD_Response *response;
+    _cleanup_(body_unrefp) struct body *plain = NULL, *coded = NULL;
     int r;
 
-    if (!text)
+    exchange_encode(x, type, body->len);
+    plain = body_new(body);
+    if (!plain || exchange_add_vary(x, type) < 0)
         return -ENOMEM;
-    response = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
-    if (!response) {
-        free(text);
+    if (x->gzip)
+        coded = body_gzip(plain, COMPRESS_FAST);
+    x->gzip = coded != NULL;
+    r = exchange_answer(x, status, body_response(coded ? coded : plain));
+    return r == 0 && !add_header(x->response, "Content-Type", type) ? -ENOMEM : r;
+}
+
+int exchange_answer_stream(struct exchange *x, unsigned status, const struct body_source *source,
+                           void *userdata, uint64_t size)
+{
+    const char *type = params_get(&x->headers, "Content-Type");
+
+    if (status != MHD_HTTP_OK)
+        x->gzip = false;
+    else
+        exchange_encode(x, type, size);
+    if (type && exchange_add_vary(x, type) < 0) {
+        source->release(userdata);
         return -ENOMEM;
     }
-    r = exchange_answer(x, status, response);
-    if (r == 0 && MHD_add_response_header(response, "Content-Type", type) != MHD_YES)
-        r = -ENOMEM;
-    return r;
+    return exchange_answer(x, status, body_stream(source, userdata, size, x->gzip));
 }
 
 int exchange_answer_text(struct exchange *x, unsigned status, const char *text)
@@ -276,14 +432,6 @@ static int answer_error_json(struct exchange *x, unsigned status, const char *me
     return exchange_answer_json(x, status, value);
 }
 
-// Programs that say nothing of HTML get errors they can read.
-static bool asks_for_html(const struct exchange *x)
-{
-    const char *accept = exchange_header(x, "Accept");
-
-    return accept && strstr(accept, "text/html");
-}
-
 void exchange_answer_error(struct exchange *x, int r, struct error *err)
 {
     unsigned status = x->status >= 400 ? x->status : status_of(r);
@@ -291,7 +439,13 @@ void exchange_answer_error(struct exchange *x, int r, struct error *err)
     enum route_kind kind = x->route ? x->route->kind : ROUTE_PAGE;
     bool done;
 
-    if (kind == ROUTE_PAGE && !x->wants_json && asks_for_html(x))
+    x->gzip = false;
+    if (status == MHD_HTTP_UNAUTHORIZED) // RFC 9110 §11.6.1: it must be there
+        (void)exchange_add_header(x, "WWW-Authenticate", "ApiKey realm=\"autopkgtest\"");
+    if (kind == ROUTE_PAGE && !params_get(&x->headers, "Vary"))
+        (void)exchange_add_header(x, "Vary", VARY_PAGE);
+    // Programs that say nothing of HTML get errors they can read.
+    if (kind == ROUTE_PAGE && !x->wants_json && exchange_accepts(x) == ACCEPTS_HTML)
         done = x->web->answer_error_page && x->web->answer_error_page(x, status, message);
     else if (kind == ROUTE_RAW)
         done = exchange_answer_text(x, status, message) == 0;

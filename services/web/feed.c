@@ -2,6 +2,7 @@
 #include "web/feed.h"
 
 #include "base/file.h"
+#include "web/stored_follower.h"
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -11,7 +12,7 @@
 
 struct feed {
     int from, to;
-    struct stored_file *file;
+    struct stored_follower follower;
     sd_event_source *writable;
     void (*broken)(void *userdata);
     void *userdata;
@@ -24,9 +25,7 @@ static void end(struct feed *feed)
     close_fd(&feed->from);
     close_fd(&feed->to);
     feed->from = feed->to = -1;
-    if (feed->file)
-        stored_file_await(feed->file, NULL, NULL);
-    stored_file_unref(TAKE_PTR(feed->file));
+    stored_follower_end(&feed->follower);
 }
 
 void feed_free(struct feed *feed)
@@ -47,11 +46,11 @@ static void on_grown(void *userdata)
 // There is no more to give at the moment.
 static void wait_or_end(struct feed *feed)
 {
-    int growth = stored_file_growth(feed->file);
+    int growth = stored_file_growth(feed->follower.file);
 
     if (growth == -EAGAIN) {
         (void)sd_event_source_set_enabled(feed->writable, SD_EVENT_OFF);
-        stored_file_await(feed->file, on_grown, feed);
+        stored_follower_await(&feed->follower, on_grown, feed);
     } else if (growth < 0)
         feed->broken(feed->userdata);
     else
@@ -91,7 +90,7 @@ int feed_start(sd_event *event, int *from, struct stored_file **file, int *to,
     }
     feed->from = take_fd(from);
     feed->to = take_fd(to);
-    feed->file = TAKE_PTR(*file);
+    feed->follower.file = TAKE_PTR(*file);
     *ret = feed;
     return 0;
 }

@@ -3,7 +3,8 @@
 // both.
 #pragma once
 
-#include "web/stored.h"
+#include "base/error.h"
+#include "web/stored_file.h"
 
 #include <systemd/sd-event.h>
 

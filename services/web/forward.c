@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/http_async.h"
-#include "web/limits.h"
+#include "web/client.h"
 #include "web/relay.h"
 #include "web/web.h"
 
@@ -51,6 +51,7 @@ static int add_headers(struct forward *f)
 {
     static const char *const names[] = {"Host",
                                         "Accept",
+                                        "Accept-Encoding",
                                         "Cookie",
                                         "User-Agent",
                                         "Range",
@@ -59,12 +60,12 @@ static int add_headers(struct forward *f)
                                         "If-None-Match",
                                         "If-Modified-Since",
                                         "If-Unmodified-Since",
-                                        "X-Auth-Token",
-                                        "X-Forwarded-Proto"};
-    _cleanup_free_ char *client = limits_client(f->x);
+                                        "X-Auth-Token"};
+    _cleanup_free_ char *client = client_address(f->x);
 
     return !client || relay_ask_with(f->x, names, ARRAY_SIZE(names), &f->headers) < 0 ||
-                   strv_addf(&f->headers, "X-Forwarded-For: %s", client) < 0
+                   strv_addf(&f->headers, "X-Forwarded-For: %s", client) < 0 ||
+                   (exchange_is_tls(f->x) && strv_add(&f->headers, "X-Forwarded-Proto: https") < 0)
                ? -ENOMEM
                : strv_add(&f->headers, FORWARDED ": 1");
 }
@@ -73,13 +74,24 @@ static int add_headers(struct forward *f)
 
 static int copy_headers(struct exchange *x, const struct http_response *response)
 {
-    static const char *const names[] = {"Content-Type",           "Content-Encoding",
-                                        "Content-Disposition",    "Content-Range",
-                                        "Accept-Ranges",          "ETag",
-                                        "Last-Modified",          "X-Timestamp",
-                                        "Cache-Control",          "Content-Security-Policy",
-                                        "X-Content-Type-Options", "Retry-After",
-                                        "Referrer-Policy",        "Location"};
+    static const char *const names[] = {"Content-Type",
+                                        "Content-Encoding",
+                                        "Content-Disposition",
+                                        "Content-Range",
+                                        "Accept-Ranges",
+                                        "ETag",
+                                        "Last-Modified",
+                                        "X-Timestamp",
+                                        "Cache-Control",
+                                        "Content-Security-Policy",
+                                        "X-Content-Type-Options",
+                                        "Retry-After",
+                                        "Referrer-Policy",
+                                        "Location",
+                                        "Vary",
+                                        "Strict-Transport-Security",
+                                        "WWW-Authenticate",
+                                        "X-Container-Read"};
 
     return relay_copy_headers(x, response, names, ARRAY_SIZE(names));
 }
@@ -89,6 +101,7 @@ static int on_begin(const struct http_response *head, void *userdata)
     struct forward *f = userdata;
     struct exchange *x = f->x;
 
+    outage_end(&x->web->peer_outage);
     if (copy_headers(x, head) < 0 || relay_answer(&f->relay, x, head) < 0)
         return -ENOMEM;
     f->x = NULL;
@@ -125,10 +138,12 @@ static void answer_failure(struct exchange *x, int r)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
 
-    r = r == -ENOMEM ? error_oom(&err)
-                     : exchange_fail(x, MHD_HTTP_SERVICE_UNAVAILABLE, &err,
-                                     "the unit that keeps the results is out of reach, try again "
-                                     "later");
+    if (r == -ENOMEM) {
+        r = error_oom(&err);
+    } else {
+        r = outage_fail(&x->web->peer_outage, FORWARD_PEER_AWAY, &err);
+        x->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+    }
     exchange_answer_error(x, r, &err);
 }
 
@@ -150,8 +165,10 @@ static void on_end(int r, const struct http_response *response, const struct err
         exchange_again(x);
         return;
     }
-    if (r == 0)
+    if (r == 0) {
+        outage_end(&x->web->peer_outage);
         r = answer_whole(f, response);
+    }
     if (r < 0)
         answer_failure(x, r);
     if (!f->relay.answered)

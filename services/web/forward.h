@@ -6,6 +6,8 @@
 
 #include "web/exchange.h"
 
+#define FORWARD_PEER_AWAY "the unit that keeps the results is out of reach"
+
 // Whether a request is for the other unit.
 bool forward_wanted(const struct exchange *x);
 // Asks it: EXCHANGE_WAIT, then the exchange is answered, or its handler is called after all when

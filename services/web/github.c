@@ -18,23 +18,38 @@ bool github_is_webhook(const struct exchange *x)
     return exchange_header(x, "X-GitHub-Event") != NULL;
 }
 
-// The package's secret; the caller frees; NULL: none. A key of a Juju secret has no dots and plus
-// signs: they are dashes there.
-static char *secret_of(const char *file, const char *package)
+// The package's secret; false: none. A key of a Juju secret has no dots and plus signs: they are
+// dashes there.
+static bool secret_of(const char *file, const char *package, struct github_secret *ret)
 {
     _cleanup_json_ json_t *secrets = NULL;
     _cleanup_free_ char *key = package ? strdup(package) : NULL;
     const char *secret;
 
     if (!file || !key || json_parse_file(file, FILE_MAX, &secrets, NULL) < 0)
-        return NULL;
+        return false;
     secret = json_text(secrets, key);
     for (char *c = key; *c && !*secret; c++)
         if (*c == '.' || *c == '+')
             *c = '-';
     if (!*secret)
         secret = json_text(secrets, key);
-    return *secret ? strdup(secret) : NULL;
+    return github_secret_parse(secret, ret) == 0;
+}
+
+// Whether the event is of a repository that the secret is for. The ping of an organisation's
+// webhook is of none.
+static int check_repository(struct exchange *x, const struct github_secret *secret,
+                            const char *package, bool ping, struct error *err)
+{
+    _cleanup_free_ char *repository = github_event_repository(buf_str(&x->body), x->body.len);
+
+    if (!repository)
+        return error_oom(err);
+    if ((ping && !*repository) || github_secret_is_for(secret, repository))
+        return 0;
+    return exchange_fail(x, 403, err, "the secret of %s is not for the repository \"%s\"", package,
+                         repository);
 }
 
 // ---- older requests of the pull request
@@ -150,6 +165,11 @@ static int queue_pull(struct exchange *x, const struct github_pull *pull, struct
         return exchange_fail(x, 400, err,
                              "pull_request event: statuses_url: expected an address of %s",
                              x->web->settings.github_api_url);
+    if (!github_pull_is_of_one(pull))
+        return exchange_fail(x, 400, err,
+                             "pull_request event: clone_url, statuses_url: expected addresses of "
+                             "the repository %s",
+                             pull->repository);
     r = requester ? make_order(x, pull, &order, err) : error_oom(err);
     if (r < 0)
         return r;
@@ -176,17 +196,21 @@ int github_webhook(struct exchange *x, struct error *err)
 {
     const char *event = exchange_header(x, "X-GitHub-Event");
     const char *package = params_get_filled(&x->query, "package");
-    _cleanup_free_ char *secret = secret_of(x->web->settings.github_secrets_file, package);
+    _cleanup_(github_secret_release) struct github_secret secret = {0};
+    bool known = secret_of(x->web->settings.github_secrets_file, package, &secret);
     _cleanup_(github_pull_release) struct github_pull pull = {0};
     int r;
 
     x->wants_json = true;
     // Whether the package has no secret or another: the stranger learns no more than this.
-    if (x->method != METHOD_POST || !secret ||
-        !github_signature_is_valid(secret, buf_str(&x->body), x->body.len,
+    if (x->method != METHOD_POST || !known ||
+        !github_signature_is_valid(secret.secret, buf_str(&x->body), x->body.len,
                                    exchange_header(x, "X-Hub-Signature-256"),
                                    exchange_header(x, "X-Hub-Signature")))
         return exchange_fail(x, 403, err, "the signature is not that of the package's secret");
+    r = check_repository(x, &secret, package, strcmp(event, "ping") == 0, err);
+    if (r < 0)
+        return r;
     if (strcmp(event, "ping") == 0)
         return say(x, "OK", err);
     if (strcmp(event, "pull_request") != 0)

@@ -14,8 +14,7 @@
 
 #define NICE 10 // pages come first
 #define ANSWER_MAX ((size_t)64 * 1024 * 1024)
-#define PART_MAX                                                                                   \
-    ((size_t)128 * 1024 * 1024) // of a log, as HTML: what is said of it comes before it
+#define BLOCK ((size_t)64 * 1024)
 #define THE_END "<p class=\"empty\">The log ends here.</p>\n"
 #define THE_ARCHIVE "the archive"
 
@@ -80,6 +79,17 @@ static int list(char **arguments, struct error *err)
     return r < 0 ? r : write_json(value, err);
 }
 
+static int follow(char **arguments, struct error *err)
+{
+    struct archive_query query = {.folder = arguments[0],
+                                  .find = *arguments[1] ? arguments[1] : NULL};
+    int r = parse_size(arguments[2], &query.limit, err);
+
+    return r < 0 ? r
+                 : archive_follow(STDIN_FILENO, THE_ARCHIVE, &query, INSIDE_INDEX_MAX,
+                                  STDOUT_FILENO, err);
+}
+
 static int list_index(char **arguments, struct error *err)
 {
     struct archive_query query = {0};
@@ -129,18 +139,18 @@ static int tell_lines(const struct log_view *view, bool *ret_more, struct error 
 
 static int write_lines(struct log_view *view, struct error *err)
 {
-    _cleanup_buf_ struct buf html = BUF_INIT(PART_MAX);
+    char block[BLOCK];
     bool more = false;
-    int r;
+    ssize_t n = 0;
+    int r = log_view_read_part(view); // what is said of it comes before it
 
-    do
-        r = log_view_add(view, &html);
-    while (r > 0);
     if (r < 0)
         return error_errno(err, r, "cannot show the lines");
     r = tell_lines(view, &more, err);
-    if (r == 0)
-        r = fd_write_all(STDOUT_FILENO, html.data, html.len);
+    while (r == 0 && (n = log_view_read(view, block, sizeof(block))) > 0)
+        r = fd_write_all(STDOUT_FILENO, block, (size_t)n);
+    if (n < 0)
+        r = (int)n;
     if (r == 0 && !more)
         r = fd_write_all(STDOUT_FILENO, THE_END, strlen(THE_END));
     return r < 0 ? error_errno(err, r, "cannot show the lines") : 0;
@@ -168,8 +178,10 @@ static const struct {
     const char *name;
     int arguments;
     int (*run)(char **arguments, struct error *err);
-} verbs[] = {{"list", 4, list},     {"index", 0, make_index}, {"list-index", 4, list_index},
-             {"member", 2, member}, {"search", 4, search},    {"lines", 2, lines}};
+} verbs[] = {{"list", 4, list},        {"follow", 3, follow},
+             {"index", 0, make_index}, {"list-index", 4, list_index},
+             {"member", 2, member},    {"search", 4, search},
+             {"lines", 2, lines}};
 
 int inside_main(int argc, char **argv)
 {
@@ -189,6 +201,7 @@ int inside_main(int argc, char **argv)
     (void)fprintf(stderr, "%s\n", error_message(&err));
     return r == -ENOENT    ? EX_NOINPUT
            : r == -EISDIR  ? EX_UNAVAILABLE
+           : r == -ESPIPE  ? EX_PROTOCOL
            : r == -EBADMSG ? EX_DATAERR
                            : EX_SOFTWARE;
 }

@@ -5,6 +5,7 @@
 // starts it.
 //
 //     list FOLDER FIND SKIP LIMIT      what is in an archive (archive_list.h), as JSON
+//     follow FOLDER FIND LIMIT         as list, in lines while the archive comes (archive_follow())
 //     index                            standard output, a file, becomes the archive's index
 //     list-index FOLDER FIND SKIP LIMIT  as list, of such an index
 //     member NAME RANGE                a line of JSON about a member, then its content, or the part
@@ -15,7 +16,9 @@
 //                                      others follow}, then the lines as HTML (log_view.h)
 //
 // Exit codes: 0; 65 (EX_DATAERR) the file is damaged or no archive; 66 (EX_NOINPUT) there is no
-// such folder or member; 70 else. The last line on standard error says what it is.
+// such folder or member; 69 (EX_UNAVAILABLE) the member is a folder; 76 (EX_PROTOCOL) it is a hard
+// link, for which the input has to be a file; 70 else. The last line on standard error says what it
+// is.
 #pragma once
 
 #include <stdint.h>

@@ -253,14 +253,16 @@ int launchpad_teams(struct exchange *x, const char *user, const json_t **ret, st
 
 // ---- packages
 
-// The component as a string; null when there is no such publication, or no such archive or series.
+// The component as a string; null when there is no such publication or series, false when there is
+// no such archive.
 static json_t *reduce_component(long status, const json_t *body)
 {
     const json_t *entries = json_object_get(body, "entries");
     const char *component = json_text(json_array_get(entries, 0), "component_name");
 
-    // 401: a private archive.
-    if (status == 400 || status == 401 || status == 404)
+    if (status == 404)
+        return json_false();
+    if (status == 400 || status == 401) // of a private archive
         return json_null();
     if (status != 200 || !json_is_array(entries))
         return NULL;
@@ -281,8 +283,8 @@ static int add_archive(const struct exchange *x, struct buf *url, const char *pp
     return buf_addf(url, "%s/+archive/ubuntu/%s", user, name);
 }
 
-int launchpad_component(struct exchange *x, const struct launchpad_source *source, const char **ret,
-                        struct error *err)
+int launchpad_find(struct exchange *x, const struct launchpad_source *source, const char **ret,
+                   bool *ret_archive, struct error *err)
 {
     _cleanup_buf_ struct buf url = BUF_INIT(URL_MAX);
     const json_t *answer = NULL;
@@ -297,9 +299,19 @@ int launchpad_component(struct exchange *x, const struct launchpad_source *sourc
         add_param(&url, "ws.size", "1", false) < 0)
         return error_oom(err);
     r = look_up(x, buf_str(&url), reduce_component, &answer, err);
-    if (r == 0)
+    if (r == 0) {
         *ret = json_string_value(answer);
+        *ret_archive = !json_is_false(answer);
+    }
     return r;
+}
+
+int launchpad_component(struct exchange *x, const struct launchpad_source *source, const char **ret,
+                        struct error *err)
+{
+    bool archive = false;
+
+    return launchpad_find(x, source, ret, &archive, err);
 }
 
 static json_t *reduce_upload(long status, const json_t *body _unused_)

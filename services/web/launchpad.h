@@ -34,6 +34,10 @@ struct launchpad_source {
 // The component that a source package is published in; NULL when it is not. Borrowed.
 int launchpad_component(struct exchange *x, const struct launchpad_source *source, const char **ret,
                         struct error *err);
+// The same, and whether there is such an archive; of a private one Launchpad does not tell what is
+// in it.
+int launchpad_find(struct exchange *x, const struct launchpad_source *source, const char **ret,
+                   bool *ret_archive, struct error *err);
 
 // Whether somebody may upload a source package to the primary archive.
 int launchpad_may_upload(struct exchange *x, const char *user, const char *release,

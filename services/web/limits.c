@@ -3,21 +3,25 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "web/client.h"
 #include "web/web.h"
 
-#include <arpa/inet.h>
 #include <math.h>
+#include <openssl/rand.h>
 
 #define SETS 2048 // of WAYS buckets each
 #define WAYS 4
 
 #define CRAWLER_PER_SECOND 1.0
 #define LOGINS_PER_SECOND (1.0 / 6)
+#define WRONG_KEYS_PER_SECOND (1.0 / 6)
 
 static const char *const what[LIMIT_KINDS] = {
     [LIMIT_CRAWLER] = "pages for a crawler",
     [LIMIT_CLIENT] = "pages from one address",
     [LIMIT_LOGIN] = "logins from one address",
+    [LIMIT_LOGIN_END] = "answers to logins from one address",
+    [LIMIT_WRONG_KEY] = "wrong API keys for one user from one address",
     [LIMIT_REQUESTS] = "requests of one user",
 };
 
@@ -33,12 +37,22 @@ struct rule {
 
 struct limits {
     struct rule rules[LIMIT_KINDS];
+    uint64_t seed; // of the ids: nobody outside knows which names share a set
     struct bucket buckets[SETS][WAYS];
+    // Of wrong API keys, whose names strangers make up: they push out nothing but each other.
+    struct bucket strangers[SETS][WAYS];
 };
 
 struct limits *limits_new(void)
 {
-    return calloc(1, sizeof(struct limits));
+    struct limits *limits = calloc(1, sizeof(*limits));
+
+    if (limits &&
+        RAND_bytes((unsigned char *)(void *)&limits->seed, (int)sizeof(limits->seed)) != 1) {
+        free(limits);
+        return NULL;
+    }
+    return limits;
 }
 
 static struct rule rule(double per_second, double burst_s)
@@ -51,6 +65,8 @@ void limits_set(struct limits *limits, unsigned pages, unsigned requests)
     limits->rules[LIMIT_CRAWLER] = rule(pages > 0 ? CRAWLER_PER_SECOND : 0, 10);
     limits->rules[LIMIT_CLIENT] = rule(pages, 10);
     limits->rules[LIMIT_LOGIN] = rule(LOGINS_PER_SECOND, 60);
+    limits->rules[LIMIT_LOGIN_END] = rule(LOGINS_PER_SECOND, 60);
+    limits->rules[LIMIT_WRONG_KEY] = rule(WRONG_KEYS_PER_SECOND, 60);
     limits->rules[LIMIT_REQUESTS] = rule(requests / 60.0, 100);
 }
 
@@ -59,143 +75,131 @@ void limits_free(struct limits *limits)
     free(limits);
 }
 
-static uint64_t id_of(enum limit_kind kind, const char *name)
+static uint64_t id_of(const struct limits *limits, enum limit_kind kind, const char *name)
 {
     unsigned char byte = (unsigned char)kind;
-    uint64_t id = hash_add(hash_add(HASH_START, &byte, 1), name, strlen(name));
+    uint64_t id = hash_add(hash_add(HASH_START ^ limits->seed, &byte, 1), name, strlen(name));
 
     return id ? id : 1;
 }
 
-// The bucket of that id, or the one of its set that was not seen for longest, full.
-static struct bucket *find(struct limits *limits, uint64_t id, double burst, uint64_t now_us)
+// The bucket of that id; NULL: there is none. *ret_oldest is the one of its set that was not seen
+// for longest.
+static struct bucket *find(struct limits *limits, enum limit_kind kind, uint64_t id,
+                           struct bucket **ret_oldest)
 {
-    struct bucket *set = limits->buckets[id % SETS], *oldest = &set[0];
+    struct bucket *set = (kind == LIMIT_WRONG_KEY ? limits->strangers : limits->buckets)[id % SETS];
 
+    *ret_oldest = &set[0];
     for (size_t i = 0; i < WAYS; i++) {
         if (set[i].id == id)
             return &set[i];
-        if (set[i].seen_us < oldest->seen_us)
-            oldest = &set[i];
+        if (set[i].seen_us < (*ret_oldest)->seen_us)
+            *ret_oldest = &set[i];
     }
-    *oldest = (struct bucket){.id = id, .seen_us = now_us, .tokens = burst};
-    return oldest;
+    return NULL;
+}
+
+// What is in it by now.
+static double tokens(const struct bucket *bucket, const struct rule *rule, uint64_t now_us)
+{
+    double back = (double)(now_us - bucket->seen_us) / (double)USEC_PER_SEC * rule->per_second;
+
+    return fmin(rule->burst, bucket->tokens + back);
+}
+
+static bool is_enough(double tokens, const struct rule *rule, unsigned *ret_wait_s)
+{
+    if (tokens >= 1)
+        return true;
+    *ret_wait_s = (unsigned)ceil((1 - tokens) / rule->per_second);
+    return false;
 }
 
 bool limits_take(struct limits *limits, enum limit_kind kind, const char *name, uint64_t now_us,
                  unsigned *ret_wait_s)
 {
-    double rate = limits->rules[kind].per_second, burst = limits->rules[kind].burst;
-    struct bucket *bucket;
-    double back;
+    const struct rule *rule = &limits->rules[kind];
+    struct bucket *bucket, *oldest;
+    uint64_t id;
 
-    if (rate <= 0)
+    if (rule->per_second <= 0)
         return true;
-    bucket = find(limits, id_of(kind, name), burst, now_us);
-    back = (double)(now_us - bucket->seen_us) / (double)USEC_PER_SEC * rate;
-    bucket->tokens = fmin(burst, bucket->tokens + back);
-    bucket->seen_us = now_us;
-    if (bucket->tokens < 1) {
-        *ret_wait_s = (unsigned)ceil((1 - bucket->tokens) / rate);
-        return false;
+    id = id_of(limits, kind, name);
+    bucket = find(limits, kind, id, &oldest);
+    if (!bucket) {
+        bucket = oldest;
+        *bucket = (struct bucket){.id = id, .seen_us = now_us, .tokens = rule->burst};
     }
+    bucket->tokens = tokens(bucket, rule, now_us);
+    bucket->seen_us = now_us;
+    if (!is_enough(bucket->tokens, rule, ret_wait_s))
+        return false;
     bucket->tokens -= 1;
     return true;
 }
 
-// ---- who asks
-
-// Whether an address is of this machine, or of a private network (RFC 1918, 4193, 4291).
-static void classify(const struct sockaddr *address, bool *ret_own, bool *ret_private)
+bool limits_allow(struct limits *limits, enum limit_kind kind, const char *name, uint64_t now_us,
+                  unsigned *ret_wait_s)
 {
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
-    uint32_t four = 0;
+    const struct rule *rule = &limits->rules[kind];
+    struct bucket *oldest;
+    const struct bucket *bucket = find(limits, kind, id_of(limits, kind, name), &oldest);
 
-    *ret_own = *ret_private = false;
-    if (address->sa_family == AF_INET)
-        four = ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
-    else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
-        memcpy(&four, &six->sin6_addr.s6_addr[12], sizeof(four));
-        four = ntohl(four);
-    } else {
-        *ret_own = IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
-        *ret_private = *ret_own || (six->sin6_addr.s6_addr[0] & 0xfe) == 0xfc ||
-                       IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr);
-        return;
-    }
-    *ret_own = four >> 24 == 127;
-    *ret_private = *ret_own || four >> 24 == 10 || four >> 20 == 0xac1 || four >> 16 == 0xc0a8;
-}
-
-static const struct sockaddr *peer_of(const struct exchange *x)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-    return info ? info->client_addr : NULL;
-}
-
-static char *address_text(const struct sockaddr *address)
-{
-    char text[INET6_ADDRSTRLEN] = "";
-    const void *bytes =
-        address->sa_family == AF_INET
-            ? (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr
-            : (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-
-    return inet_ntop(address->sa_family, bytes, text, sizeof(text)) ? strdup(text) : strdup("?");
-}
-
-// The last address of the header: the one that the proxy has seen.
-static char *last_address(const char *forwarded)
-{
-    const char *comma = strrchr(forwarded, ',');
-    const char *start = comma ? comma + 1 : forwarded;
-
-    start += strspn(start, " \t");
-    return strndup(start, strcspn(start, " \t"));
-}
-
-// "" for the machine itself.
-char *limits_client(const struct exchange *x)
-{
-    const struct sockaddr *peer = peer_of(x);
-    const char *forwarded = exchange_last_header(x, "X-Forwarded-For");
-    bool own, private;
-
-    if (!peer)
-        return strdup("?");
-    classify(peer, &own, &private);
-    if (private && !str_empty(forwarded))
-        return last_address(forwarded);
-    return own ? strdup("") : address_text(peer);
+    return rule->per_second <= 0 || !bucket ||
+           is_enough(tokens(bucket, rule, now_us), rule, ret_wait_s);
 }
 
 // ---- what is refused
 
-static int check(struct exchange *x, enum limit_kind kind, const char *name, struct error *err)
+static int refuse(struct exchange *x, enum limit_kind kind, unsigned wait_s, struct error *err)
 {
     char seconds[16];
-    unsigned wait_s = 0;
 
-    if (!*name || limits_take(x->web->limits, kind, name, clock_monotonic_us(), &wait_s))
-        return 0;
     (void)snprintf(seconds, sizeof(seconds), "%u", wait_s);
     if (exchange_add_header(x, "Retry-After", seconds) < 0)
         return error_oom(err);
     return exchange_fail(x, 429, err, "too many %s: try again in %u s", what[kind], wait_s);
 }
 
+static int check(struct exchange *x, enum limit_kind kind, const char *name, struct error *err)
+{
+    unsigned wait_s = 0;
+
+    return !*name || limits_take(x->web->limits, kind, name, clock_monotonic_us(), &wait_s)
+               ? 0
+               : refuse(x, kind, wait_s, err);
+}
+
 int limits_check_client(struct exchange *x, enum limit_kind kind, struct error *err)
 {
-    _cleanup_free_ char *client = limits_client(x);
+    _cleanup_free_ char *client = client_network(x);
 
     return client ? check(x, kind, client, err) : error_oom(err);
 }
 
 int limits_check_user(struct exchange *x, enum limit_kind kind, const char *user, struct error *err)
 {
+    if (x->counted)
+        return 0;
+    x->counted = true;
     return check(x, kind, user, err);
+}
+
+int limits_check_key(struct exchange *x, const char *name, struct error *err)
+{
+    unsigned wait_s = 0;
+
+    return limits_allow(x->web->limits, LIMIT_WRONG_KEY, name, clock_monotonic_us(), &wait_s)
+               ? 0
+               : refuse(x, LIMIT_WRONG_KEY, wait_s, err);
+}
+
+void limits_count_wrong_key(struct exchange *x, const char *name)
+{
+    unsigned wait_s = 0;
+
+    (void)limits_take(x->web->limits, LIMIT_WRONG_KEY, name, clock_monotonic_us(), &wait_s);
 }
 
 // By what they say of themselves; who hides is a client like any other.
@@ -212,7 +216,7 @@ static bool is_crawler(const struct exchange *x)
 
 int limits_check_page(struct exchange *x, struct error *err)
 {
-    if (!x->route || x->route->kind != ROUTE_PAGE || x->route->body_max > 0)
+    if (!x->route || x->route->kind != ROUTE_PAGE || x->route->body_max > 0 || x->route->own_limit)
         return 0;
     return limits_check_client(x, is_crawler(x) ? LIMIT_CRAWLER : LIMIT_CLIENT, err);
 }

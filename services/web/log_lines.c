@@ -4,8 +4,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define IN_SIZE ((size_t)64 * 1024)
-#define INFLATED_SIZE ((size_t)64 * 1024)
+// Each client who is sent a long log has both of them, and what a piece becomes.
+#define IN_SIZE ((size_t)16 * 1024)
+#define INFLATED_SIZE ((size_t)16 * 1024)
 
 struct log_lines {
     int fd;

@@ -24,7 +24,7 @@ int log_lines_new(int fd, log_line_visit *visit, void *userdata, struct log_line
 typedef int log_growth(void *userdata);
 // The file may still grow. `userdata` is borrowed.
 void log_lines_follow(struct log_lines *v, log_growth *growth, void *userdata);
-// Reads one piece (64 KiB of text at most) and visits the lines that end in it: 1: there is more,
+// Reads one piece (16 KiB of text at most) and visits the lines that end in it: 1: there is more,
 // 0: that was the end, -EAGAIN: not yet; another negative number: no memory.
 int log_lines_step(struct log_lines *v);
 void log_lines_free(struct log_lines *v);

@@ -5,6 +5,7 @@
 
 // What one piece of inflated text can become: escaped characters and anchors of many short lines.
 #define OUT_MAX ((size_t)16 * 1024 * 1024)
+#define PIECE ((size_t)64 * 1024) // of held lines
 #define AT_SIGNS "@@@@@@@@@@"
 
 struct log_view {
@@ -22,6 +23,12 @@ struct log_view {
     size_t out_at;
     uint64_t number;
     unsigned sections;
+
+    // Of log_view_read_part(): lines that are not HTML yet, each with a newline.
+    struct buf held;
+    size_t held_at;
+    uint64_t held_lines;
+    bool holds, has_part; // while they are read, and afterwards
 };
 
 // ---- lines
@@ -269,9 +276,8 @@ static int add_anchor(struct log_view *v)
     return r < 0 ? r : buf_add_str(v->html, "</a>");
 }
 
-static int add_line(const char *line, size_t len, void *userdata)
+static int add_line(struct log_view *v, const char *line, size_t len)
 {
-    struct log_view *v = userdata;
     int r = log_section_follow(line, len, &v->section);
 
     if (r < 0)
@@ -295,7 +301,61 @@ static int add_line(const char *line, size_t len, void *userdata)
     return r < 0 ? r : buf_add_str(v->html, "\n</span>");
 }
 
+// ---- parts
+
+static int hold_line(struct log_view *v, const char *line, size_t len)
+{
+    int r;
+
+    if (v->held_lines == v->part.count) {
+        v->finished = v->more = true;
+        return 0;
+    }
+    v->held_lines++;
+    r = buf_add(&v->held, line, len);
+    return r < 0 ? r : buf_add_char(&v->held, '\n');
+}
+
+int log_view_read_part(struct log_view *v)
+{
+    int r;
+
+    v->holds = true;
+    do
+        r = log_lines_step(v->lines);
+    while (r > 0 && !v->finished);
+    v->holds = v->finished = false;
+    v->has_part = true;
+    return r < 0 ? r : 0;
+}
+
+// 1: there are more.
+static int add_held(struct log_view *v)
+{
+    size_t end = v->held_at + PIECE;
+    int r = 0;
+
+    while (r == 0 && v->held_at < v->held.len && v->held_at < end) {
+        const char *line = v->held.data + v->held_at;
+        const char *newline = memchr(line, '\n', v->held.len - v->held_at);
+        size_t len = (size_t)(newline - line);
+
+        v->held_at += len + 1;
+        v->held_lines--;
+        r = add_line(v, line, len);
+    }
+    return r < 0 ? r : v->held_at < v->held.len;
+}
+
 // ---- reading
+
+static int take_line(const char *line, size_t len, void *userdata)
+{
+    struct log_view *v = userdata;
+
+    return v->holds && v->number + 1 >= v->part.first ? hold_line(v, line, len)
+                                                      : add_line(v, line, len);
+}
 
 int log_view_add(struct log_view *v, struct buf *html)
 {
@@ -304,7 +364,7 @@ int log_view_add(struct log_view *v, struct buf *html)
     if (v->finished)
         return 0;
     v->html = html;
-    r = log_lines_step(v->lines);
+    r = v->has_part ? add_held(v) : log_lines_step(v->lines);
     if (r < 0)
         return r;
     v->finished |= r == 0;
@@ -318,11 +378,12 @@ int log_view_new(int fd, struct strv *open_tests, const struct log_part *part,
 {
     struct log_view *v = calloc(1, sizeof(*v));
 
-    if (!v || log_lines_new(fd, add_line, v, &v->lines) < 0) {
+    if (!v || log_lines_new(fd, take_line, v, &v->lines) < 0) {
         free(v);
         return -ENOMEM;
     }
     v->out.max = OUT_MAX;
+    v->held.max = LOG_PART_MAX;
     if (part)
         v->part = *part;
     v->open_tests = *open_tests;
@@ -353,7 +414,7 @@ void log_view_follow(struct log_view *v, log_growth *growth, void *userdata)
 uint64_t log_view_last_line(const struct log_view *v, bool *ret_more)
 {
     *ret_more = v->more;
-    return v->more ? v->part.first - 1 + v->part.count : v->number;
+    return v->more ? v->part.first - 1 + v->part.count : v->number + v->held_lines;
 }
 
 void log_view_free(struct log_view *v)
@@ -364,5 +425,6 @@ void log_view_free(struct log_view *v)
     log_section_release(&v->section);
     strv_release(&v->open_tests);
     buf_release(&v->out);
+    buf_release(&v->held);
     free(v);
 }

@@ -47,12 +47,17 @@ int log_view_new(int fd, struct strv *open_tests, const struct log_part *part,
                  struct log_view **ret);
 // The file may still grow, as in log_lines.h.
 void log_view_follow(struct log_view *view, log_growth *growth, void *userdata);
-// Appends what the next piece of the log, 64 KiB of text at most, becomes as HTML: 1: there is
+// Appends what the next piece of the log, 16 KiB of text at most, becomes as HTML: 1: there is
 // more, 0: that was the end, -EAGAIN: not yet; -ENOMEM; -E2BIG: past the maximum of `html`. A log
 // that cannot be read to its end says so in its last line.
 int log_view_add(struct log_view *view, struct buf *html);
 // The same in the caller's portions: the next bytes, up to `max`; 0 at the end.
 ssize_t log_view_read(struct log_view *view, char *bytes, size_t max);
-// Of a part, when it was read: the last of its lines that there is, and whether others follow.
+// Of a part: reads its lines, LOG_PART_MAX bytes at most, and holds them as they are in the log for
+// log_view_read(), which makes them HTML, of which there may be six times as much. 0, -ENOMEM;
+// -E2BIG: it is larger.
+#define LOG_PART_MAX ((size_t)64 * 1024 * 1024)
+int log_view_read_part(struct log_view *view);
+// After that: the last of its lines that there is, and whether others follow.
 uint64_t log_view_last_line(const struct log_view *view, bool *ret_more);
 void log_view_free(struct log_view *view);

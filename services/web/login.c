@@ -45,6 +45,10 @@ const struct session *login_session(struct exchange *x)
     cookie = login_is_possible(x->web) ? login_cookie(x, "session") : NULL;
     if (!cookie || session_read(&x->web->session_key, cookie, now_s(), &session, NULL) < 0)
         return NULL;
+    if (remembered_has(&x->web->ended, session.id)) {
+        session_release(&session);
+        return NULL;
+    }
     x->session = calloc(1, sizeof(session));
     if (x->session)
         *x->session = session;
@@ -58,7 +62,7 @@ static int set_cookie(struct exchange *x, const char *name, const char *value, u
 {
     _cleanup_free_ char *cookie =
         str_format("%s=%s; Path=%s/; Max-Age=%u; HttpOnly; SameSite=Lax%s", name, value,
-                   web_base(x->web), seconds, exchange_is_tls(x) ? "; Secure" : "");
+                   web_base(x->web), seconds, exchange_is_secure(x) ? "; Secure" : "");
 
     if (!cookie || exchange_add_header(x, "Cache-Control", "no-store") < 0)
         return -ENOMEM;
@@ -186,17 +190,11 @@ static int check_state(struct exchange *x, char **ret_next, struct error *err)
     return *ret_next ? 0 : error_oom(err);
 }
 
-// Nonces live for two spans at least, which is longer than openid_read_answer() takes them.
+// For longer than openid_read_answer() takes it.
 static int note_nonce(struct web *web, const char *nonce)
 {
-    if (clock_monotonic_us() - web->nonces_us > STATE_SECONDS * USEC_PER_SEC) {
-        strv_release(&web->nonces_before);
-        web->nonces_before = strv_move(&web->nonces);
-        web->nonces_us = clock_monotonic_us();
-    }
-    if (strv_contains(&web->nonces, nonce) || strv_contains(&web->nonces_before, nonce))
-        return -EEXIST;
-    return strv_add(&web->nonces, nonce);
+    remembered_turn(&web->nonces, STATE_SECONDS * USEC_PER_SEC);
+    return remembered_has(&web->nonces, nonce) ? -EEXIST : remembered_add(&web->nonces, nonce);
 }
 
 static int log_in(struct login *login, struct error *err)
@@ -274,6 +272,9 @@ int page_login_return(struct exchange *x, struct error *err)
 
     if (!login_is_possible(x->web))
         return refuse_without_login(x, err);
+    r = limits_check_client(x, LIMIT_LOGIN_END, err);
+    if (r < 0)
+        return r;
     login = calloc(1, sizeof(*login));
     if (!login)
         return error_oom(err);
@@ -294,12 +295,54 @@ int page_login_return(struct exchange *x, struct error *err)
 
 // ---- gone
 
+// Of this unit's; whoever has kept a copy of the cookie cannot go on with it.
+static int end_session(struct exchange *x)
+{
+    const struct session *session = login_session(x);
+
+    remembered_turn(&x->web->ended, SESSION_SECONDS * USEC_PER_SEC);
+    return session ? remembered_add(&x->web->ended, session->id) : 0;
+}
+
+// A link changes nothing: it leads to the form.
+static int ask_to_log_out(struct exchange *x, struct error *err)
+{
+    x->data = json_pack("{s:s}", "title", "Log out");
+    return x->data && exchange_add_header(x, "Cache-Control", "no-store") == 0 ? 0 : error_oom(err);
+}
+
+// Whether the form is one of this session's.
+static int check_logout_form(struct exchange *x, struct error *err)
+{
+    const struct session *session = login_session(x);
+    _cleanup_params_ struct params params = {0};
+    int r = params_parse(&params, buf_str(&x->body), x->body.len, err);
+    const char *token = params_get(&params, "logout-token");
+
+    if (r < 0 ||
+        (token && session_form_token_is(&x->web->session_key, session, SESSION_FORM_LOGOUT, token)))
+        return r;
+    return exchange_fail(x, 403, err,
+                         "the form is not of this login: load it again and send it once more");
+}
+
 int page_logout(struct exchange *x, struct error *err)
 {
+    const struct session *session = login_session(x);
+
     // Another site must not log people out.
-    if (!origin_is_ours(x))
+    if (!origin_is_ours(x) || (!session && x->method != METHOD_POST))
         return exchange_redirect(x, MHD_HTTP_SEE_OTHER, "/") < 0 ? error_oom(err) : 0;
-    if (set_cookie(x, "session", "", 0) < 0 || exchange_redirect(x, MHD_HTTP_SEE_OTHER, "/") < 0)
+    if (x->method != METHOD_POST)
+        return ask_to_log_out(x, err);
+    if (session) {
+        int r = check_logout_form(x, err);
+
+        if (r < 0)
+            return r;
+    }
+    if (end_session(x) < 0 || set_cookie(x, "session", "", 0) < 0 ||
+        exchange_redirect(x, MHD_HTTP_SEE_OTHER, "/") < 0)
         return error_oom(err);
     return 0;
 }

@@ -20,4 +20,5 @@ char *login_url(const char *next);
 
 int page_login(struct exchange *x, struct error *err);
 int page_login_return(struct exchange *x, struct error *err);
+// Ends the session of a form that has its token; GET has that form.
 int page_logout(struct exchange *x, struct error *err);

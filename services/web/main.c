@@ -45,6 +45,7 @@ int main(int argc, char **argv)
     }
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_ANSWER);
     (void)mallopt(M_TRIM_THRESHOLD, 4 * LARGE_ANSWER);
+    json_keep_memory();
     log_open("autopkgtest-web", LOG_LEVEL_INFO);
     web.config_dir = strdup(settings_dir());
     r = web.config_dir ? web_load(&web, &err) : error_oom(&err);

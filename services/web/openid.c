@@ -70,6 +70,18 @@ static bool has_doubles(const struct params *query)
     return false;
 }
 
+// Fields are signed as lines NAME:VALUE (§4.1.1): one with a line's end in it, or a colon in its
+// name, is signed like others.
+static bool has_ambiguous(const struct params *query)
+{
+    for (size_t i = 0; i < query->len; i++)
+        if (str_starts_with(query->items[i].name, "openid.") &&
+            (str_has_control(query->items[i].name) || str_has_control(query->items[i].value) ||
+             strchr(query->items[i].name, ':')))
+            return true;
+    return false;
+}
+
 static int check_mode(const struct params *query, struct error *err)
 {
     const char *mode = params_get(query, "openid.mode"), *message;
@@ -184,6 +196,8 @@ int openid_read_answer(const struct params *query, const struct openid_party *pa
         return r;
     if (has_doubles(query))
         return refuse(err, "a field is there twice");
+    if (has_ambiguous(query))
+        return refuse(err, "a field could be read as another one");
     if (!listed || !params_get(query, "openid.sig"))
         return refuse(err, "it is not signed");
     if (strv_split(&list, listed, ",") < 0)

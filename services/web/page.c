@@ -6,21 +6,17 @@
 #include "web/web.h"
 
 #define PAGE_MAX ((size_t)32 * 1024 * 1024)
+#define PAGE_ROOM ((size_t)8 * 1024) // for what it has more than the one before
+#define PAGE_USUAL_MAX ((size_t)512 * 1024)
 #define CSP                                                                                        \
     "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "              \
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// A year, once the proxy in front speaks TLS (RFC 6797).
-#define HSTS "max-age=31536000"
-
 int page_add_headers(struct exchange *x)
 {
-    if (exchange_is_tls(x) && exchange_add_header(x, "Strict-Transport-Security", HSTS) < 0)
-        return -ENOMEM;
     if (exchange_add_header(x, "Content-Security-Policy", CSP) < 0 ||
-        exchange_add_header(x, "X-Content-Type-Options", "nosniff") < 0 ||
         exchange_add_header(x, "Referrer-Policy", "same-origin") < 0 ||
-        exchange_add_header(x, "Vary", "Accept, Accept-Encoding, Cookie") < 0)
+        (!params_get(&x->headers, "Vary") && exchange_add_header(x, "Vary", VARY_PAGE) < 0))
         return -ENOMEM;
     return 0;
 }
@@ -43,11 +39,19 @@ static int add_alert(const struct web *web, json_t *layout)
     return json_put(layout, "alert", json_incref(alert));
 }
 
-// Who is logged in, the token of that one's forms, or where to log in.
+// The token of a kind of forms.
+static int add_token(struct exchange *x, json_t *layout, const char *name, enum session_form form)
+{
+    _cleanup_free_ char *token = session_form_token(&x->web->session_key, login_session(x), form);
+
+    return json_put_string(layout, name, token);
+}
+
+// Who is logged in, the tokens of that one's forms, or where to log in.
 static int add_user(struct exchange *x, json_t *layout)
 {
     const struct session *session = login_session(x);
-    _cleanup_free_ char *token = NULL, *here = NULL, *url = NULL;
+    _cleanup_free_ char *here = NULL, *url = NULL;
 
     if (!login_is_possible(x->web))
         return 0;
@@ -56,10 +60,11 @@ static int add_user(struct exchange *x, json_t *layout)
         url = here ? login_url(x->method & METHODS_READ ? here : "/request") : NULL;
         return json_put_string(layout, "login_url", url);
     }
-    token = session_form_token(&x->web->session_key, session);
-    return json_put_string(layout, "user", session->user) < 0
-               ? -ENOMEM
-               : json_put_string(layout, "token", token);
+    if (json_put_string(layout, "user", session->user) < 0 ||
+        add_token(x, layout, "logout_token", SESSION_FORM_LOGOUT) < 0)
+        return -ENOMEM;
+    // What has forms for requests says so: no other page has their token in it.
+    return x->secret ? add_token(x, layout, "token", SESSION_FORM_REQUESTS) : 0;
 }
 
 // What every page's layout needs, beside the page's own data.
@@ -73,6 +78,7 @@ static int add_layout(struct exchange *x, json_t *data)
         add_user(x, layout) < 0 ||
         json_put_string(layout, "static_version", web->static_version) < 0 ||
         json_put_string(layout, "base", web_base(web)) < 0 ||
+        json_put_string(layout, "query", x->method & METHODS_READ ? x->query_text : "") < 0 ||
         json_put_string(layout, "hostname", web->settings.hostname) < 0 ||
         json_put_bool(layout, "can_request", open || login_is_possible(web)) < 0)
         return -ENOMEM;
@@ -94,30 +100,53 @@ int page_render(struct exchange *x, const char *template, json_t *data, struct b
     return template_render(t, data, &options, ret, err);
 }
 
+#define MARK "\x01here\x01" // no template and no JSON string that is shown has it
+
+int page_render_around(struct exchange *x, const char *template, const char *name, struct buf *head,
+                       struct buf *tail, struct error *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    const char *mark;
+    size_t before;
+    int r = json_put_string(x->data, name, MARK);
+
+    if (r == 0)
+        r = page_render(x, template, x->data, &text, err);
+    if (r < 0)
+        return r;
+    mark = strstr(buf_str(&text), MARK);
+    before = mark ? (size_t)(mark - text.data) : text.len;
+    r = buf_add(head, text.data, before);
+    if (r == 0 && mark)
+        r = buf_add_str(tail, mark + strlen(MARK));
+    if (r == 0)
+        r = page_add_headers(x);
+    return r < 0 ? error_oom(err) : 0;
+}
+
 int page_answer_buf(struct exchange *x, unsigned status, const char *type, struct buf *body)
 {
-    size_t size = body->len;
-    int r = exchange_answer_buf(x, status, type, body);
+    int r = status == MHD_HTTP_OK ? page_cache_keep(x->web->page_cache, x, type, body) : 0;
 
-    if (r == 0 && status == MHD_HTTP_OK)
-        page_cache_keep(x->web->page_cache, x, size);
-    return r;
+    return r == 0 ? exchange_answer_buf(x, status, type, body) : r < 0 ? r : 0;
 }
 
 int page_answer(struct exchange *x, unsigned status, const char *template, struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(PAGE_MAX);
+    size_t *usual = &x->web->page_lengths[x->route - web_routes];
     int r;
 
     if (!x->data)
         return error_oom(err);
-    if (page_add_headers(x) < 0)
+    if (page_add_headers(x) < 0 || buf_reserve(&text, *usual + PAGE_ROOM) < 0)
         return error_oom(err);
     r = x->wants_json ? json_write(x->data, &text) : page_render(x, template, x->data, &text, err);
     if (r == 0 && x->wants_json)
         r = buf_add_char(&text, '\n');
     if (r < 0)
         return r;
+    *usual = text.len < PAGE_USUAL_MAX ? text.len : PAGE_USUAL_MAX;
     r = page_answer_buf(x, status, x->wants_json ? TYPE_JSON : TYPE_HTML, &text);
     return r < 0 ? error_oom(err) : 0;
 }
@@ -148,7 +177,8 @@ bool page_answer_error(struct exchange *x, unsigned status, const char *message)
 
     if (!data || json_put_int(data, "status", status) < 0 ||
         json_put_string(data, "title", status_title(status)) < 0 ||
-        json_put_string(data, "message", message) < 0)
+        json_put_string(data, "message", message) < 0 ||
+        json_put_bool(data, "missing", status == MHD_HTTP_NOT_FOUND) < 0)
         return false;
     if (page_render(x, "error", data, &text, NULL) < 0 || page_add_headers(x) < 0)
         return false;

@@ -5,7 +5,6 @@
 #include "base/parse.h"
 #include "web/cancel.h"
 #include "web/changes.h"
-#include "web/conditional.h"
 #include "web/duplicates.h"
 #include "web/login.h"
 #include "web/origin.h"
@@ -166,6 +165,7 @@ int page_request_state(struct exchange *x, struct error *err)
     if (r < 0)
         return r;
     x->data = request;
+    x->secret = login_session(x) != NULL; // the form's token is in it
     return put_dates(json_object_get(request, "history")) < 0 ||
                    json_put_string(request, "title", "Request") < 0 ||
                    json_put_bool(request, "may_cancel",
@@ -258,24 +258,22 @@ int page_run_by_uuid(struct exchange *x, struct error *err)
 // With the validator of its content; 304 when the client has it.
 static int answer_with_etag(struct exchange *x, const json_t *value, struct error *err)
 {
-    const char *known = exchange_header(x, "If-None-Match");
     _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
     unsigned char digest[EVP_MAX_MD_SIZE];
     char hex[2 * EVP_MAX_MD_SIZE + 1];
-    _cleanup_free_ char *etag = NULL;
     unsigned len = 0;
 
     if (json_write(value, &text) < 0 || buf_add_char(&text, '\n') < 0 ||
         EVP_Digest(text.data, text.len, digest, &len, EVP_sha256(), NULL) != 1)
         return error_oom(err);
     hex_encode(digest, 16, hex);
-    etag = str_format("\"%s\"", hex);
-    if (!etag || exchange_add_header(x, "ETag", etag) < 0 ||
+    exchange_encode(x, TYPE_JSON, text.len);
+    if (exchange_set_tag(x, hex) < 0 || exchange_add_vary(x, TYPE_JSON) < 0 ||
         exchange_add_header(x, "Cache-Control", "no-cache") < 0)
         return error_oom(err);
-    if (known && etag_listed(known, hex))
+    if (exchange_is_known(x))
         return exchange_answer_empty(x, MHD_HTTP_NOT_MODIFIED) < 0 ? error_oom(err) : 0;
-    return exchange_answer_buf(x, MHD_HTTP_OK, "application/json", &text) < 0 ? error_oom(err) : 0;
+    return exchange_answer_buf(x, MHD_HTTP_OK, TYPE_JSON, &text) < 0 ? error_oom(err) : 0;
 }
 
 static int read_limit(struct exchange *x, uint64_t *ret, struct error *err)
@@ -288,62 +286,74 @@ static int read_limit(struct exchange *x, uint64_t *ret, struct error *err)
     return 0;
 }
 
-// Of one test by its history, else the newest of all that fit; `cursor` is the run id of the last.
-static int find_results(struct exchange *x, struct database *db, uint64_t limit, json_t **ret,
-                        struct error *err)
+// A cursor is the run id of a page's last result, so that results which come meanwhile move
+// nothing; of all tests it may be a number of results as well, as it was once.
+static int read_cursor(struct exchange *x, bool of_one_test, struct results_filter *f,
+                       struct error *err)
 {
-    const char *package = params_get_filled(&x->query, "package");
-    const char *release = params_get_filled(&x->query, "release");
-    const char *arch = params_get_filled(&x->query, "arch");
     const char *cursor = params_get(&x->query, "cursor");
-    struct results_filter f = {.release = release,
-                               .arch = arch,
-                               .requester = params_get_filled(&x->query, "requester"),
-                               .verdict = params_get(&x->query, "verdict"),
-                               .limit = limit};
 
+    if (cursor && name_is_run_id(cursor))
+        f->before = cursor;
+    else if (cursor && of_one_test)
+        return exchange_fail(x, 400, err, "cursor: expected one of an answer for this test");
+    else if (cursor && parse_uint(cursor, 0, RESULTS_WINDOW, &f->offset, err) < 0)
+        return error_prefix(err, -EINVAL, "cursor");
+    return 0;
+}
+
+static int read_filter(struct exchange *x, const char *package, struct results_filter *ret,
+                       struct error *err)
+{
+    struct results_filter f = {.release = params_get_filled(&x->query, "release"),
+                               .arch = params_get_filled(&x->query, "arch"),
+                               .requester = params_get_filled(&x->query, "requester"),
+                               .verdict = params_get(&x->query, "verdict")};
+    int r = read_limit(x, &f.limit, err);
+
+    if (r < 0)
+        return r;
     if (f.verdict && !verdict_known(f.verdict))
         return exchange_fail(x, 400, err, "verdict: there is none that is called %.40s", f.verdict);
-    if (!package) {
-        if (cursor && parse_uint(cursor, 0, RESULTS_WINDOW, &f.offset, err) < 0)
-            return error_prefix(err, -EINVAL, "cursor");
-        return results_recent(db, &f, ret, err);
-    }
-    if (!release || !arch)
+    if (package && (!f.release || !f.arch))
         return exchange_fail(x, 400, err, "package: release and arch are needed with it");
-    if (cursor && !name_is_run_id(cursor))
-        return exchange_fail(x, 400, err, "cursor: expected one of an answer for this test");
-    return results_history(db, package, &f, cursor, ret, err);
+    r = read_cursor(x, package != NULL, &f, err);
+    if (r == 0)
+        *ret = f;
+    return r;
+}
+
+// Of one test by its history, else the newest of all that fit. *ret_next: where the next page
+// begins, NULL: this is the last one.
+static int find_results(struct database *db, const char *package, const struct results_filter *f,
+                        json_t **ret, char **ret_next, struct error *err)
+{
+    int r = package ? results_history(db, package, f, ret, err) : results_recent(db, f, ret, err);
+    size_t n = json_array_size(*ret);
+
+    if (r < 0)
+        return r;
+    if (n < f->limit) // what was looked through is at its end, the results perhaps not
+        return package ? 0 : results_window_end(db, f, ret_next, err);
+    *ret_next = strdup(json_text(json_array_get(*ret, n - 1), "run_id"));
+    return *ret_next ? 0 : error_oom(err);
 }
 
 int page_api_results(struct exchange *x, struct error *err)
 {
-    const char *cursor = params_get(&x->query, "cursor");
-    _cleanup_json_ json_t *answer = json_object();
+    const char *package = params_get_filled(&x->query, "package");
+    _cleanup_json_ json_t *answer = json_object(), *rows = NULL;
+    _cleanup_free_ char *next = NULL;
+    struct results_filter f = {0};
     struct database *db = NULL;
-    json_t *rows = NULL;
-    uint64_t limit, offset = 0;
-    int r;
+    int r = read_filter(x, package, &f, err);
 
-    if ((r = read_limit(x, &limit, err)) < 0 || (r = open_database(x, &db, err)) < 0 ||
-        (r = find_results(x, db, limit, &rows, err)) < 0)
+    if (r < 0 || (r = open_database(x, &db, err)) < 0 ||
+        (r = find_results(db, package, &f, &rows, &next, err)) < 0)
         return r;
-    if (json_put(answer, "results", rows) < 0)
+    if (json_put(answer, "results", json_incref(rows)) < 0 ||
+        (next && json_put_string(answer, "cursor", next) < 0))
         return error_oom(err);
-    if (json_array_size(rows) == limit) {
-        const json_t *last = json_array_get(rows, limit - 1);
-        _cleanup_free_ char *next = NULL;
-
-        if (params_get_filled(&x->query, "package")) {
-            next = strdup(json_text(last, "run_id"));
-        } else {
-            (void)parse_uint(cursor ? cursor : "0", 0, RESULTS_WINDOW, &offset, NULL);
-            offset += limit;
-            next = str_format("%llu", (unsigned long long)offset);
-        }
-        if (!next || json_put_string(answer, "cursor", next) < 0)
-            return error_oom(err);
-    }
     return answer_with_etag(x, answer, err);
 }
 
@@ -415,7 +425,7 @@ int page_api_packages(struct exchange *x, struct error *err)
     int r = open_database(x, &db, err);
 
     if (r == 0)
-        r = results_packages(db, prefix ? prefix : "", PACKAGES_MAX, &names, err);
+        r = results_packages(db, prefix ? prefix : "", NULL, PACKAGES_MAX, &names, err);
     if (r < 0)
         return r;
     return json_put(answer, "packages", names) < 0 ? error_oom(err)

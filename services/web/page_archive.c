@@ -18,6 +18,8 @@
 #define LISTING_MAX ((size_t)16 * 1024 * 1024)
 #define PAGE_ENTRIES 500
 #define PAGES_MAX (ARCHIVE_NAMES_MAX / PAGE_ENTRIES)
+// Bytes of one that is shown as it comes; for a smaller one nobody waits long.
+#define COMING_FROM ((uint64_t)256 * 1024)
 #define NO_INDEX (-2) // exchange.index_fd: it would be too large
 #define FIND_MAX ((size_t)200)
 
@@ -91,11 +93,7 @@ static int put_dates(json_t *entries)
     size_t i;
 
     json_array_foreach (entries, i, entry) {
-        int64_t at = json_integer_value(json_object_get(entry, "modified_s"));
-        _cleanup_free_ char *text = at > 0 ? clock_format_utc(at, "%Y-%m-%d %H:%M") : NULL;
-
-        (void)json_object_del(entry, "modified_s");
-        if (text && json_put_string(entry, "modified", text) < 0)
+        if (inside_put_date(entry) < 0)
             return -ENOMEM;
     }
     return 0;
@@ -118,12 +116,27 @@ static int put_pages(struct exchange *x, const char *find)
     return query ? page_put_pages(x, page_number(x), total, PAGE_ENTRIES, query) : -ENOMEM;
 }
 
-static int put_listing(struct exchange *x, const char *archive, const char *folder,
-                       const char *find, struct error *err)
+// Where the folder is.
+static int put_place(struct exchange *x, const struct inside *in)
 {
     _cleanup_buf_ struct buf title = BUF_INIT(BUF_OWN_MAX);
-    const char *text = NULL, *name = strrchr(archive, '/');
-    json_t *parts;
+    const char *archive = in->archive.name, *folder = in->path, *slash = strrchr(archive, '/');
+    const char *name = slash ? slash + 1 : archive;
+
+    return utf8_add_clean(&title, name, strlen(name)) < 0 || buf_add_char(&title, '/') < 0 ||
+                   utf8_add_clean(&title, folder, strlen(folder)) < 0 ||
+                   json_put(x->data, "crumbs", crumbs(archive, folder)) < 0 ||
+                   json_put_string(x->data, "title", buf_str(&title)) < 0 ||
+                   json_put_bool(x->data, "has_parent", *folder != '\0') < 0 ||
+                   (in->find && json_put_string(x->data, "find", in->find) < 0)
+               ? -ENOMEM
+               : 0;
+}
+
+static int put_listing(struct exchange *x, const struct inside *in, struct error *err)
+{
+    const json_t *entries;
+    const char *text = NULL;
     int r = reading_text(x, &text, err);
 
     if (r == 0)
@@ -131,17 +144,10 @@ static int put_listing(struct exchange *x, const char *archive, const char *fold
     if (r < 0)
         return r;
     reading_drop(x); // others may read while this is sent
-    name = name ? name + 1 : archive;
-    parts = crumbs(archive, folder);
-    if (utf8_add_clean(&title, name, strlen(name)) < 0 || buf_add_char(&title, '/') < 0 ||
-        utf8_add_clean(&title, folder, strlen(folder)) < 0 ||
-        json_put(x->data, "crumbs", parts) < 0 ||
-        json_put_string(x->data, "title", buf_str(&title)) < 0 ||
-        json_put_bool(x->data, "has_parent", *folder != '\0') < 0 ||
-        (find && json_put_string(x->data, "find", find) < 0) ||
-        json_put_bool(x->data, "is_empty",
-                      json_array_size(json_object_get(x->data, "entries")) == 0) < 0 ||
-        put_dates(json_object_get(x->data, "entries")) < 0 || put_pages(x, find) < 0)
+    entries = json_object_get(x->data, "entries");
+    if (put_place(x, in) < 0 ||
+        json_put_bool(x->data, "is_empty", json_array_size(entries) == 0) < 0 ||
+        put_dates((json_t *)entries) < 0 || put_pages(x, in->find) < 0)
         return error_oom(err);
     return page_answer(x, MHD_HTTP_OK, "archive", err);
 }
@@ -211,6 +217,40 @@ static int start_folder(struct exchange *x, int *fd, const struct inside *in, co
     return start_list(x, &index, true, in, err);
 }
 
+// Of an archive that is on its way the first page is shown as it comes; who wants another one, or
+// data, gets them in order when all is there. 0: it is not shown like that.
+static int start_coming(struct exchange *x, const struct inside *in, struct error *err)
+{
+    _cleanup_free_ char *limit = str_format("%d", PAGE_ENTRIES), *etag = NULL;
+    const char *const arguments[] = {"follow", in->path, in->find ? in->find : "", limit, NULL};
+    _cleanup_(stored_file_unrefp) struct stored_file *file = NULL;
+    _cleanup_close_ int fd = -1;
+    int r;
+
+    if (x->method != METHOD_GET || x->wants_json || x->index_fd != -1 ||
+        params_get_filled(&x->query, "page"))
+        return 0;
+    r = limit ? stored_follow(x, &in->archive, &fd, &etag, &file, err) : error_oom(err);
+    if (r != 0 || !file || stored_file_growth(file) == 0 || stored_file_size(file) < COMING_FROM)
+        return r;
+    free(x->archive_etag);
+    x->archive_etag = TAKE_PTR(etag);
+    x->archive_way = ARCHIVE_AS_IT_COMES;
+    return reading_follow(x, &fd, &file, arguments, 0, err);
+}
+
+static int answer_coming(struct exchange *x, const struct inside *in, struct error *err)
+{
+    _cleanup_free_ char *key = index_key(in, x->archive_etag);
+    const char *text = NULL;
+    int r = reading_text(x, &text, err);
+
+    x->data = json_object();
+    if (r == 0 && put_place(x, in) < 0)
+        r = error_oom(err);
+    return r < 0 ? r : page_coming(x, in, key, err);
+}
+
 // From an index that is kept; the archive itself is not needed then. 0: there is none.
 static int start_known_folder(struct exchange *x, const struct inside *in, struct error *err)
 {
@@ -232,6 +272,8 @@ static int start(struct exchange *x, const struct inside *in, struct error *err)
     int r = start_known_folder(x, in, err);
 
     if (r == 0)
+        r = start_coming(x, in, err);
+    if (r == 0)
         r = stored_open(x, &in->archive, &fd, &etag, err);
     return r == 0 ? start_folder(x, &fd, in, etag, err) : r;
 }
@@ -242,8 +284,10 @@ static int go_on(struct exchange *x, const struct inside *in, struct error *err)
     const char *text = NULL;
     int r;
 
+    if (x->archive_way == ARCHIVE_AS_IT_COMES)
+        return answer_coming(x, in, err);
     if (x->index_fd < 0)
-        return put_listing(x, in->archive.name, in->path, in->find, err);
+        return put_listing(x, in, err);
     if (reading_was_too_large(x)) {
         close_fd(&x->index_fd);
         x->index_fd = NO_INDEX;
@@ -275,8 +319,11 @@ int page_archive(struct exchange *x, enum stored_reader reader, const char *cont
         return -ENOENT;
     if (*in.path && !archive_name_is_good(in.path))
         return exchange_fail(x, 404, err, "there is no file of that name in an archive");
-    in.archive = (struct stored_object){
-        .reader = reader, .container = container, .name = archive, .max = ARCHIVE_MAX};
+    in.archive = (struct stored_object){.reader = reader,
+                                        .container = container,
+                                        .name = archive,
+                                        .max = ARCHIVE_MAX,
+                                        .to_end = true}; // folders and files of it will be opened
     r = page_query_text(x, "q", FIND_MAX, &in.find, err);
     if (r == 0)
         r = is_folder(in.path) ? page_folder(x, &in, err) : page_member(x, &in, err);

@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "net/http.h"
+#include "web/conditional.h"
 #include "web/pages.h"
+#include "web/static_files.h"
 #include "web/web.h"
 
 #include <fcntl.h>
@@ -130,26 +132,10 @@ int page_results(struct exchange *x, struct error *err)
 
 // ---- /static
 
-static const struct {
-    const char *ending, *type;
-} types[] = {
-    {".css", "text/css; charset=utf-8"},
-    {".js", "text/javascript; charset=utf-8"},
-    {".json", "application/json"},
-    {".svg", "image/svg+xml"},
-    {".png", "image/png"},
-    {".ico", "image/x-icon"},
-    {".txt", "text/plain; charset=utf-8"},
-    {".sha256", "text/plain"},
-    {".db", "application/vnd.sqlite3"},
-};
-
-static const char *type_of(const char *name)
+// With its .sha256.
+static bool is_database(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-        if (str_ends_with(name, types[i].ending))
-            return types[i].type;
-    return "application/octet-stream";
+    return str_starts_with(name, "autopkgtest.db");
 }
 
 // The published copy of the database lies elsewhere than the style sheet.
@@ -165,11 +151,52 @@ static char *static_path(const struct web *web, const char *name)
                                                   : NULL;
 }
 
+// Its compressed form when the client wants that, and all of it.
+static int answer_compressed(struct exchange *x, struct body *gzip, const struct stat *st)
+{
+    const struct conditions conditions = {.if_modified_since =
+                                              exchange_header(x, "If-Modified-Since")};
+    _cleanup_free_ char *date = http_date_format((int64_t)st->st_mtim.tv_sec);
+    bool by_date = !exchange_header(x, "If-None-Match");
+
+    if (!date || exchange_add_header(x, "Last-Modified", date) < 0)
+        return -ENOMEM;
+    if (exchange_is_known(x) || (by_date && conditions_check(&conditions, "", st->st_mtim.tv_sec) ==
+                                                PRECONDITION_NOT_MODIFIED))
+        return exchange_answer_empty(x, MHD_HTTP_NOT_MODIFIED);
+    return exchange_answer(x, MHD_HTTP_OK, body_response(gzip));
+}
+
+static struct body *compressed_form(struct exchange *x, const char *name, const struct stat *st)
+{
+    struct body *gzip = static_files_find(x->web->static_files, name, st);
+
+    if (!gzip || exchange_header(x, "Range") || exchange_header(x, "If-Match") ||
+        exchange_header(x, "If-Unmodified-Since"))
+        return NULL;
+    exchange_encode(x, static_files_type(name), (uint64_t)st->st_size);
+    return x->gzip ? gzip : NULL;
+}
+
+static int add_static_headers(struct exchange *x, const char *name, const char *etag)
+{
+    const char *type = static_files_type(name);
+
+    return exchange_set_tag(x, etag) < 0 || exchange_add_header(x, "Content-Type", type) < 0 ||
+                   exchange_add_vary(x, type) < 0 ||
+                   exchange_add_header(x, "Cache-Control",
+                                       is_database(name)            ? "no-cache, no-transform"
+                                       : params_get(&x->query, "v") ? "max-age=31536000, immutable"
+                                                                    : "max-age=300") < 0
+               ? -ENOMEM
+               : 0;
+}
+
 int page_static_file(struct exchange *x, const char *name, struct error *err)
 {
-    _cleanup_free_ char *path = static_path(x->web, name), *etag = NULL, *quoted = NULL;
-    bool database = str_starts_with(name, "autopkgtest.db");
+    _cleanup_free_ char *path = static_path(x->web, name), *etag = NULL;
     _cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    struct body *gzip;
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
@@ -177,15 +204,11 @@ int page_static_file(struct exchange *x, const char *name, struct error *err)
     etag = str_format("%llx-%llx", (unsigned long long)st.st_size,
                       (unsigned long long)st.st_mtim.tv_sec * 1000000000ULL +
                           (unsigned long long)st.st_mtim.tv_nsec);
-    quoted = etag ? str_format("\"%s\"", etag) : NULL;
-    if (!quoted || exchange_add_header(x, "ETag", quoted) < 0 ||
-        exchange_add_header(x, "Content-Type", type_of(name)) < 0 ||
-        exchange_add_header(x, "X-Content-Type-Options", "nosniff") < 0 ||
-        exchange_add_header(x, "Cache-Control",
-                            database                     ? "no-cache"
-                            : params_get(&x->query, "v") ? "max-age=31536000, immutable"
-                                                         : "max-age=300") < 0)
+    if (!etag || add_static_headers(x, name, etag) < 0)
         return error_oom(err);
+    gzip = is_database(name) ? NULL : compressed_form(x, name, &st);
+    if (gzip)
+        return answer_compressed(x, gzip, &st) < 0 ? error_oom(err) : 0;
     return file_answer(x, &fd, (uint64_t)st.st_size, (int64_t)st.st_mtim.tv_sec, etag);
 }
 
@@ -204,5 +227,8 @@ int page_robots(struct exchange *x, struct error *err)
                                "Disallow: /swift/\n"
                                "Crawl-delay: 5";
 
-    return exchange_answer_text(x, MHD_HTTP_OK, text) < 0 ? error_oom(err) : 0;
+    return exchange_add_header(x, "Cache-Control", "max-age=3600") < 0 ||
+                   exchange_answer_text(x, MHD_HTTP_OK, text) < 0
+               ? error_oom(err)
+               : 0;
 }

@@ -3,13 +3,17 @@
 #include "base/hash.h"
 #include "base/parse.h"
 #include "net/http.h"
-#include "web/conditional.h"
+#include "web/body.h"
+#include "web/encoding.h"
 #include "web/log_search.h"
 #include "web/log_view.h"
+#include "web/page_cache.h"
 #include "web/page_run.h"
 #include "web/reading.h"
+#include "web/stored_follower.h"
 #include "web/web.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 
@@ -21,19 +25,17 @@
 #define WHOLE_LINES 20000
 
 #define LOG_MAX ((uint64_t)4 * 1024 * 1024 * 1024) // compressed
-#define LOG_BLOCK ((size_t)32 * 1024)
 // A page up to here is made in one piece and sent with its length, and kept for the next who asks
-// (page_cache.h); what a longer log becomes is made at the pace at which it is read.
+// (page_cache.h); what a longer log becomes is made at the pace at which it is read. So is every
+// page while slow clients keep this much of what was made.
 #define WHOLE_PAGE_MAX ((size_t)512 * 1024)
-#define LOG_MARK "\x01log\x01" // no template and no JSON string that is shown has it
+#define HELD_MAX ((size_t)24 * 1024 * 1024)
 
 // ---- the log's page
 
 struct log_page {
     struct log_view *view;
-    struct stored_file *file; // NULL: all of the log is there
-    struct web *web;
-    struct MHD_Connection *connection;
+    struct stored_follower log;
     struct buf head, tail;
     size_t head_at, tail_at;
 };
@@ -43,9 +45,7 @@ static void log_page_free(void *userdata)
     struct log_page *p = userdata;
 
     log_view_free(p->view);
-    if (p->file)
-        stored_file_await(p->file, NULL, NULL);
-    stored_file_unref(p->file);
+    stored_follower_end(&p->log);
     buf_release(&p->head);
     buf_release(&p->tail);
     free(p);
@@ -53,15 +53,14 @@ static void log_page_free(void *userdata)
 
 DEFINE_CLEANUP(struct log_page *, log_page_free)
 
-static void log_page_resume(void *userdata)
+static void log_page_await(void *userdata)
 {
-    const struct log_page *p = userdata;
+    struct log_page *p = userdata;
 
-    MHD_resume_connection(p->connection);
-    web_run_http(p->web);
+    stored_follower_sleep(&p->log);
 }
 
-static ssize_t log_page_read(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
+static ssize_t log_page_read(void *userdata, char *bytes, size_t max)
 {
     struct log_page *p = userdata;
     size_t n = buf_read(&p->head, &p->head_at, bytes, max);
@@ -70,39 +69,7 @@ static ssize_t log_page_read(void *userdata, uint64_t position _unused_, char *b
     if (n > 0)
         return (ssize_t)n;
     body = log_view_read(p->view, bytes, max);
-    if (body == -EAGAIN) {
-        stored_file_await(p->file, log_page_resume, p);
-        MHD_suspend_connection(p->connection);
-        return 0;
-    }
-    if (body < 0)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (body > 0)
-        return body;
-    n = buf_read(&p->tail, &p->tail_at, bytes, max);
-    return n > 0 ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
-}
-
-// Renders the page around the log, cut in two where the log goes.
-static int render_frame(struct exchange *x, struct buf *head, struct buf *tail, struct error *err)
-{
-    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
-    const char *mark;
-    size_t before;
-    int r = json_put_string(x->data, "log", LOG_MARK);
-
-    if (r == 0)
-        r = page_render(x, "log", x->data, &text, err);
-    if (r < 0)
-        return r;
-    mark = strstr(buf_str(&text), LOG_MARK);
-    before = mark ? (size_t)(mark - text.data) : text.len;
-    r = buf_add(head, text.data, before);
-    if (r == 0 && mark)
-        r = buf_add_str(tail, mark + strlen(LOG_MARK));
-    if (r == 0)
-        r = page_add_headers(x);
-    return r < 0 ? error_oom(err) : 0;
+    return body != 0 ? body : (ssize_t)buf_read(&p->tail, &p->tail_at, bytes, max);
 }
 
 static int failed_tests(const struct exchange *x, struct strv *ret)
@@ -129,11 +96,10 @@ static uint64_t query_number(const struct exchange *x, const char *name, uint64_
 }
 
 // A log that is there does not change: the page is the same while what is around it and the file
-// are. *ret_known: the client has it.
-static int add_tag(struct exchange *x, int fd, const struct log_page *p, bool *ret_known)
+// are.
+static int add_tag(struct exchange *x, int fd, const struct log_page *p)
 {
-    const char *known = exchange_header(x, "If-None-Match");
-    _cleanup_free_ char *tag = NULL, *quoted = NULL;
+    _cleanup_free_ char *tag = NULL;
     uint64_t hash = hash_add(HASH_START, VERSION, strlen(VERSION));
     struct stat st;
 
@@ -146,71 +112,127 @@ static int add_tag(struct exchange *x, int fd, const struct log_page *p, bool *r
     hash = hash_add(hash, x->query_text, strlen(x->query_text));
     hash = hash_add(hash_add(hash, p->head.data, p->head.len), p->tail.data, p->tail.len);
     tag = str_format("%016llx", (unsigned long long)hash);
-    quoted = tag ? str_format("\"%s\"", tag) : NULL;
-    if (!quoted || exchange_add_header(x, "ETag", quoted) < 0 ||
-        exchange_add_header(x, "Cache-Control", "no-cache") < 0)
-        return -ENOMEM;
-    *ret_known = known && etag_listed(known, tag);
-    return 0;
+    exchange_encode(x, TYPE_HTML, ENCODING_SIZE_UNKNOWN);
+    return !tag || exchange_set_tag(x, tag) < 0 ||
+                   exchange_add_header(x, "Cache-Control", "no-cache") < 0
+               ? -ENOMEM
+               : 0;
 }
 
-// The page as far as it is made in one piece: 0: to its end, 1: what follows is to be read. A log
-// that is still on its way is shown as it comes.
-static int begin_log_page(struct exchange *x, int *fd, struct log_page *p, struct error *err)
+// The client has the page, or others were just sent the same one.
+static int answer_made(struct exchange *x, bool *ret_answered)
+{
+    bool known = exchange_is_known(x);
+
+    *ret_answered = known || page_cache_answer_same(x->web->page_cache, x);
+    return known ? exchange_answer_empty(x, MHD_HTTP_NOT_MODIFIED) : 0;
+}
+
+static int begin_view(const struct exchange *x, int fd, struct log_page *p)
 {
     _cleanup_strv_ struct strv open_tests = STRV_INIT;
     struct log_part part = {.open_section = (unsigned)query_number(x, "section", UINT_MAX)};
+    _cleanup_close_ int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     int r;
 
-    if (failed_tests(x, &open_tests) < 0 || log_view_new(*fd, &open_tests, &part, &p->view) < 0)
-        return error_oom(err);
-    (void)take_fd(fd);
-    if (p->file && stored_file_growth(p->file) != 0) {
-        log_view_follow(p->view, stored_file_growth, p->file);
+    if (own < 0 || lseek(own, 0, SEEK_SET) < 0)
+        return -errno;
+    log_view_free(TAKE_PTR(p->view));
+    r = failed_tests(x, &open_tests);
+    if (r == 0)
+        r = log_view_new(own, &open_tests, &part, &p->view);
+    if (r == 0)
+        (void)take_fd(&own);
+    return r;
+}
+
+// How many bytes a gzip file says it becomes (RFC 1952: the last four, of the last member).
+static bool says_it_is_long(int fd)
+{
+    unsigned char size[4];
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_size >= (off_t)sizeof(size) &&
+           pread(fd, size, sizeof(size), st.st_size - (off_t)sizeof(size)) == sizeof(size) &&
+           (size[3] || size[2] >= WHOLE_PAGE_MAX >> 16);
+}
+
+// To the first `len` bytes, and the memory with it.
+static int shorten(struct buf *b, size_t len)
+{
+    struct buf begin = BUF_INIT(b->max);
+    int r = buf_add(&begin, b->data, len);
+
+    if (r == 0) {
+        buf_release(b);
+        *b = begin;
+    }
+    return r;
+}
+
+// Makes the page in one piece and returns 0; 1: it is to be read piece by piece, because it is too
+// long for that, or enough of others is in memory already, or the log is still on its way.
+static int make_log_page(struct exchange *x, int fd, struct log_page *p, struct error *err)
+{
+    size_t before = p->head.len;
+    int r = begin_view(x, fd, p);
+
+    if (r == 0 && p->log.file && stored_file_growth(p->log.file) != 0) {
+        log_view_follow(p->view, stored_file_growth, p->log.file);
         return 1;
     }
+    if (r == 0 && (body_bytes_held() > HELD_MAX || says_it_is_long(fd)))
+        return 1;
     do
-        r = log_view_add(p->view, &p->head);
+        r = r < 0 ? r : log_view_add(p->view, &p->head);
     while (r > 0 && p->head.len < WHOLE_PAGE_MAX);
+    if (r > 0) { // from the beginning: a slow client would keep all of it
+        r = shorten(&p->head, before);
+        if (r == 0)
+            r = begin_view(x, fd, p);
+        return r < 0 ? error_oom(err) : 1;
+    }
     if (r == 0)
         r = buf_add(&p->head, p->tail.data, p->tail.len);
-    return r < 0 ? error_oom(err) : r;
+    return r < 0 ? error_oom(err) : 0;
+}
+
+static int send_log_page(struct exchange *x, struct log_page *p)
+{
+    static const struct body_source source = {log_page_read, log_page_await, log_page_free};
+
+    if (exchange_add_header(x, "Content-Type", TYPE_HTML) < 0) {
+        log_page_free(p);
+        return -ENOMEM;
+    }
+    return exchange_answer_stream(x, MHD_HTTP_OK, &source, p, MHD_SIZE_UNKNOWN);
 }
 
 // `file` is taken over.
-static int answer_log(struct exchange *x, int *fd, struct stored_file *file, struct error *err)
+static int answer_log(struct exchange *x, int fd, struct stored_file *file, struct error *err)
 {
     _cleanup_(log_page_freep) struct log_page *p = calloc(1, sizeof(*p));
-    struct MHD_Response *response;
-    bool known = false;
+    bool answered = false;
     int r;
 
     if (!p) {
         stored_file_unref(file);
         return error_oom(err);
     }
-    p->file = file;
-    p->web = x->web;
-    p->connection = x->connection;
+    stored_follower_begin(&p->log, x, file);
     p->head.max = p->tail.max = BUF_OWN_MAX;
-    r = render_frame(x, &p->head, &p->tail, err);
-    if (r == 0 && !file && add_tag(x, *fd, p, &known) < 0)
+    r = page_render_around(x, "log", "log", &p->head, &p->tail, err);
+    if (r == 0 && !file && (add_tag(x, fd, p) < 0 || answer_made(x, &answered) < 0))
         r = error_oom(err);
-    if (r == 0 && known)
-        return exchange_answer_empty(x, MHD_HTTP_NOT_MODIFIED) < 0 ? error_oom(err) : 0;
-    if (r == 0)
-        r = begin_log_page(x, fd, p, err);
-    if (r < 0)
+    if (r == 0 && !answered)
+        r = make_log_page(x, fd, p, err);
+    if (r < 0 || answered)
         return r;
     if (r == 0)
-        return page_answer_buf(x, MHD_HTTP_OK, TYPE_HTML, &p->head) < 0 ? error_oom(err) : 0;
-    if (exchange_add_header(x, "Content-Type", TYPE_HTML) < 0)
-        return error_oom(err);
-    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LOG_BLOCK, log_page_read, p,
-                                                 log_page_free);
-    if (response)
-        p = NULL; // the response's
-    return exchange_answer(x, MHD_HTTP_OK, response);
+        r = page_answer_buf(x, MHD_HTTP_OK, TYPE_HTML, &p->head);
+    else
+        r = send_log_page(x, TAKE_PTR(p));
+    return r < 0 ? error_oom(err) : 0;
 }
 
 // *ret_file as of stored_follow().
@@ -219,7 +241,7 @@ static int open_log(struct exchange *x, const struct run_names *n, int *ret_fd,
 {
     _cleanup_free_ char *log_gz = run_object_name(n, "log.gz");
     const struct stored_object object = {.container = n->container, .name = log_gz, .max = LOG_MAX};
-    int r = log_gz ? stored_follow(x, &object, ret_fd, ret_file, err) : error_oom(err);
+    int r = log_gz ? stored_follow(x, &object, ret_fd, NULL, ret_file, err) : error_oom(err);
 
     return r == -ENOENT ? exchange_fail(x, 404, err, "there is no log of the run %s", n->run_id)
                         : r;
@@ -368,7 +390,7 @@ static int part_of_log(struct exchange *x, const struct run_names *n, uint64_t f
     if (r == 0 && put_part(x, (int64_t)from, told) < 0)
         r = error_oom(err);
     if (r == 0)
-        r = render_frame(x, &head, &tail, err);
+        r = page_render_around(x, "log", "log", &head, &tail, err);
     if (r == 0 && exchange_add_header(x, "Content-Type", TYPE_HTML) < 0)
         r = error_oom(err);
     return r < 0 ? r : reading_answer(x, MHD_HTTP_OK, MHD_SIZE_UNKNOWN, &head, &tail, err);
@@ -392,7 +414,7 @@ static int whole_log(struct exchange *x, const struct run_names *n, struct error
         r = run_both(r, run_put_files(x, n, err));
     if (r != 0 || x->wants_json)
         return r;
-    return answer_log(x, &fd, TAKE_PTR(file), err);
+    return answer_log(x, fd, TAKE_PTR(file), err);
 }
 
 int page_log(struct exchange *x, struct error *err)

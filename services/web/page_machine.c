@@ -138,15 +138,15 @@ static int write_queues(struct exchange *x, struct buf *b, const json_t *lengths
 int page_queues_json(struct exchange *x, struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(SIZE_MAX / 2);
-    const char *reason = NULL;
+    _cleanup_free_ char *why = NULL;
     const json_t *lengths = NULL;
     int r = broker_look(x->web->broker, QUEUE_BODIES, x, &lengths);
 
     if (r != 0)
         return r < 0 ? error_oom(err) : r;
     if (!lengths) {
-        (void)broker_is_up(x->web->broker, &reason);
-        return exchange_fail(x, 503, err, "the broker is away: %s", reason ? reason : "unknown");
+        why = broker_absence(x->web->broker, NULL);
+        return exchange_fail(x, 503, err, "the broker is away: %s", why ? why : "unknown");
     }
     return write_queues(x, &text, lengths) < 0 ||
                    page_answer_buf(x, MHD_HTTP_OK, TYPE_JSON, &text) < 0

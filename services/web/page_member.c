@@ -2,6 +2,7 @@
 #include "base/parse.h"
 #include "net/http.h"
 #include "web/conditional.h"
+#include "web/encoding.h"
 #include "web/page_inside.h"
 #include "web/reading.h"
 #include "web/store_http.h"
@@ -10,6 +11,7 @@
 #include <openssl/evp.h>
 
 #define ETAG_BYTES ((size_t)16)
+#define TYPE_TEXT "text/plain; charset=utf-8"
 #define RANGE_TEXT_MAX ((size_t)100) // a longer header has several ranges, or nonsense
 
 // ---- entity tags
@@ -33,15 +35,6 @@ static int member_etag(const struct inside *in, const char *archive_etag, char *
     return 0;
 }
 
-static int add_etag(struct exchange *x, const char *etag)
-{
-    _cleanup_free_ char *quoted = etag ? str_format("\"%s\"", etag) : NULL;
-
-    if (!etag)
-        return 0;
-    return quoted ? exchange_add_header(x, "ETag", quoted) : -ENOMEM;
-}
-
 // Whoever names the tag had the file from here: whether it is still the same the archive's tag
 // says, and nothing has to be read. `*` asks whether there is such a file.
 static int answer_known(struct exchange *x, const struct inside *in, bool *ret_answered,
@@ -57,12 +50,14 @@ static int answer_known(struct exchange *x, const struct inside *in, bool *ret_a
     r = stored_etag(x, &in->archive, &archive_etag, err);
     if (r != 0)
         return r;
-    if (member_etag(in, archive_etag, &etag) < 0)
+    if (member_etag(in, archive_etag, &etag) < 0 || (etag && exchange_set_tag(x, etag) < 0))
         return error_oom(err);
-    if (!etag || !etag_listed(known, etag))
+    exchange_encode(x, TYPE_TEXT, ENCODING_SIZE_UNKNOWN); // only text has the tag of a coding
+    if (!exchange_is_known(x))
         return 0;
     *ret_answered = true;
-    return add_etag(x, etag) < 0 || exchange_answer_empty(x, MHD_HTTP_NOT_MODIFIED) < 0
+    return exchange_add_vary(x, TYPE_TEXT) < 0 || store_add_guards(x) < 0 ||
+                   exchange_answer_empty(x, MHD_HTTP_NOT_MODIFIED) < 0
                ? error_oom(err)
                : 0;
 }
@@ -79,12 +74,17 @@ static const char *wanted_range(const struct exchange *x, const char *etag)
                : "";
 }
 
+// The file is looked for while its archive comes; what its address names may be one that stood
+// further in front (a hard link), for which all of the archive has to be there.
 static int start(struct exchange *x, const struct inside *in, struct error *err)
 {
+    _cleanup_(stored_file_unrefp) struct stored_file *file = NULL;
     _cleanup_free_ char *archive_etag = NULL, *etag = NULL;
     const char *arguments[] = {"member", in->path, "", NULL};
     _cleanup_close_ int fd = -1;
-    int r = stored_open(x, &in->archive, &fd, &archive_etag, err);
+    int r = x->archive_way == ARCHIVE_WHOLE
+                ? stored_open(x, &in->archive, &fd, &archive_etag, err)
+                : stored_follow(x, &in->archive, &fd, &archive_etag, &file, err);
 
     if (r != 0)
         return r;
@@ -93,7 +93,7 @@ static int start(struct exchange *x, const struct inside *in, struct error *err)
     arguments[2] = wanted_range(x, etag);
     free(x->archive_etag);
     x->archive_etag = TAKE_PTR(archive_etag);
-    return reading_start(x, &fd, arguments, 0, err);
+    return reading_follow(x, &fd, &file, arguments, 0, err);
 }
 
 // ---- answering
@@ -121,29 +121,32 @@ static int read_head(struct exchange *x, struct member *ret, struct error *err)
     return r < 0 ? r : json_get_optional_bool(head, "text", &ret->text, err);
 }
 
-static int add_headers(struct exchange *x, const struct inside *in, bool text, const char *etag)
+static int add_headers(struct exchange *x, const struct inside *in, const struct member *member,
+                       const char *etag)
 {
+    const char *type = member->text ? TYPE_TEXT : "application/octet-stream";
     const char *slash = strrchr(in->path, '/');
     _cleanup_free_ char *name = http_escape(slash ? slash + 1 : in->path, false), *as = NULL;
 
-    if (!name || store_add_guards(x) < 0 || add_etag(x, etag) < 0 ||
-        exchange_add_header(x, "Accept-Ranges", "bytes") < 0 ||
-        exchange_add_header(x, "Content-Type",
-                            text ? "text/plain; charset=utf-8" : "application/octet-stream") < 0)
+    if (!name || store_add_guards(x) < 0 || (etag && exchange_set_tag(x, etag) < 0) ||
+        exchange_add_header(x, "Accept-Ranges", "bytes") < 0 || exchange_add_vary(x, type) < 0 ||
+        exchange_add_header(x, "Content-Type", type) < 0)
         return -ENOMEM;
-    if (text && !params_get(&x->query, "download"))
+    exchange_encode(x, type, member->length < 0 ? (uint64_t)member->size : 0);
+    if (member->text && !params_get(&x->query, "download"))
         return 0;
     as = str_format("attachment; filename*=UTF-8''%s", name);
     return as ? exchange_add_header(x, "Content-Disposition", as) : -ENOMEM;
 }
 
 // It has no date: an archive may say anything of that.
-static enum precondition check_conditions(const struct exchange *x, const char *etag)
+static enum precondition check_conditions(struct exchange *x, const char *etag)
 {
-    const struct conditions conditions = {.if_match = exchange_header(x, "If-Match"),
-                                          .if_none_match = exchange_header(x, "If-None-Match")};
+    const char *wanted = exchange_header(x, "If-Match");
 
-    return conditions_check(&conditions, etag ? etag : "", 0);
+    if (wanted && !etag_listed(wanted, etag ? etag : ""))
+        return PRECONDITION_FAILED;
+    return exchange_is_known(x) ? PRECONDITION_NOT_MODIFIED : PRECONDITION_SEND;
 }
 
 static int answer_empty(struct exchange *x, unsigned status, struct error *err)
@@ -177,7 +180,7 @@ static int answer(struct exchange *x, const struct inside *in, struct error *err
     r = read_head(x, &member, err);
     if (r < 0)
         return r;
-    if (member_etag(in, x->archive_etag, &etag) < 0 || add_headers(x, in, member.text, etag) < 0)
+    if (member_etag(in, x->archive_etag, &etag) < 0 || add_headers(x, in, &member, etag) < 0)
         return error_oom(err);
     switch (check_conditions(x, etag)) {
     case PRECONDITION_NOT_MODIFIED:
@@ -195,6 +198,10 @@ int page_member(struct exchange *x, const struct inside *in, struct error *err)
     bool answered = false;
     int r;
 
+    if (reading_needs_all(x)) {
+        x->archive_way = ARCHIVE_WHOLE;
+        reading_drop(x);
+    }
     if (reading_done(x))
         return answer(x, in, err);
     r = answer_known(x, in, &answered, err);

@@ -3,6 +3,7 @@
 // in docs/reference/metrics.md; alert rules and dashboards use them.
 #include "adt/names.h"
 #include "base/clock.h"
+#include "web/body.h"
 #include "web/broker.h"
 #include "web/pages.h"
 #include "web/statistics.h"
@@ -137,6 +138,14 @@ static int add_look(struct buf *b, const struct broker *broker)
                        cost.longest_us);
 }
 
+static int add_held(struct buf *b)
+{
+    int r = add_head(b, "autopkgtest_web_held_bytes", "gauge",
+                     "Answers in memory that are kept, or that clients have not taken yet.");
+
+    return r < 0 ? r : buf_addf(b, "autopkgtest_web_held_bytes %zu\n", body_bytes_held());
+}
+
 int page_metrics(struct exchange *x, struct error *err)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
@@ -149,7 +158,8 @@ int page_metrics(struct exchange *x, struct error *err)
         buf_addf(&text, "autopkgtest_broker_up %d\n", broker_is_up(x->web->broker, NULL)) < 0 ||
         add_store(&text, x->web) < 0 || add_queues(&text, lengths) < 0 ||
         add_look(&text, x->web->broker) < 0 || add_running(&text, x) < 0 ||
-        add_results(&text, x) < 0 || exchange_add_header(x, "Cache-Control", "no-store") < 0 ||
+        add_results(&text, x) < 0 || add_held(&text) < 0 ||
+        exchange_add_header(x, "Cache-Control", "no-store") < 0 ||
         exchange_answer_buf(x, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &text) < 0)
         return error_oom(err);
     return 0;

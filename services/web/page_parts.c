@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // What several pages have.
+#include "adt/names.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "net/http.h"
@@ -42,28 +43,85 @@ int page_put_rows(json_t *data, const char *key, json_t *rows)
     return r < 0 || !flag ? -ENOMEM : json_put_bool(data, flag, any);
 }
 
-// ---- running tests
+// ---- results
 
-static int add_running_urls(json_t *list)
+// All that was asked for, but for where in it: to go before another such parameter.
+static char *query_but_for_place(const struct exchange *x)
 {
-    size_t i;
-    json_t *item;
+    _cleanup_buf_ struct buf query = BUF_INIT(BUF_OWN_MAX);
 
-    json_array_foreach (list, i, item) {
-        const char *package = json_string_value(json_object_get(item, "package"));
-        const char *release = json_string_value(json_object_get(item, "release"));
-        const char *arch = json_string_value(json_object_get(item, "arch"));
-        int64_t duration = json_integer_value(json_object_get(item, "duration"));
-        _cleanup_free_ char *url = NULL, *text = clock_format_duration((uint64_t)duration);
+    for (size_t i = 0; i < x->query.len; i++) {
+        const struct param *param = &x->query.items[i];
+        _cleanup_free_ char *name = http_escape(param->name, false);
+        _cleanup_free_ char *value = http_escape(param->value, false);
 
-        if (package && strcmp(package, "private-test") != 0)
-            url = results_url(package, release, arch, NULL);
-        if (json_put_string(item, "url", url) < 0 ||
-            json_put_string(item, "duration_text", text) < 0)
-            return -ENOMEM;
+        if (!name || !value)
+            return NULL;
+        if (strcmp(param->name, "before") != 0 && strcmp(param->name, "format") != 0 &&
+            buf_addf(&query, "%s=%s&", name, value) < 0)
+            return NULL;
     }
-    return 0;
+    return buf_take(&query);
 }
+
+// The way to what is older than that run.
+static int put_older(struct exchange *x, const char *run_id)
+{
+    _cleanup_free_ char *older = http_escape(run_id, false), *query = query_but_for_place(x);
+
+    return !older || !query || json_put_string(x->data, "older", older) < 0
+               ? -ENOMEM
+               : json_put_string(x->data, "page_query", query);
+}
+
+int page_cut_rows(struct exchange *x, json_t *rows, size_t max)
+{
+    if (json_array_size(rows) <= max)
+        return 0;
+    while (json_array_size(rows) > max)
+        (void)json_array_remove(rows, json_array_size(rows) - 1);
+    return put_older(x, json_text(json_array_get(rows, max - 1), "run_id"));
+}
+
+int page_read_before(struct exchange *x, const char **ret, struct error *err)
+{
+    *ret = params_get_filled(&x->query, "before");
+    return *ret && !name_is_run_id(*ret)
+               ? exchange_fail(x, 400, err, "before: expected the name of a run")
+               : 0;
+}
+
+int page_put_window_end(struct exchange *x, const char *run_id)
+{
+    return !run_id || json_object_get(x->data, "older") ? 0
+           : put_older(x, run_id) < 0                   ? -ENOMEM
+                                      : json_put_bool(x->data, "looked_through", true);
+}
+
+int page_put_results(struct exchange *x, struct database *db, const struct results_filter *filter,
+                     struct error *err)
+{
+    struct results_filter f = *filter;
+    _cleanup_free_ char *end = NULL;
+    json_t *rows = NULL;
+    int r = page_read_before(x, &f.before, err);
+
+    f.limit++;
+    if (r == 0)
+        r = results_recent(db, &f, &rows, err);
+    if (r == 0 && json_array_size(rows) < f.limit)
+        r = results_window_end(db, &f, &end, err);
+    if (r < 0) {
+        json_decref(rows);
+        return r;
+    }
+    r = page_cut_rows(x, rows, filter->limit);
+    if (page_put_rows(x->data, "results", rows) < 0 || r < 0)
+        return error_oom(err);
+    return page_put_window_end(x, end) < 0 ? error_oom(err) : 0;
+}
+
+// ---- running tests
 
 // The filter as the query of an address, "" for none.
 static char *filter_query(const struct running_filter *f)
@@ -83,6 +141,15 @@ static char *filter_query(const struct running_filter *f)
     return buf_take(&query);
 }
 
+int page_put_broker(struct exchange *x)
+{
+    _cleanup_free_ char *time = NULL, *why = broker_absence(x->web->broker, &time);
+
+    return json_put_bool(x->data, "broker_away", why != NULL) < 0
+               ? -ENOMEM
+               : json_put_string(x->data, "broker_away_for", time);
+}
+
 int page_put_running_list(struct exchange *x, const struct running_filter *filter)
 {
     const struct running *running = broker_running(x->web->broker);
@@ -94,10 +161,11 @@ int page_put_running_list(struct exchange *x, const struct running_filter *filte
     bool whole = filter->offset == 0 && filter->limit >= n && !filter->requester;
 
     if (!list || !query || json_put_string(x->data, "running_live", whole ? "all" : "some") < 0 ||
-        json_put_string(x->data, "running_filter", query) < 0 || add_running_urls(list) < 0 ||
+        json_put_string(x->data, "running_filter", query) < 0 ||
         json_put_int(x->data, "running_total", (int64_t)n) < 0 ||
         json_put_bool(x->data, "running_more", filter->offset + filter->limit < n) < 0 ||
-        json_put_int(x->data, "running_next", (int64_t)(filter->offset + filter->limit)) < 0) {
+        json_put_int(x->data, "running_next", (int64_t)(filter->offset + filter->limit)) < 0 ||
+        page_put_broker(x) < 0) {
         json_decref(list);
         return -ENOMEM;
     }
@@ -133,11 +201,8 @@ int page_query_text(struct exchange *x, const char *name, size_t max, const char
 
     if (len > max)
         return exchange_fail(x, 400, err, "%s: more than %zu bytes", name, max);
-    for (size_t at = 0, n; at < len; at += n) {
-        n = utf8_sequence(text + at, len - at);
-        if (n == 0)
-            return exchange_fail(x, 400, err, "%s: expected UTF-8", name);
-    }
+    if (len > 0 && !utf8_is_valid(text, len))
+        return exchange_fail(x, 400, err, "%s: expected UTF-8", name);
     *ret = text;
     return 0;
 }

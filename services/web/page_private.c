@@ -68,8 +68,9 @@ static int check_login(struct exchange *x, bool *ret_sent, struct error *err)
         return exchange_fail(x, 404, err,
                              "nobody can log in here, so nobody is shown private "
                              "results");
+    x->secret = true;
     if (login_session(x))
-        return exchange_add_header(x, "Cache-Control", "no-store") < 0 ? error_oom(err) : 0;
+        return 0;
     if (x->wants_json)
         return exchange_fail(x, 401, err, "log in to see private results");
     *ret_sent = true;
@@ -80,6 +81,7 @@ static int check_login(struct exchange *x, bool *ret_sent, struct error *err)
 // What the user has requested; results for others to read are not announced to them here.
 int page_private_list(struct exchange *x, struct error *err)
 {
+    struct results_filter f = {.limit = LISTED_MAX + 1};
     struct database *db;
     json_t *rows = NULL;
     bool sent;
@@ -87,14 +89,17 @@ int page_private_list(struct exchange *x, struct error *err)
 
     if (r < 0 || sent)
         return r;
-    r = page_start(x, "Private results", err);
-    if (r < 0)
+    if ((r = page_start(x, "Private results", err)) < 0 ||
+        (r = page_read_before(x, &f.before, err)) < 0)
         return r;
     db = page_database(x);
     if (!db)
         return 0;
-    r = results_private_of(db, login_session(x)->user, LISTED_MAX, &rows, err);
-    return r < 0 ? r : page_put_rows(x->data, "results", rows) < 0 ? error_oom(err) : 0;
+    r = results_private_of(db, login_session(x)->user, &f, &rows, err);
+    if (r < 0)
+        return r;
+    r = page_cut_rows(x, rows, LISTED_MAX);
+    return page_put_rows(x->data, "results", rows) < 0 || r < 0 ? error_oom(err) : 0;
 }
 
 // Whether the user may see what is stored of the run in this folder.

@@ -6,10 +6,12 @@
 #include "net/http.h"
 #include "web/pages.h"
 #include "web/reports.h"
-#include "web/results.h"
+#include "web/results_search.h"
+#include "web/turn.h"
 #include "web/web.h"
 
 #define RECENT_LIMIT 100
+#define OFFSET_MAX 1000000
 #define FEED_ROWS 50
 #define FEED_DAYS 90
 
@@ -104,7 +106,12 @@ static int answer_recent(struct exchange *x, const json_t *rows)
     return exchange_answer_json(x, MHD_HTTP_OK, list);
 }
 
-int page_recent_json(struct exchange *x, struct error *err)
+static void free_search(void *search)
+{
+    results_search_free(search);
+}
+
+static int start_search(struct exchange *x, struct error *err)
 {
     struct results_filter f = {.release = params_get_filled(&x->query, "release"),
                                .arch = params_get_filled(&x->query, "arch"),
@@ -113,18 +120,32 @@ int page_recent_json(struct exchange *x, struct error *err)
                                .limit = RECENT_LIMIT};
     const char *limit = params_get_filled(&x->query, "limit");
     const char *offset = params_get_filled(&x->query, "offset");
-    _cleanup_json_ json_t *rows = NULL;
-    struct database *db = NULL;
-    int r;
+    struct results_search *search = NULL;
 
     if (limit && parse_uint(limit, 1, RESULTS_MAX, &f.limit, err) < 0)
         return error_prefix(err, -EINVAL, "limit");
-    if (offset && parse_uint(offset, 0, RESULTS_WINDOW, &f.offset, err) < 0)
+    if (offset && parse_uint(offset, 0, OFFSET_MAX, &f.offset, err) < 0)
         return error_prefix(err, -EINVAL, "offset");
+    if (results_search_new(&f, &search) < 0)
+        return error_oom(err);
+    x->userdata = search;
+    x->free_userdata = free_search;
+    return 0;
+}
+
+int page_recent_json(struct exchange *x, struct error *err)
+{
+    struct database *db = NULL;
+    int r = x->userdata ? 0 : start_search(x, err);
+
+    if (r < 0)
+        return r;
     if (web_database(x->web, &db, err) < 0)
         return exchange_fail(x, 503, err, "the results cannot be read right now");
-    r = results_recent(db, &f, &rows, err);
-    return r < 0 ? r : answer_recent(x, rows) < 0 ? error_oom(err) : 0;
+    r = results_search_step(x->userdata, db, err);
+    if (r != 0)
+        return r < 0 ? r : turn_wait(x, err);
+    return answer_recent(x, results_search_rows(x->userdata)) < 0 ? error_oom(err) : 0;
 }
 
 // ---- feeds
@@ -257,7 +278,7 @@ int page_badge(struct exchange *x, struct error *err)
         return error_oom(err);
     if (web_database(x->web, &db, err) < 0)
         return answer_badge(x, label, "unknown", err);
-    r = results_history(db, package, &newest, NULL, &rows, err);
+    r = results_history(db, package, &newest, &rows, err);
     if (r < 0)
         return r;
     return answer_badge(

@@ -1,71 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // What waits: all queues, and the requests of one with their positions.
 #include "adt/names.h"
-#include "adt/request.h"
-#include "base/clock.h"
 #include "base/parse.h"
 #include "web/broker.h"
 #include "web/pages.h"
-#include "web/results.h"
-#include "web/statistics.h"
+#include "web/queued.h"
 #include "web/web.h"
 
 #define ROWS 100 // requests on a page
-
-// What estimates are made of. Workers take from all queues of their architecture in turn, so that a
-// queue has a share of the tests that run there.
-struct pace {
-    int64_t mean_s;  // of a test there; 0: not known
-    size_t running;  // tests on the architecture
-    size_t nonempty; // queues of the architecture
-};
-
-static int64_t length_of(const json_t *lengths, const struct queue_place *place)
-{
-    return json_integer_value(broker_length(lengths, place));
-}
-
-static size_t nonempty(const struct web_settings *s, const json_t *lengths, const char *arch)
-{
-    size_t n = 0;
-
-    for (int c = 0; c < CONTEXT_COUNT; c++)
-        STRV_FOREACH (release, &s->releases) {
-            const struct queue_place place = {(enum queue_context)c, release, arch};
-
-            n += length_of(lengths, &place) > 0;
-        }
-    return n;
-}
-
-static struct pace pace_of(struct exchange *x, const json_t *lengths,
-                           const struct queue_place *place)
-{
-    const struct running_filter here = {.arch = place->arch};
-    const json_t *statistics = NULL;
-    struct pace pace = {.running = running_count(broker_running(x->web->broker), &here),
-                        .nonempty = nonempty(&x->web->settings, lengths, place->arch)};
-
-    if (statistics_get(x->web, &statistics, NULL) == 0)
-        pace.mean_s = statistics_mean_s(statistics, place->release, place->arch);
-    return pace;
-}
-
-// "about 3 h" until the request at this position (from 1) begins; nothing when it cannot be said.
-static int put_wait(json_t *row, const struct pace *pace, int64_t position)
-{
-    int64_t seconds =
-        pace->running ? position * pace->mean_s * (int64_t)pace->nonempty / (int64_t)pace->running
-                      : 0;
-    _cleanup_free_ char *text = NULL;
-
-    if (seconds == 0)
-        return 0;
-    text = clock_format_duration((uint64_t)seconds);
-    if (!text || json_put_int(row, "wait_s", seconds) < 0)
-        return -ENOMEM;
-    return json_put_string(row, "wait", text);
-}
 
 // How many requests such a queue has is not known.
 static int put_unanswered(json_t *row)
@@ -80,17 +22,17 @@ static int add_queue(struct exchange *x, json_t *rows, const json_t *lengths,
                      const struct queue_place *place)
 {
     const struct running_filter here = {.release = place->release, .arch = place->arch};
-    int64_t queued = length_of(lengths, place);
-    struct pace pace;
+    int64_t queued = queue_length(lengths, place);
+    struct queue_pace pace;
     json_t *row;
 
     if (queued == 0 && broker_length(lengths, place))
         return 0;
-    pace = pace_of(x, lengths, place);
+    pace = queue_pace(x, lengths, place);
     row = json_pack("{s:s, s:s, s:s, s:I, s:I}", "context", queue_context_name(place->context),
                     "release", place->release, "arch", place->arch, "queued", (json_int_t)queued,
                     "running", (json_int_t)running_count(broker_running(x->web->broker), &here));
-    if (put_wait(row, &pace, queued) < 0 ||
+    if (queue_put_wait(row, &pace, queued) < 0 ||
         (!broker_length(lengths, place) && put_unanswered(row) < 0)) {
         json_decref(row);
         return -ENOMEM;
@@ -98,7 +40,8 @@ static int add_queue(struct exchange *x, json_t *rows, const json_t *lengths,
     return json_array_append_new(rows, row) < 0 ? -ENOMEM : 0;
 }
 
-static int put_queues(struct exchange *x, const json_t *lengths)
+// Those of a release, of an architecture, or all.
+static int put_queues(struct exchange *x, const json_t *lengths, const struct queue_place *only)
 {
     const struct web_settings *s = &x->web->settings;
     json_t *rows = json_array();
@@ -109,42 +52,18 @@ static int put_queues(struct exchange *x, const json_t *lengths)
             STRV_FOREACH (arch, &s->architectures) {
                 const struct queue_place place = {(enum queue_context)c, release, arch};
 
-                if (r == 0)
+                if (r == 0 && (!only->release || str_equal(only->release, release)) &&
+                    (!only->arch || str_equal(only->arch, arch)))
                     r = add_queue(x, rows, lengths, &place);
             }
+    if (json_put_string(x->data, "release", only->release) < 0 ||
+        json_put_string(x->data, "arch", only->arch) < 0 ||
+        json_put_bool(x->data, "place", only->release || only->arch) < 0)
+        r = -ENOMEM;
     return page_put_rows(x->data, "queues", rows) < 0 ? -ENOMEM : r;
 }
 
 // ---- one queue
-
-static int fill_request(json_t *row, const char *body)
-{
-    _cleanup_(request_release) struct request request = REQUEST_INIT;
-    _cleanup_free_ char *triggers = NULL, *ppas = NULL, *url = NULL;
-
-    if (request_parse(body, strlen(body), &request, NULL) < 0)
-        return json_put_string(row, "package", body); // "private job", "unreadable request"
-    triggers = strv_join(&request.triggers, " ");
-    ppas = strv_join(&request.ppas, " ");
-    url = results_url(request.package, NULL, NULL, NULL);
-    if (!triggers || !ppas || !url || json_put_string(row, "package", request.package) < 0 ||
-        json_put_string(row, "package_url", url) < 0 ||
-        json_put_string(row, "triggers", triggers) < 0 || json_put_string(row, "ppas", ppas) < 0 ||
-        json_put_string(row, "uuid", request.uuid) < 0)
-        return -ENOMEM;
-    return json_put_string(row, "requester", request.requester);
-}
-
-static json_t *request_row(const struct queue_copy *queue, const struct pace *pace, size_t at)
-{
-    _cleanup_json_ json_t *body = queue_copy_get(queue, at), *row = json_object();
-    int64_t position = (int64_t)at + 1;
-
-    if (!body || json_put_int(row, "position", position) < 0 || put_wait(row, pace, position) < 0 ||
-        fill_request(row, json_string_value(body)) < 0)
-        return NULL;
-    return TAKE_PTR(row);
-}
 
 // Links to the pages before and behind.
 static int put_pages(struct exchange *x, size_t from, size_t len)
@@ -165,7 +84,7 @@ static int put_pages(struct exchange *x, size_t from, size_t len)
 // How many wait is all that is known.
 static int put_closed(struct exchange *x, const json_t *lengths, const struct queue_place *place)
 {
-    return json_put_int(x->data, "queued", length_of(lengths, place)) < 0
+    return json_put_int(x->data, "queued", queue_length(lengths, place)) < 0
                ? -ENOMEM
                : json_put_bool(x->data, "closed", true);
 }
@@ -174,7 +93,7 @@ static int put_requests(struct exchange *x, const json_t *lengths, const struct 
                         size_t from)
 {
     const struct queue_copy *queue = broker_queue(x->web->broker, place);
-    struct pace pace = pace_of(x, lengths, place);
+    struct queue_pace pace = queue_pace(x, lengths, place);
     size_t len = queue_copy_len(queue);
     json_t *rows = json_array();
     int r = 0;
@@ -182,7 +101,7 @@ static int put_requests(struct exchange *x, const json_t *lengths, const struct 
     if (from > len)
         from = len;
     for (size_t i = from; r == 0 && i < len && i < from + ROWS; i++)
-        if (json_array_append_new(rows, request_row(queue, &pace, i)) < 0)
+        if (json_array_append_new(rows, queue_row(queue, &pace, i)) < 0)
             r = -ENOMEM;
     if (page_put_rows(x->data, "requests", rows) < 0 || r < 0 || put_pages(x, from, len) < 0 ||
         (broker_queue_is_closed(x->web->broker, place) && put_closed(x, lengths, place) < 0) ||
@@ -193,20 +112,22 @@ static int put_requests(struct exchange *x, const json_t *lengths, const struct 
     return json_put_string(x->data, "arch", place->arch);
 }
 
-// 1: one queue is asked for, 0: none is. All that is given is checked.
+// 1: one queue is asked for; 0: those of all contexts, of a release or an architecture if such is
+// given. All that is given is checked.
 static int read_place(struct exchange *x, struct queue_place *ret, struct error *err)
 {
     const struct web_settings *s = &x->web->settings;
     const char *context = params_get_filled(&x->query, "context");
+    bool known;
 
     ret->release = params_get_filled(&x->query, "release");
     ret->arch = params_get_filled(&x->query, "arch");
-    if (!context && !ret->release && !ret->arch)
+    known = (!ret->release || strv_contains(&s->releases, ret->release)) &&
+            (!ret->arch || strv_contains(&s->architectures, ret->arch));
+    if (!context && known)
         return 0;
-    for (int c = 0; context && c < CONTEXT_COUNT; c++)
-        if (str_equal(queue_context_name((enum queue_context)c), context) && ret->release &&
-            ret->arch && strv_contains(&s->releases, ret->release) &&
-            strv_contains(&s->architectures, ret->arch)) {
+    for (int c = 0; known && ret->release && ret->arch && c < CONTEXT_COUNT; c++)
+        if (str_equal(queue_context_name((enum queue_context)c), context)) {
             ret->context = (enum queue_context)c;
             return 1;
         }
@@ -237,10 +158,10 @@ int page_queues(struct exchange *x, struct error *err)
     if (r == EXCHANGE_WAIT)
         return r;
     r = r < 0 ? error_oom(err) : page_start(x, "Queues", err);
-    if (r == 0 && json_put_bool(x->data, "broker_away", !lengths) < 0)
-        r = -ENOMEM;
+    if (r == 0)
+        r = page_put_broker(x);
     if (r == 0 && lengths)
-        r = one ? put_requests(x, lengths, &place, from) : put_queues(x, lengths);
+        r = one ? put_requests(x, lengths, &place, from) : put_queues(x, lengths, &place);
     if (r == 0)
         r = json_put_bool(x->data, one ? "one_queue" : "all_queues", true);
     return r < 0 ? error_oom(err) : 0;

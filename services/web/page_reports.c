@@ -49,26 +49,14 @@ static int read_since(struct exchange *x, char **ret, struct error *err)
     return 0;
 }
 
-static int put_regressions(struct exchange *x, const struct report_filter *f, json_t *rows)
-{
-    if (has_more(rows, f->limit - 1)) {
-        const json_t *last = json_array_get(rows, json_array_size(rows) - 1);
-        _cleanup_free_ char *before = http_escape(json_text(last, "run_id"), false);
-
-        if (!before || json_put_string(x->data, "older", before) < 0)
-            return -ENOMEM;
-    }
-    return page_put_rows(x->data, "results", json_incref(rows));
-}
-
 int page_regressions(struct exchange *x, struct error *err)
 {
     struct report_filter f = {.release = params_get_filled(&x->query, "release"),
                               .arch = params_get_filled(&x->query, "arch"),
                               .before = params_get_filled(&x->query, "before"),
                               .limit = REPORT_ROWS + 1};
-    _cleanup_free_ char *since = NULL;
-    _cleanup_json_ json_t *rows = NULL;
+    _cleanup_free_ char *since = NULL, *end = NULL;
+    json_t *rows = NULL;
     struct database *db;
     int r = page_start(x, "Regressions", err);
 
@@ -80,8 +68,15 @@ int page_regressions(struct exchange *x, struct error *err)
     db = page_database(x);
     if (!db)
         return 0;
-    r = report_regressions(db, &f, &rows, err);
-    return r < 0 ? r : put_regressions(x, &f, rows) < 0 ? error_oom(err) : 0;
+    r = report_regressions_window_end(db, &f, &end, err);
+    if (r == 0)
+        r = report_regressions(db, &f, &rows, err);
+    if (r < 0)
+        return r;
+    r = page_cut_rows(x, rows, REPORT_ROWS);
+    if (page_put_rows(x->data, "results", rows) < 0 || r < 0)
+        return error_oom(err);
+    return page_put_window_end(x, end) < 0 ? error_oom(err) : 0;
 }
 
 // ---- flaky tests

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Requests for tests: the form, and /request.cgi, which answers when the broker has confirmed.
+#include "web/broker.h"
 #include "web/duplicates.h"
 #include "web/github.h"
 #include "web/limits.h"
@@ -32,10 +33,8 @@ static int answer_requested(struct exchange *x, json_t *accepted, struct error *
 // Without a word in Accept that asks for HTML the caller is a program.
 static void choose_format(struct exchange *x)
 {
-    const char *accept = exchange_header(x, "Accept");
-
     if (!params_get(&x->query, "format"))
-        x->wants_json = !accept || !strstr(accept, "text/html");
+        x->wants_json = exchange_accepts(x) != ACCEPTS_HTML;
 }
 
 // A link leads to the form, filled in, where the user decides; without a login by way of that.
@@ -107,7 +106,7 @@ static int put_tested(struct exchange *x, json_t *check, const char *package, co
     const json_t *newest;
 
     if (web_database(x->web, &db, NULL) < 0 ||
-        results_history(db, package, &newest_of_test, NULL, &rows, NULL) < 0 ||
+        results_history(db, package, &newest_of_test, &rows, NULL) < 0 ||
         json_array_size(rows) == 0)
         return json_put_string(check, "state", "new");
     newest = json_array_get(rows, 0);
@@ -121,10 +120,10 @@ static int put_tested(struct exchange *x, json_t *check, const char *package, co
 static int put_check(struct exchange *x, json_t *checks, const struct request_order *order,
                      const char *arch)
 {
-    _cleanup_free_ char *digest = request_digest(&order->request, order->release, arch);
+    const struct duplicate_test test = {&order->request, order->release, arch};
     _cleanup_json_ json_t *same = NULL;
     json_t *check = json_pack("{s:s, s:s}", "release", order->release, "arch", arch);
-    int r = digest ? duplicate_find(x->web, digest, &same) : -ENOMEM;
+    int r = duplicate_find(x->web, &test, &same);
 
     if (r > 0) {
         _cleanup_free_ char *url = str_format("/requests/%s", json_text(same, "uuid"));
@@ -148,12 +147,16 @@ int page_request_check(struct exchange *x, struct error *err)
     _cleanup_(request_order_release) struct request_order order = {.request = REQUEST_INIT};
     _cleanup_json_ json_t *answer = json_object();
     json_t *checks = json_array();
+    const json_t *lengths = NULL;
     int r = json_put(answer, "checks", checks) < 0
                 ? error_oom(err)
                 : request_order_read(&x->query, &limits, &order, err);
 
     if (r < 0)
         return r;
+    // Until the form is sent, what is in the queues will have been seen.
+    if (broker_look_back(x->web->broker, QUEUE_BODIES, &lengths) < 0)
+        return error_oom(err);
     STRV_FOREACH (arch, &order.archs)
         if (r == 0)
             r = put_check(x, checks, &order, arch);
@@ -180,27 +183,60 @@ static int put_choices(json_t *data, const char *key, const struct strv *values,
     return json_put(data, key, list);
 }
 
+// All values of a parameter that may be repeated, and at least one, which is empty then.
+static int put_values(struct exchange *x, const char *key, const char *name)
+{
+    json_t *list = json_array();
+    int r = list ? 0 : -ENOMEM;
+
+    for (size_t i = 0; i < x->query.len && r == 0; i++) {
+        const struct param *param = &x->query.items[i];
+
+        if (strcmp(param->name, name) == 0 && *param->value)
+            r = json_array_append_new(list, json_string(param->value));
+    }
+    if (r == 0 && json_array_size(list) == 0)
+        r = json_array_append_new(list, json_string(""));
+    return json_put(x->data, key, list) < 0 || r < 0 ? -ENOMEM : 0;
+}
+
+// Fields that are folded away, unless one is filled in: what is asked for can be seen.
+static int put_seldom_used(struct exchange *x)
+{
+    static const char *const fields[] = {"testname", "readable-by", "test-git", "build-git"};
+    bool any = params_get_filled(&x->query, "ppa") || params_get_filled(&x->query, "env");
+    bool all_proposed = params_get_filled(&x->query, "all-proposed") != NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        const char *value = params_get_filled(&x->query, fields[i]);
+
+        any = any || value;
+        if (json_put_string(x->data, fields[i], value ? value : "") < 0)
+            return -ENOMEM;
+    }
+    if (put_values(x, "ppas", "ppa") < 0 || put_values(x, "env", "env") < 0 ||
+        json_put_bool(x->data, "all_proposed", all_proposed) < 0)
+        return -ENOMEM;
+    return json_put_bool(x->data, "unfolded", any || all_proposed);
+}
+
 int page_request_form(struct exchange *x, struct error *err)
 {
-    static const char *const fields[] = {"package", "trigger", "ppa", "env", "testname"};
     const struct web_settings *s = &x->web->settings;
+    const char *package = params_get(&x->query, "package");
     bool open = strcmp(s->authorization, "open") == 0;
     bool may_log_in = login_is_possible(x->web) && !login_session(x);
 
+    x->secret = login_session(x) != NULL; // the form's token is in it
     x->data = json_object();
     if (!x->data || json_put_string(x->data, "title", "Request a test") < 0 ||
         json_put_bool(x->data, "form", open || login_session(x)) < 0 ||
         json_put_bool(x->data, "may_log_in", may_log_in) < 0 ||
+        json_put_string(x->data, "package", package ? package : "") < 0 ||
         put_choices(x->data, "releases", &s->releases, params_get(&x->query, "release")) < 0 ||
         put_choices(x->data, "architectures", &s->architectures, params_get(&x->query, "arch")) <
             0 ||
-        json_put_bool(x->data, "all_proposed", params_get(&x->query, "all-proposed") != NULL) < 0)
+        put_values(x, "triggers", "trigger") < 0 || put_seldom_used(x) < 0)
         return error_oom(err);
-    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-        const char *value = params_get(&x->query, fields[i]);
-
-        if (json_put_string(x->data, fields[i], value ? value : "") < 0)
-            return error_oom(err);
-    }
     return 0;
 }

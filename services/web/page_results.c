@@ -6,69 +6,96 @@
 #include "net/http.h"
 #include "web/broker.h"
 #include "web/pages.h"
+#include "web/queued.h"
 #include "web/reports.h"
 #include "web/results.h"
+#include "web/retry.h"
 #include "web/streams.h"
 #include "web/web.h"
 
 #define HOME_ROWS 20
 #define RECENT_ROWS 100
 #define RUNNING_PAGE 50
+#define NAME_TEXT_MAX 200
 
 // ---- overview
 
-// {"rows": [{"release", "arch", "queued", "running"}], "total": n} from the broker's figures.
+// What waits and runs at a place.
+struct activity {
+    int64_t queued;
+    size_t running;
+    bool unanswered; // by a queue of it
+};
+
+// Adds what the broker has told of the queues, by release and architecture. (Each object is looked
+// up once, as these are many.)
+static void add_queued(const struct web_settings *s, const json_t *lengths, struct activity *places)
+{
+    for (int c = 0; c < CONTEXT_COUNT && lengths; c++) {
+        const json_t *context = json_object_get(lengths, queue_context_name((enum queue_context)c));
+        struct activity *place = places;
+
+        STRV_FOREACH (release, &s->releases) {
+            const json_t *archs = json_object_get(context, release);
+
+            STRV_FOREACH (arch, &s->architectures) {
+                const json_t *n = json_object_get(archs, arch);
+
+                place->queued += json_integer_value(n);
+                place->unanswered |= !json_is_integer(n);
+                place++;
+            }
+        }
+    }
+}
+
+// The names are those of many rows, which share them.
+static json_t *activity_row(json_t *release, json_t *arch, const struct activity *place)
+{
+    _cleanup_json_ json_t *row = json_object();
+
+    if (json_put(row, "release", json_incref(release)) < 0 ||
+        json_put(row, "arch", json_incref(arch)) < 0 ||
+        json_put_int(row, "queued", place->queued) < 0 ||
+        json_put_int(row, "running", (int64_t)place->running) < 0 ||
+        (place->unanswered && json_put_bool(row, "unanswered", true) < 0))
+        return NULL;
+    return TAKE_PTR(row);
+}
+
+// What waits and runs at each place, by the broker's figures.
 static int put_activity(struct exchange *x, const json_t *lengths)
 {
     const struct web_settings *s = &x->web->settings;
-    const char *reason = NULL;
+    size_t n = s->releases.len * s->architectures.len;
+    _cleanup_free_ struct activity *places = calloc(n + 1, sizeof(*places));
+    _cleanup_free_ size_t *running = calloc(n + 1, sizeof(*running));
+    _cleanup_json_ json_t *releases = json_strings(&s->releases),
+                          *archs = json_strings(&s->architectures);
     json_t *rows = json_array();
-    int r = rows ? 0 : -ENOMEM;
 
-    for (size_t i = 0; i < s->releases.len * s->architectures.len && r == 0; i++) {
-        const char *release = s->releases.items[i / s->architectures.len];
-        const char *arch = s->architectures.items[i % s->architectures.len];
-        const struct running_filter here = {.release = release, .arch = arch};
-        json_t *row = json_pack("{s:s, s:s, s:i}", "release", release, "arch", arch, "running",
-                                (int)running_count(broker_running(x->web->broker), &here));
-        bool answered = true;
-        int64_t queued = 0;
-
-        for (int c = 0; c < CONTEXT_COUNT && lengths; c++) {
-            const struct queue_place place = {(enum queue_context)c, release, arch};
-            const json_t *n = broker_length(lengths, &place);
-
-            queued += json_integer_value(n);
-            answered = answered && n;
-        }
-        r = json_put_int(row, "queued", queued);
-        if (r == 0 && !answered)
-            r = json_put_bool(row, "unanswered", true);
-        if (r == 0 && json_array_append_new(rows, row) < 0)
-            r = -ENOMEM;
+    if (json_put(x->data, "activity", rows) < 0 || !places || !running || !releases || !archs)
+        return -ENOMEM;
+    add_queued(s, lengths, places);
+    if (running_count_places(broker_running(x->web->broker), &s->releases, &s->architectures,
+                             running) < 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        places[i].running = running[i];
+        if (json_array_append_new(rows,
+                                  activity_row(json_array_get(releases, i / s->architectures.len),
+                                               json_array_get(archs, i % s->architectures.len),
+                                               &places[i])) < 0)
+            return -ENOMEM;
     }
-    if (r == 0)
-        r = json_put(x->data, "activity", rows);
-    if (r == 0 && !broker_is_up(x->web->broker, &reason))
-        r = json_put_bool(x->data, "broker_away", true);
-    return r;
-}
-
-static int put_recent(struct exchange *x, const struct results_filter *filter, struct error *err)
-{
-    struct database *db = page_database(x);
-    json_t *rows = NULL;
-    int r;
-
-    if (!db)
-        return 0;
-    r = results_recent(db, filter, &rows, err);
-    return r < 0 ? r : page_put_rows(x->data, "results", rows);
+    return 0;
 }
 
 int page_home(struct exchange *x, struct error *err)
 {
     const struct results_filter newest = {.limit = HOME_ROWS};
+    struct database *db;
+    json_t *rows = NULL;
     const json_t *lengths = NULL;
     int r = broker_look(x->web->broker, QUEUE_LENGTHS, x, &lengths);
 
@@ -79,27 +106,39 @@ int page_home(struct exchange *x, struct error *err)
         r = put_activity(x, lengths);
     if (r == 0)
         r = page_put_running(x, NULL, NULL, NULL);
-    return r < 0 ? r : put_recent(x, &newest, err);
+    db = r < 0 ? NULL : page_database(x);
+    if (!db)
+        return r;
+    r = results_recent(db, &newest, &rows, err);
+    return r < 0 ? r : page_put_rows(x->data, "results", rows);
 }
 
 // ---- running tests
 
 int page_running(struct exchange *x, struct error *err)
 {
-    struct running_filter filter = {.package = params_get_filled(&x->query, "package"),
-                                    .release = params_get_filled(&x->query, "release"),
-                                    .arch = params_get_filled(&x->query, "arch"),
-                                    .limit = RUNNING_PAGE};
+    struct running_filter filter = {.limit = RUNNING_PAGE};
     const char *from = params_get_filled(&x->query, "from");
     uint64_t offset = 0;
     int r = page_start(x, "Running tests", err);
 
+    if (r == 0)
+        r = page_query_text(x, "package", NAME_TEXT_MAX, &filter.package, err);
+    if (r == 0)
+        r = page_query_text(x, "release", NAME_TEXT_MAX, &filter.release, err);
+    if (r == 0)
+        r = page_query_text(x, "arch", NAME_TEXT_MAX, &filter.arch, err);
     if (r == 0 && from && parse_uint(from, 0, RUNNING_MAX, &offset, err) < 0)
         return error_prefix(err, -EINVAL, "from");
     filter.offset = offset;
-    if (r == 0 && !broker_is_up(x->web->broker, NULL))
-        r = json_put_bool(x->data, "broker_away", true);
-    return r < 0 ? r : page_put_running_list(x, &filter);
+    if (r < 0)
+        return r;
+    return page_put_running_list(x, &filter) < 0 ||
+                   json_put_string(x->data, "package", filter.package) < 0 ||
+                   json_put_string(x->data, "release", filter.release) < 0 ||
+                   json_put_string(x->data, "arch", filter.arch) < 0
+               ? error_oom(err)
+               : 0;
 }
 
 int page_running_events(struct exchange *x, struct error *err)
@@ -133,6 +172,7 @@ int page_recent(struct exchange *x, struct error *err)
                                .verdict = params_get_filled(&x->query, "verdict"),
                                .limit = RECENT_ROWS};
     const char *limit = params_get_filled(&x->query, "limit");
+    struct database *db;
     int r = page_start(x, "Recent results", err);
 
     if (r == 0 && limit) {
@@ -142,23 +182,11 @@ int page_recent(struct exchange *x, struct error *err)
     }
     if (r == 0)
         r = put_filters(x, &f);
-    return r < 0 ? r : put_recent(x, &f, err);
+    db = r < 0 ? NULL : page_database(x);
+    return db ? page_put_results(x, db, &f, err) : r;
 }
 
 // ---- package
-
-static const json_t *find_result(const json_t *rows, const char *release, const char *arch)
-{
-    size_t i;
-    json_t *row;
-
-    json_array_foreach ((json_t *)rows, i, row) {
-        if (str_equal(json_string_value(json_object_get(row, "release")), release) &&
-            str_equal(json_string_value(json_object_get(row, "arch")), arch))
-            return row;
-    }
-    return NULL;
-}
 
 static int add_names(const json_t *rows, const char *key, const struct strv *known,
                      struct strv *ret)
@@ -178,37 +206,64 @@ static int add_names(const json_t *rows, const char *key, const struct strv *kno
     return 0;
 }
 
-// Rows by architecture, cells by release: {"releases": […], "rows": [{"arch", "cells": […]}]}.
+// `release` is the head of the column, which all its cells share.
+static json_t *matrix_cell(const char *package, json_t *release, const char *arch, json_t *result)
+{
+    _cleanup_free_ char *text =
+        result ? NULL : results_url(package, json_string_value(release), arch, NULL);
+    json_t *url = result ? json_incref(json_object_get(result, "history_url")) : json_string(text);
+    _cleanup_json_ json_t *cell = json_object();
+
+    if (json_put(cell, "history_url", url) < 0 ||
+        json_put(cell, "release", json_incref(release)) < 0 ||
+        (result && json_put(cell, "result", json_incref(result)) < 0))
+        return NULL;
+    return TAKE_PTR(cell);
+}
+
+// A row of cells, each with its result, if it has one.
+static json_t *matrix_line(const char *package, const json_t *heads, const char *arch,
+                           json_t *const *results)
+{
+    _cleanup_json_ json_t *line = json_object();
+    json_t *cells = json_array();
+
+    if (json_put(line, "cells", cells) < 0 || json_put_string(line, "arch", arch) < 0)
+        return NULL;
+    for (size_t i = 0; i < json_array_size(heads); i++)
+        if (json_array_append_new(
+                cells, matrix_cell(package, json_array_get(heads, i), arch, results[i])) < 0)
+            return NULL;
+    return TAKE_PTR(line);
+}
+
+// Rows by architecture, cells by release: {"heads": […], "matrix": [{"arch", "cells": […]}]}.
 static int put_matrix(struct exchange *x, const char *package, const json_t *rows)
 {
     const struct web_settings *s = &x->web->settings;
     _cleanup_strv_ struct strv releases = STRV_INIT, archs = STRV_INIT;
-    json_t *heads = json_array(), *lines = json_array();
-    int r = 0;
+    _cleanup_free_ json_t **results = NULL; // by architecture and release, borrowed
+    json_t *heads = NULL, *lines = json_array(), *row;
+    size_t i;
 
-    if (add_names(rows, "release", &s->releases, &releases) < 0 ||
+    if (json_put(x->data, "matrix", lines) < 0 ||
+        add_names(rows, "release", &s->releases, &releases) < 0 ||
         add_names(rows, "arch", &s->architectures, &archs) < 0)
-        r = -ENOMEM;
-    STRV_FOREACH (release, &releases)
-        (void)json_array_append_new(heads, json_string(release));
-    for (size_t i = 0; i < archs.len && r == 0; i++) {
-        json_t *cells = json_array();
-
-        STRV_FOREACH (release, &releases) {
-            const json_t *found = find_result(rows, release, archs.items[i]);
-            _cleanup_free_ char *url = results_url(package, release, archs.items[i], NULL);
-            json_t *cell = json_pack("{s:s, s:s*}", "release", release, "history_url", url);
-
-            if (found && json_put(cell, "result", json_incref((json_t *)found)) < 0)
-                r = -ENOMEM;
-            (void)json_array_append_new(cells, cell);
-        }
-        (void)json_array_append_new(
-            lines, json_pack("{s:s, s:o}", "arch", archs.items[i], "cells", cells));
-    }
-    if (r == 0)
-        r = json_put(x->data, "heads", heads);
-    return r < 0 ? r : json_put(x->data, "matrix", lines);
+        return -ENOMEM;
+    heads = json_strings(&releases);
+    if (json_put(x->data, "heads", heads) < 0 || json_array_size(heads) != releases.len)
+        return -ENOMEM;
+    results = calloc(releases.len * archs.len + 1, sizeof(json_t *));
+    if (!results)
+        return -ENOMEM;
+    json_array_foreach ((json_t *)rows, i, row)
+        results[strv_find(&archs, json_text(row, "arch")) * releases.len +
+                strv_find(&releases, json_text(row, "release"))] = row;
+    for (i = 0; i < archs.len; i++)
+        if (json_array_append_new(
+                lines, matrix_line(package, heads, archs.items[i], results + i * releases.len)) < 0)
+            return -ENOMEM;
+    return 0;
 }
 
 int page_package(struct exchange *x, struct error *err)
@@ -225,15 +280,18 @@ int page_package(struct exchange *x, struct error *err)
         r = json_put_string(x->data, "package", package);
     if (r == 0)
         r = page_put_running(x, package, NULL, NULL);
+    if (r == 0)
+        r = queued_put(x, package, NULL, NULL);
     if (r < 0)
         return r;
     db = page_database(x);
     if (!db)
         return 0;
-    r = results_latest(db, package, &rows, err);
+    r = results_latest(db, package, !x->wants_json, &rows, err);
     if (r < 0)
         return r;
-    if (json_array_size(rows) == 0 && json_array_size(json_object_get(x->data, "running")) == 0)
+    if (json_array_size(rows) == 0 && json_array_size(json_object_get(x->data, "running")) == 0 &&
+        json_array_size(json_object_get(x->data, "queued")) == 0)
         return exchange_fail(x, 404, err, "there are no results of a package %s", package);
     return put_matrix(x, package, rows);
 }
@@ -257,13 +315,29 @@ int page_moved_to_package(struct exchange *x, struct error *err)
 
 // ---- history
 
+#define BAR_WIDTH 12
+
+// A bar at `x`; what it tells is the row's.
+static json_t *chart_bar(const json_t *row, int64_t x, int64_t height)
+{
+    static const char *const told[] = {"verdict", "date", "duration_text", "url"};
+    _cleanup_json_ json_t *bar = json_object();
+
+    if (json_put_int(bar, "x", x) < 0 || json_put_int(bar, "y", 62 - height) < 0 ||
+        json_put_int(bar, "height", height) < 0)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(told); i++)
+        if (json_put(bar, told[i], json_incref(json_object_get(row, told[i]))) < 0)
+            return NULL;
+    return TAKE_PTR(bar);
+}
+
 // Bars over time for the page: height by duration, at most 40 steps; the newest on the right.
 static int put_chart(json_t *data, const json_t *rows)
 {
-    json_t *bars = json_array();
+    json_t *bars = json_array(), *row;
     int64_t longest = 1;
     size_t n = json_array_size(rows), i;
-    json_t *row;
 
     json_array_foreach ((json_t *)rows, i, row) {
         int64_t duration = json_integer_value(json_object_get(row, "duration"));
@@ -271,39 +345,49 @@ static int put_chart(json_t *data, const json_t *rows)
         longest = duration > longest ? duration : longest;
     }
     for (i = n; i-- > 0;) {
-        int64_t duration, height;
+        int64_t duration;
 
         row = json_array_get(rows, i);
         duration = json_integer_value(json_object_get(row, "duration"));
-        height = 4 + duration * 56 / longest;
-        if (json_array_append_new(
-                bars,
-                json_pack("{s:I, s:I, s:I, s:O, s:O, s:O, s:O}", "x", (json_int_t)(n - 1 - i) * 12,
-                          "y", (json_int_t)(62 - height), "height", (json_int_t)height, "verdict",
-                          json_object_get(row, "verdict"), "date", json_object_get(row, "date"),
-                          "duration_text", json_object_get(row, "duration_text"), "url",
-                          json_object_get(row, "url"))) < 0)
+        if (json_array_append_new(bars, chart_bar(row, (int64_t)(n - 1 - i) * BAR_WIDTH,
+                                                  4 + duration * 56 / longest)) < 0) {
+            json_decref(bars);
+            return -ENOMEM;
+        }
+    }
+    if (page_put_rows(data, "chart", bars) < 0)
+        return -ENOMEM;
+    return json_put_int(data, "chart_width", (int64_t)n * BAR_WIDTH);
+}
+
+// Where the files of the test's runs are, and the way to ask once more for what did not pass.
+static int put_links(struct exchange *x, json_t *rows)
+{
+    const char *package = exchange_value(x, "package"), *release = exchange_value(x, "release");
+    _cleanup_free_ char *prefix = package_prefix(package);
+    _cleanup_free_ char *folder =
+        str_format("/results/autopkgtest-%s/%s/%s/%s/%s", release, release,
+                   exchange_value(x, "arch"), prefix ? prefix : "", package);
+    size_t i;
+    json_t *row;
+
+    if (!prefix || !folder || json_put_string(x->data, "files_url", folder) < 0)
+        return -ENOMEM;
+    json_array_foreach (rows, i, row) {
+        _cleanup_free_ char *url = NULL;
+
+        if (strcmp(json_text(row, "verdict"), "pass") != 0 && retry_makes_sense(row) &&
+            (!(url = retry_url(row)) || json_put_string(row, "retry_url", url) < 0))
             return -ENOMEM;
     }
-    if (json_put_int(data, "chart_width", (int64_t)(n * 12)) < 0)
-        return -ENOMEM;
-    return page_put_rows(data, "chart", bars);
+    return 0;
 }
 
 static int put_page_of_history(struct exchange *x, json_t *rows)
 {
-    size_t n = json_array_size(rows);
-    _cleanup_free_ char *older = NULL;
-    json_t *last;
-
-    if (n > RESULTS_PAGE) {
-        (void)json_array_remove(rows, n - 1);
-        last = json_array_get(rows, RESULTS_PAGE - 1);
-        older = http_escape(json_string_value(json_object_get(last, "run_id")), false);
-        if (!older || json_put_string(x->data, "older", older) < 0)
-            return -ENOMEM;
-    }
-    if (put_chart(x->data, rows) < 0)
+    if (page_cut_rows(x, rows, RESULTS_PAGE) < 0)
+        return -ENOMEM;
+    if (put_chart(x->data, rows) < 0 || put_links(x, rows) < 0)
         return -ENOMEM;
     return page_put_rows(x->data, "results", json_incref(rows));
 }
@@ -338,19 +422,22 @@ int page_history(struct exchange *x, struct error *err)
     const char *package = exchange_value(x, "package"), *release = exchange_value(x, "release");
     const char *arch = exchange_value(x, "arch");
     const char *before = params_get_filled(&x->query, "before");
-    const struct results_filter f = {.release = release, .arch = arch, .limit = RESULTS_PAGE + 1};
+    const struct results_filter f = {
+        .release = release, .arch = arch, .before = before, .limit = RESULTS_PAGE + 1};
     _cleanup_json_ json_t *rows = NULL, *summary = NULL;
     struct database *db;
     int r = start_test(x, err);
 
     if (r == 0)
         r = page_put_running(x, package, release, arch);
+    if (r == 0)
+        r = queued_put(x, package, release, arch);
     if (r < 0)
         return r;
     db = page_database(x);
     if (!db)
         return 0;
-    r = results_history(db, package, &f, before, &rows, err);
+    r = results_history(db, package, &f, &rows, err);
     if (r == 0)
         r = report_test(db, package, release, arch, &summary, err);
     if (r < 0)

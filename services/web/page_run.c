@@ -6,6 +6,7 @@
 #include "net/http.h"
 #include "web/package_diff.h"
 #include "web/results.h"
+#include "web/retry.h"
 #include "web/web.h"
 
 #include <fcntl.h>
@@ -81,6 +82,18 @@ static int list_files(struct exchange *x, const struct run_names *n, json_t *fil
     return r == -ENOENT ? 0 : r;
 }
 
+static bool has_artifacts(const json_t *files)
+{
+    const json_t *file;
+    size_t i;
+
+    json_array_foreach (files, i, file) {
+        if (str_equal(json_text(file, "name"), "artifacts.tar.gz"))
+            return true;
+    }
+    return false;
+}
+
 int run_put_files(struct exchange *x, const struct run_names *n, struct error *err)
 {
     _cleanup_free_ char *path = http_escape(n->folder, true);
@@ -89,7 +102,8 @@ int run_put_files(struct exchange *x, const struct run_names *n, struct error *e
     int r = list_files(x, n, files, err);
 
     if (r == 0 && (!path || !url || json_put_string(x->data, "files_url", url) < 0 ||
-                   json_put_bool(x->data, "has_files", json_array_size(files) > 0) < 0))
+                   json_put_bool(x->data, "has_files", json_array_size(files) > 0) < 0 ||
+                   json_put_bool(x->data, "has_artifacts", has_artifacts(files)) < 0))
         r = error_oom(err);
     if (r != 0) {
         json_decref(files);
@@ -286,6 +300,18 @@ static int put_nothing(struct exchange *x, const struct error *why)
                : 0;
 }
 
+// The way to ask for the same once more.
+static int put_retry(struct exchange *x, struct error *err)
+{
+    const json_t *result = json_object_get(x->data, "result");
+    _cleanup_free_ char *url = NULL;
+
+    if (!result || !retry_makes_sense(result))
+        return 0;
+    url = retry_url(result);
+    return !url || json_put_string(x->data, "retry_url", url) < 0 ? error_oom(err) : 0;
+}
+
 int page_run(struct exchange *x, struct error *err)
 {
     _cleanup_(run_names_release) struct run_names n = {0};
@@ -302,6 +328,8 @@ int page_run(struct exchange *x, struct error *err)
         r = run_start(x, &n, err);
     if (r == 0)
         r = run_put_result(x, &n, true, err);
+    if (r == 0)
+        r = put_retry(x, err);
     if (r == 0)
         r = put_stored(x, &n, err);
     if (r != -EAGAIN)

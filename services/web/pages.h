@@ -16,10 +16,13 @@ int page_flaky(struct exchange *x, struct error *err);
 int page_statistics(struct exchange *x, struct error *err);
 int page_user(struct exchange *x, struct error *err);
 int page_ppa(struct exchange *x, struct error *err);
+int page_moved_to_user(struct exchange *x, struct error *err);
+int page_packages(struct exchange *x, struct error *err);
 int page_package(struct exchange *x, struct error *err);
 int page_history(struct exchange *x, struct error *err);
 int page_run(struct exchange *x, struct error *err);
 int page_log(struct exchange *x, struct error *err);
+int page_container(struct exchange *x, struct error *err);
 int page_results(struct exchange *x, struct error *err);
 int page_private_list(struct exchange *x, struct error *err);
 int page_private_results(struct exchange *x, struct error *err);
@@ -70,7 +73,23 @@ struct database *page_database(struct exchange *x);
 int page_start(struct exchange *x, const char *title, struct error *err);
 // data.KEY and data.has_KEY; takes over the rows.
 int page_put_rows(json_t *data, const char *key, json_t *rows);
-// data.running: tests that run now (NULL: any), the first of them.
+// Leaves the first `max` of the rows, whose last is where the next page begins: data.older, a run's
+// id, and data.page_query, what goes before `before=`. -ENOMEM.
+int page_cut_rows(struct exchange *x, json_t *rows, size_t max);
+// The run of `?before=RUNID`, NULL without one. 400 for what is none.
+int page_read_before(struct exchange *x, const char **ret, struct error *err);
+// The way to go on behind `run_id`, where a filter has stopped looking (NULL: nowhere), unless
+// there is a next page anyhow: data.older, as of page_cut_rows(), and data.looked_through.
+int page_put_window_end(struct exchange *x, const char *run_id);
+struct results_filter;
+// data.results: results that fit (results.h), those before `?before=RUNID`, and the way to older
+// ones.
+int page_put_results(struct exchange *x, struct database *db, const struct results_filter *filter,
+                     struct error *err);
+// data.broker_away: whether it is; then data.broker_away_for is for how long, "1m 15s".
+int page_put_broker(struct exchange *x);
+// data.running: tests that run now (NULL: any), the first of them; data.broker_away when nobody
+// knows.
 int page_put_running(struct exchange *x, const char *package, const char *release,
                      const char *arch);
 // The same, and where the next ones are.

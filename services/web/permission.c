@@ -3,6 +3,7 @@
 
 #include "web/launchpad.h"
 #include "web/login.h"
+#include "web/results.h"
 #include "web/web.h"
 
 #define REFERENCE "migration-reference/0"
@@ -10,6 +11,89 @@
 static bool asks_launchpad(const struct web *web)
 {
     return strcmp(web->settings.authorization, "launchpad") == 0;
+}
+
+static bool is_from_git(const struct request_order *order)
+{
+    return order->request.test_git || order->request.build_git;
+}
+
+// `USER/NAME`; the caller frees. -EINVAL, -ENOMEM.
+static int ppa_name(const char *ppa, char **ret)
+{
+    _cleanup_free_ char *user = NULL, *name = NULL;
+    int r = request_ppa_name(ppa, &user, &name, NULL);
+
+    if (r < 0)
+        return r;
+    *ret = str_format("%s/%s", user, name);
+    return *ret ? 0 : -ENOMEM;
+}
+
+// ---- packages and PPAs
+
+// By what the unit itself knows. What is about to enter the release is not in its indices yet.
+static int check_package_here(struct exchange *x, const struct request_order *order,
+                              struct error *err)
+{
+    const struct request *q = &order->request;
+    bool known = is_from_git(order) || q->ppas.len > 0 || q->all_proposed;
+    size_t len = strlen(q->package);
+    struct database *db = NULL;
+
+    STRV_FOREACH (trigger, &q->triggers)
+        known |= strncmp(trigger, q->package, len) == 0 && trigger[len] == '/';
+    if (known || web_database(x->web, &db, NULL) < 0 ||
+        results_know_package(db, q->package, order->release, &known, NULL) < 0 || known)
+        return 0;
+    return exchange_fail(x, 404, err, "package: %s is not in %s, and has no results", q->package,
+                         order->release);
+}
+
+// Whether one of the PPAs has the package, or may have it: of those that are read with credentials
+// Launchpad tells nothing.
+static int look_in_ppas(struct exchange *x, const struct request_order *order, bool *ret,
+                        struct error *err)
+{
+    STRV_FOREACH (item, &order->request.ppas) {
+        struct launchpad_source source = {.release = order->release,
+                                          .name = order->request.package};
+        _cleanup_free_ char *ppa = NULL;
+        const char *component = NULL;
+        bool there = strchr(item, '@') != NULL;
+        int r = there ? 0 : ppa_name(item, &ppa);
+
+        *ret |= there;
+        if (r < 0)
+            return error_oom(err);
+        if (there)
+            continue;
+        source.ppa = ppa;
+        r = launchpad_find(x, &source, &component, &there, err);
+        if (r != 0)
+            return r;
+        if (!there)
+            return exchange_fail(x, 404, err, "ppa: there is no %s", ppa);
+        *ret |= component != NULL;
+    }
+    return 0;
+}
+
+static int check_package(struct exchange *x, const struct request_order *order, struct error *err)
+{
+    const struct launchpad_source source = {.release = order->release,
+                                            .name = order->request.package};
+    const char *component = NULL;
+    bool known = is_from_git(order);
+    int r = look_in_ppas(x, order, &known, err);
+
+    if (r != 0 || known)
+        return r;
+    r = launchpad_component(x, &source, &component, err);
+    if (r != 0 || component)
+        return r;
+    return exchange_fail(x, 404, err, "package: %s is not published in %s%s", source.name,
+                         order->release, order->request.ppas.len > 0 ? " or the PPAs" : "");
 }
 
 // ---- triggers
@@ -28,10 +112,9 @@ static int is_published(struct exchange *x, const struct request_order *order, c
         return error_oom(err);
     r = launchpad_component(x, &source, &component, err);
     for (size_t i = 0; i < order->request.ppas.len && r == 0 && !component; i++) {
-        _cleanup_free_ char *user = NULL, *ppa_name = NULL, *ppa = NULL;
+        _cleanup_free_ char *ppa = NULL;
 
-        if (request_ppa_name(order->request.ppas.items[i], &user, &ppa_name, NULL) < 0 ||
-            !(ppa = str_format("%s/%s", user, ppa_name)))
+        if (ppa_name(order->request.ppas.items[i], &ppa) < 0)
             return error_oom(err);
         source.ppa = ppa;
         r = launchpad_component(x, &source, &component, err);
@@ -127,8 +210,10 @@ int permission_to_request(struct exchange *x, const struct requester *requester,
     int r;
 
     if (!asks_launchpad(x->web))
-        return 0;
-    r = check_triggers(x, order, err);
+        return check_package_here(x, order, err);
+    r = check_package(x, order, err);
+    if (r == 0)
+        r = check_triggers(x, order, err);
     if (r == 0 && requester->proof == PROOF_SESSION)
         r = check_rights(x, order, requester->user, err);
     if (r == -ENOTCONN)

@@ -172,6 +172,7 @@ static void replace(struct known *known, struct queue_copy *copy, uint64_t cost_
 {
     queue_copy_release(&known->copy);
     known->copy = *copy;
+    buf_fit(&known->copy.text);
     *copy = (struct queue_copy)QUEUE_COPY_INIT;
     known->read_us = known->compared_us = clock_monotonic_us();
     known->cost_us = cost_us;
@@ -275,11 +276,13 @@ static int take_and_settle(struct queue_reader *reader, struct amqp_link *link, 
                            struct taken *taken, struct error *err)
 {
     struct reading *reading = &reader->reading;
+    unsigned channel = reader->channels[reading->slices];
+    bool is_rest = taken->alloc >= reading->left + reading->head_len;
     uint64_t start = clock_monotonic_us();
     struct amqp_took took;
     size_t back;
-    int r = amqp_link_take_many(link, reader->channels[reading->slices], queue,
-                                (uint16_t)taken->alloc, take_body, taken, &took, err);
+    int r = (is_rest ? amqp_link_take_all : amqp_link_take_many)(
+        link, channel, queue, (uint16_t)taken->alloc, take_body, taken, &took, err);
 
     if (r < 0)
         return r;

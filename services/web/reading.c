@@ -3,8 +3,9 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "web/body.h"
+#include "web/client.h"
 #include "web/feed.h"
-#include "web/limits.h"
 #include "web/web.h"
 
 #include <fcntl.h>
@@ -36,6 +37,10 @@ struct reading {
     int status;         // then
     struct buf head, tail;
     size_t head_at, tail_at;
+    struct reading_filter filter;
+    struct buf made; // by the filter
+    size_t made_at;
+    bool made_all;
     struct MHD_Connection *connection; // that gets it
     struct MHD_Connection *suspended;  // the same, waiting for more; or NULL
 };
@@ -64,6 +69,9 @@ static void reading_free(struct reading *r)
     buf_release(&r->out);
     buf_release(&r->head);
     buf_release(&r->tail);
+    buf_release(&r->made);
+    if (r->filter.userdata)
+        r->filter.free(r->filter.userdata);
     free(r->client);
     free(r);
 }
@@ -212,7 +220,7 @@ int reading_claim(struct exchange *x, struct error *err)
 
     if (x->reading)
         return 0;
-    client = limits_client(x);
+    client = client_network(x);
     e = client ? check_limits(x, client, err) : error_oom(err);
     if (e < 0)
         return e;
@@ -299,14 +307,24 @@ bool reading_done(const struct exchange *x)
     return x->reading && x->reading->ready;
 }
 
+static bool ended_with(const struct exchange *x, int status)
+{
+    return reading_done(x) && x->reading->ended && x->reading->status == status;
+}
+
 bool reading_was_too_large(const struct exchange *x)
 {
-    return reading_done(x) && x->reading->ended && x->reading->status == -SIGXFSZ;
+    return ended_with(x, -SIGXFSZ);
+}
+
+bool reading_needs_all(const struct exchange *x)
+{
+    return ended_with(x, EX_PROTOCOL);
 }
 
 bool reading_is_folder(const struct exchange *x)
 {
-    return reading_done(x) && x->reading->ended && x->reading->status == EX_UNAVAILABLE;
+    return ended_with(x, EX_UNAVAILABLE);
 }
 
 static int fail(struct exchange *x, const struct reading *r, struct error *err)
@@ -354,30 +372,62 @@ int reading_text(struct exchange *x, const char **ret_text, struct error *err)
     return 0;
 }
 
-static ssize_t pass_on(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
+// When all that the filter has made was sent.
+static int run_filter(struct reading *r)
+{
+    bool over = r->at_end && r->ended;
+
+    if (r->made_at < r->made.len || r->made_all)
+        return 0;
+    buf_truncate(&r->made, 0);
+    r->made_at = 0;
+    buf_consume(&r->out, r->out_at);
+    r->out_at = 0;
+    r->made_all = over;
+    return r->filter.run(r->filter.userdata, &r->out, over ? &r->status : NULL, &r->made);
+}
+
+// The next bytes of the output, or of what the filter makes of it.
+static ssize_t read_output(struct reading *r, char *bytes, size_t max)
+{
+    int e = r->filter.userdata ? run_filter(r) : 0;
+    size_t n = 0;
+
+    if (e == 0)
+        n = r->filter.userdata ? buf_read(&r->made, &r->made_at, bytes, max)
+                               : buf_read(&r->out, &r->out_at, bytes, max);
+    if (r->out_at == r->out.len) {
+        buf_truncate(&r->out, 0);
+        r->out_at = 0;
+    }
+    if (!r->at_end && r->out.len < AHEAD)
+        (void)sd_event_source_set_enabled(r->io, SD_EVENT_ON);
+    return e < 0 ? e : (ssize_t)n;
+}
+
+static ssize_t pass_on(void *userdata, char *bytes, size_t max)
 {
     struct reading *r = userdata;
     size_t n = buf_read(&r->head, &r->head_at, bytes, max);
+    ssize_t body = n > 0 ? 0 : read_output(r, bytes, max);
 
-    if (n == 0)
-        n = buf_read(&r->out, &r->out_at, bytes, max);
-    if (r->out_at == r->out.len && r->out_at > 0) {
-        buf_truncate(&r->out, 0);
-        r->out_at = 0;
-        if (!r->at_end)
-            (void)sd_event_source_set_enabled(r->io, SD_EVENT_ON);
-    }
     if (n > 0)
         return (ssize_t)n;
-    if (!r->at_end || !r->ended) {
-        r->suspended = r->connection;
-        MHD_suspend_connection(r->suspended);
-        return 0;
-    }
-    if (r->status != 0)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    n = buf_read(&r->tail, &r->tail_at, bytes, max);
-    return n > 0 ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+    if (body != 0)
+        return body;
+    if (!r->at_end || !r->ended)
+        return -EAGAIN;
+    return r->status != 0 && !r->filter.userdata
+               ? -EIO
+               : (ssize_t)buf_read(&r->tail, &r->tail_at, bytes, max);
+}
+
+static void await_more(void *userdata)
+{
+    struct reading *r = userdata;
+
+    r->suspended = r->connection;
+    MHD_suspend_connection(r->suspended);
 }
 
 static void free_passed(void *userdata)
@@ -396,16 +446,21 @@ static void move(struct buf *from, struct buf *to)
 int reading_answer(struct exchange *x, unsigned status, uint64_t size, struct buf *head,
                    struct buf *tail, struct error *err)
 {
+    static const struct body_source source = {pass_on, await_more, free_passed};
     struct reading *r = TAKE_PTR(x->reading);
-    struct MHD_Response *response;
 
     move(head, &r->head);
     move(tail, &r->tail);
     r->connection = x->connection;
-    response = MHD_create_response_from_callback(size, BLOCK, pass_on, r, free_passed);
-    if (!response)
-        reading_free(r);
-    return exchange_answer(x, status, response) < 0 ? error_oom(err) : 0;
+    return exchange_answer_stream(x, status, &source, r, size) < 0 ? error_oom(err) : 0;
+}
+
+int reading_answer_by(struct exchange *x, const struct reading_filter *filter, struct buf *head,
+                      struct buf *tail, struct error *err)
+{
+    x->reading->filter = *filter;
+    x->reading->made.max = BUF_OWN_MAX;
+    return reading_answer(x, MHD_HTTP_OK, MHD_SIZE_UNKNOWN, head, tail, err);
 }
 
 void readings_end(struct web *web)

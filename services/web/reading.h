@@ -38,6 +38,8 @@ int reading_start_to(struct exchange *x, int *fd, const char *const *arguments, 
 bool reading_done(const struct exchange *x);
 // The output was larger than a file may be.
 bool reading_was_too_large(const struct exchange *x);
+// What was to be read has to be read of the whole file, not as it comes.
+bool reading_needs_all(const struct exchange *x);
 // What was to be read of an archive is a folder of it.
 bool reading_is_folder(const struct exchange *x);
 int reading_text(struct exchange *x, const char **ret_text, struct error *err);
@@ -46,6 +48,21 @@ int reading_text(struct exchange *x, const char **ret_text, struct error *err);
 // behind it, and are emptied. `size`: bytes in all, MHD_SIZE_UNKNOWN.
 int reading_answer(struct exchange *x, unsigned status, uint64_t size, struct buf *head,
                    struct buf *tail, struct error *err);
+
+// Makes something else of the output on its way to the client.
+struct reading_filter {
+    // Drops what it takes from the front of `in` and appends to `out`; what is no whole line yet it
+    // leaves. `status`: all output is there, and the process has ended with this (0: it is
+    // complete; else as an exit code, or minus a signal), NULL before. Negative: the answer breaks
+    // off.
+    int (*run)(void *userdata, struct buf *in, const int *status, struct buf *out);
+    void (*free)(void *userdata);
+    void *userdata; // NULL: there is no filter
+};
+// As reading_answer() with status 200, through a filter, which is taken over: it is told when the
+// output breaks off, and the answer goes on to its end then.
+int reading_answer_by(struct exchange *x, const struct reading_filter *filter, struct buf *head,
+                      struct buf *tail, struct error *err);
 
 // Of the server: ends all, so that no exchange waits any more.
 void readings_end(struct web *web);

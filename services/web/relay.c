@@ -15,17 +15,17 @@ void relay_init(struct relay *relay, struct exchange *x, void (*go_on)(void *),
 {
     *relay = (struct relay){
         .web = x->web,
-        .connection = x->connection,
+        // What relay_take() lets in, and one piece more.
+        .outlet = {.connection = x->connection, .waiting = BUF_INIT(BUF_OWN_MAX)},
         .go_on = go_on,
         .release = release,
         .userdata = userdata,
-        .waiting = BUF_INIT(BUF_OWN_MAX), // what relay_take() lets in, and one piece more
     };
 }
 
 void relay_release(struct relay *relay)
 {
-    buf_release(&relay->waiting);
+    buf_release(&relay->outlet.waiting);
 }
 
 // ---- the client's side
@@ -33,22 +33,13 @@ void relay_release(struct relay *relay)
 static ssize_t read_on(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
 {
     struct relay *relay = userdata;
-    size_t n = relay->waiting.len < max ? relay->waiting.len : max;
+    ssize_t n = outlet_read(&relay->outlet, bytes, max);
 
-    if (n > 0) {
-        memcpy(bytes, relay->waiting.data, n);
-        buf_consume(&relay->waiting, n);
-        if (relay->paused && relay->waiting.len <= WAITING_MAX / 2) {
-            relay->paused = false;
-            relay->go_on(relay->userdata);
-        }
-        return (ssize_t)n;
+    if (n > 0 && relay->paused && relay->outlet.waiting.len <= WAITING_MAX / 2) {
+        relay->paused = false;
+        relay->go_on(relay->userdata);
     }
-    if (relay->ended)
-        return relay->broken ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
-    relay->suspended = true;
-    MHD_suspend_connection(relay->connection);
-    return 0;
+    return n;
 }
 
 static void release(void *userdata)
@@ -60,11 +51,8 @@ static void release(void *userdata)
 
 static void wake(struct relay *relay)
 {
-    if (!relay->suspended)
-        return;
-    relay->suspended = false;
-    MHD_resume_connection(relay->connection);
-    web_run_http(relay->web);
+    if (outlet_wake(&relay->outlet))
+        web_run_http(relay->web);
 }
 
 int relay_answer(struct relay *relay, struct exchange *x, const struct http_response *head)
@@ -80,7 +68,7 @@ int relay_answer(struct relay *relay, struct exchange *x, const struct http_resp
     if (!response)
         return -ENOMEM;
     relay->answered = true;
-    relay->broken = exchange_answer(x, (unsigned)head->status, response) < 0; // it has it anyway
+    relay->outlet.broken = exchange_answer(x, (unsigned)head->status, response) < 0; // it has it
     return 0;
 }
 
@@ -90,11 +78,11 @@ int relay_take(struct relay *relay, const void *bytes, size_t len)
 {
     int r;
 
-    if (relay->waiting.len >= WAITING_MAX) {
+    if (relay->outlet.waiting.len >= WAITING_MAX) {
         relay->paused = true;
         return -EAGAIN;
     }
-    r = buf_add(&relay->waiting, bytes, len);
+    r = buf_add(&relay->outlet.waiting, bytes, len);
     if (r == 0)
         wake(relay);
     return r;
@@ -102,8 +90,8 @@ int relay_take(struct relay *relay, const void *bytes, size_t len)
 
 void relay_end(struct relay *relay, bool broken)
 {
-    relay->broken |= broken;
-    relay->ended = true;
+    relay->outlet.broken |= broken;
+    relay->outlet.ended = true;
     wake(relay);
 }
 

@@ -9,19 +9,16 @@
 
 #include "net/http.h"
 #include "web/exchange.h"
+#include "web/outlet.h"
 
 struct relay {
     struct web *web;
-    struct MHD_Connection *connection;
+    struct outlet outlet;
     void (*go_on)(void *userdata);   // what relay_take() refused may be sent again
     void (*release)(void *userdata); // the connection needs nothing more, whether it ended or not
     void *userdata;
-    struct buf waiting;
-    bool answered;  // the response has it
-    bool ended;     // nothing more comes
-    bool broken;    // what was passed on is not all
-    bool suspended; // the client waits for the sender
-    bool paused;    // the sender waits for the client
+    bool answered; // the response has it
+    bool paused;   // the sender waits for the client
 };
 
 void relay_init(struct relay *relay, struct exchange *x, void (*go_on)(void *),

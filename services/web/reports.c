@@ -7,40 +7,71 @@
 
 // ---- regressions
 
-static int put_run(sqlite3_stmt *s, json_t *row, const char *key, int column)
+static int put_run(sqlite3_stmt *s, json_t *row, const char *key, const char *url_key, int column)
 {
     const char *run_id = results_column(s, column);
     _cleanup_free_ char *url =
         results_url(results_column(s, 0), results_column(s, 1), results_column(s, 2), run_id);
-    _cleanup_free_ char *url_key = str_format("%s_url", key);
 
-    if (!url || !url_key || json_put_string(row, key, run_id) < 0)
+    if (!url || json_put_string(row, key, run_id) < 0)
         return -ENOMEM;
     return json_put_string(row, url_key, url);
 }
 
 static int add_regression(sqlite3_stmt *s, json_t *row)
 {
-    int r = put_run(s, row, "passed", RESULT_COLUMNS_LEN);
+    int r = put_run(s, row, "passed", "passed_url", RESULT_COLUMNS_LEN);
 
-    return r < 0 ? r : put_run(s, row, "newest", RESULT_COLUMNS_LEN + 1);
+    return r < 0 ? r : put_run(s, row, "newest", "newest_url", RESULT_COLUMNS_LEN + 1);
+}
+
+#define REGRESSIONS                                                                                \
+    "SELECT " RESULT_COLUMNS ", s.passed, s.newest FROM test_summary s"                            \
+    " CROSS JOIN test t ON t.id = s.test_id"                                                       \
+    " CROSS JOIN result r ON r.test_id = s.test_id AND r.run_id = s.failing_since"                 \
+    " WHERE s.failing_since != '' AND s.failing_since >= ?3 AND s.failing_since < ?4"
+#define NEWEST_REGRESSIONS " ORDER BY s.failing_since DESC LIMIT ?5"
+
+static const char sql_anywhere[] = REGRESSIONS NEWEST_REGRESSIONS;
+
+// The last of the 20000 that are looked through, however few are of that place.
+#define WINDOW_END                                                                                 \
+    "SELECT failing_since FROM test_summary WHERE failing_since != ''"                             \
+    " AND failing_since < ?4 ORDER BY failing_since DESC LIMIT 1 OFFSET 20000"
+static const char sql_of_place[] =
+    REGRESSIONS " AND s.failing_since >= coalesce((" WINDOW_END "), '')"
+                " AND (?1 = '' OR t.release = ?1) AND (?2 = '' OR t.arch = ?2)" NEWEST_REGRESSIONS;
+
+// Behind every run id.
+static const char *before_or_end(const struct report_filter *f)
+{
+    return str_empty(f->before) ? "~" : f->before;
+}
+
+static bool is_anywhere(const struct report_filter *f)
+{
+    return str_empty(f->release) && str_empty(f->arch);
+}
+
+int report_regressions_window_end(struct database *db, const struct report_filter *f, char **ret,
+                                  struct error *err)
+{
+    const char *texts[] = {"", "", "", before_or_end(f)};
+    _cleanup_free_ char *end = NULL;
+    int r = is_anywhere(f)
+                ? 0
+                : results_first_text(db, WINDOW_END, texts, ARRAY_SIZE(texts), &end, err);
+
+    *ret = r == 0 && end && strcmp(end, f->since ? f->since : "") > 0 ? TAKE_PTR(end) : NULL;
+    return r;
 }
 
 int report_regressions(struct database *db, const struct report_filter *f, json_t **ret,
                        struct error *err)
 {
-    static const char sql[] =
-        "SELECT " RESULT_COLUMNS ", s.passed, s.newest FROM test_summary s"
-        " CROSS JOIN test t ON t.id = s.test_id"
-        " CROSS JOIN result r ON r.test_id = s.test_id AND r.run_id = s.failing_since"
-        " WHERE s.failing_since != '' AND s.failing_since >= ?3 AND s.failing_since < ?4"
-        " AND s.failing_since >= coalesce((SELECT failing_since FROM test_summary"
-        "  WHERE failing_since != '' ORDER BY failing_since DESC LIMIT 1 OFFSET 20000), '')"
-        " AND (?1 = '' OR t.release = ?1) AND (?2 = '' OR t.arch = ?2)"
-        " ORDER BY s.failing_since DESC LIMIT ?5";
-    const char *texts[] = {f->release, f->arch, f->since, str_empty(f->before) ? "~" : f->before};
+    const char *texts[] = {f->release, f->arch, f->since, before_or_end(f)};
     sqlite3_stmt *s = NULL;
-    int r = database_statement(db, sql, &s, err), rc;
+    int r = database_statement(db, is_anywhere(f) ? sql_anywhere : sql_of_place, &s, err), rc;
 
     if (r < 0)
         return r;

@@ -7,7 +7,7 @@
 #include "data/json.h"
 
 #define REPORT_ROWS 100
-#define REPORT_WINDOW 20000 // newest regressions that filters look through
+#define REPORT_WINDOW 20000 // regressions that a filter looks through at once
 
 struct report_filter { // NULL or "": any
     const char *release, *arch;
@@ -20,6 +20,10 @@ struct report_filter { // NULL or "": any
 // failed) with `passed` (run id of the last that passed), `passed_url`, `newest`, `newest_url`.
 int report_regressions(struct database *db, const struct report_filter *filter, json_t **ret,
                        struct error *err);
+// Where a filter by place has stopped looking, REPORT_WINDOW regressions before filter->before: the
+// run id that the last of them began with; NULL: it has seen all. The caller frees.
+int report_regressions_window_end(struct database *db, const struct report_filter *filter,
+                                  char **ret, struct error *err);
 // Tests whose last verdicts change often, the worst first: the newest result with `flips`,
 // `verdicts` (array of "pass" and "fail", newest first) and `score` (percent of the changes that
 // there could be).

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/requester.h"
 
+#include "base/clock.h"
+#include "web/client.h"
+#include "web/limits.h"
 #include "web/login.h"
 #include "web/web.h"
 
 #define KEYS_MAX ((size_t)4 * 1024 * 1024)
+#define PROVEN_US (24 * 3600 * USEC_PER_SEC) // a key that was right is let through for
+#define PROVEN_MAX 1000                      // keys and addresses, in that time
 
 bool api_key_valid(const json_t *keys, const char *given, char **ret_user)
 {
@@ -42,17 +47,58 @@ static int load_keys(const struct web *web, json_t **ret, struct error *err)
     return r;
 }
 
+// ---- keys that are wrong are not tried for ever
+//
+// What is counted are wrong keys under one name from one address. Other names at that address, such
+// as those of programs behind the same proxy, know nothing of it, and a key that was right at that
+// address before goes on being right. Where somebody guesses at a name, from there, and for as long
+// as that goes on, only a key that is new there has to wait.
+
+// What a right key from an address is remembered by: not the key. The caller frees.
+static char *mark_of(const struct web *web, const char *client, const char *given)
+{
+    _cleanup_free_ char *text = str_format("%s %s", client, given);
+
+    return text ? session_mac(&web->session_key, "api-key", text) : NULL;
+}
+
+static bool is_proven(struct web *web, const char *mark)
+{
+    remembered_turn(&web->proven_keys, PROVEN_US);
+    return remembered_has(&web->proven_keys, mark);
+}
+
+static int note_proven(struct web *web, const char *mark)
+{
+    return strv_contains(&web->proven_keys.now, mark) || web->proven_keys.now.len >= PROVEN_MAX
+               ? 0
+               : remembered_add(&web->proven_keys, mark);
+}
+
 static int identify_by_key(struct exchange *x, const char *given, struct requester *ret,
                            struct error *err)
 {
     _cleanup_json_ json_t *keys = NULL;
+    _cleanup_free_ char *client = client_network(x);
+    _cleanup_free_ char *mark = client ? mark_of(x->web, client, given) : NULL;
+    _cleanup_free_ char *name =
+        mark ? str_format("%s %.*s", client, (int)strcspn(given, ":"), given) : NULL;
+    bool limited = name && *client && !is_proven(x->web, mark); // not the machine itself
+    int r = !name ? error_oom(err) : limited ? limits_check_key(x, name, err) : 0;
 
+    if (r < 0)
+        return r;
     // Whether the keys are absent, unreadable or others: the stranger learns no more than this.
-    if (load_keys(x->web, &keys, NULL) < 0 || !api_key_valid(keys, given, &ret->user))
+    if (load_keys(x->web, &keys, NULL) < 0 || !api_key_valid(keys, given, &ret->user)) {
+        if (*client)
+            limits_count_wrong_key(x, name);
         return exchange_fail(x, 403, err, "the API key is not valid");
+    }
     ret->proof = PROOF_API_KEY;
-    return 0;
+    return note_proven(x->web, mark) < 0 ? error_oom(err) : 0;
 }
+
+// ---- people
 
 static int identify_by_session(struct exchange *x, const struct params *params,
                                struct requester *ret, struct error *err)
@@ -64,7 +110,8 @@ static int identify_by_session(struct exchange *x, const struct params *params,
     if (!session)
         return error_set(err, -ENOKEY,
                          "log in, or send an API key as header or cookie X-Api-Key: USER:KEY");
-    if (!token || !session_form_token_is(&x->web->session_key, session, token))
+    if (!token ||
+        !session_form_token_is(&x->web->session_key, session, SESSION_FORM_REQUESTS, token))
         return error_set(err, -EKEYREJECTED,
                          "the form is not of this login: load it again and send it once more");
     x->status = 0;

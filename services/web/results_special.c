@@ -30,23 +30,20 @@ static int put_files(sqlite3_stmt *s, json_t *row)
 
 static char *json_list(const struct strv *values)
 {
-    _cleanup_json_ json_t *list = json_array();
+    _cleanup_json_ json_t *list = json_strings(values);
 
-    STRV_FOREACH (value, values)
-        if (json_array_append_new(list, json_string(value)) < 0)
-            return NULL;
-    return json_dumps(list, JSON_COMPACT);
+    return list ? json_dumps(list, JSON_COMPACT) : NULL;
 }
 
 int results_of_ppa(struct database *db, const struct strv *releases, const char *user,
-                   const char *ppa, size_t limit, json_t **ret, struct error *err)
+                   const char *ppa, const struct results_filter *f, json_t **ret, struct error *err)
 {
     static const char sql[] =
         "SELECT " SPECIAL_COLUMNS " FROM special_result r WHERE r.container IN"
         " (SELECT 'autopkgtest-' || value || '-' || ?1 || '-' || ?2 FROM json_each(?3))"
-        " ORDER BY r.run_id DESC LIMIT ?4";
+        " AND r.run_id < ?4 ORDER BY r.run_id DESC LIMIT ?5";
     _cleanup_free_ char *list = json_list(releases);
-    const char *texts[] = {user, ppa, list};
+    const char *texts[] = {user, ppa, list, str_empty(f->before) ? "~" : f->before};
     sqlite3_stmt *s = NULL;
     int r = list ? database_statement(db, sql, &s, err) : error_oom(err), rc;
 
@@ -54,24 +51,25 @@ int results_of_ppa(struct database *db, const struct strv *releases, const char 
         return r;
     rc = results_bind(s, texts, ARRAY_SIZE(texts));
     if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(s, 4, (sqlite3_int64)limit);
+        rc = sqlite3_bind_int64(s, 5, (sqlite3_int64)f->limit);
     return results_gather(db, s, rc, put_files, ret, err);
 }
 
-int results_private_of(struct database *db, const char *user, size_t limit, json_t **ret,
-                       struct error *err)
+int results_private_of(struct database *db, const char *user, const struct results_filter *f,
+                       json_t **ret, struct error *err)
 {
     static const char sql[] = "SELECT " SPECIAL_COLUMNS " FROM special_result r"
                               " WHERE r.requester = ?1 AND r.container GLOB 'private-*'"
-                              " ORDER BY r.run_id DESC LIMIT ?2";
+                              " AND r.run_id < ?2 ORDER BY r.run_id DESC LIMIT ?3";
+    const char *texts[] = {user, str_empty(f->before) ? "~" : f->before};
     sqlite3_stmt *s = NULL;
     int r = database_statement(db, sql, &s, err), rc;
 
     if (r < 0)
         return r;
-    rc = results_bind(s, &user, 1);
+    rc = results_bind(s, texts, ARRAY_SIZE(texts));
     if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(s, 2, (sqlite3_int64)limit);
+        rc = sqlite3_bind_int64(s, 3, (sqlite3_int64)f->limit);
     return results_gather(db, s, rc, put_files, ret, err);
 }
 

@@ -3,12 +3,15 @@
 
 #include "net/http.h"
 
+// Those behind the first ones no route has.
 static const struct {
     enum method method;
     const char *name;
 } methods[] = {
-    {METHOD_GET, "GET"}, {METHOD_HEAD, "HEAD"},     {METHOD_POST, "POST"},
-    {METHOD_PUT, "PUT"}, {METHOD_DELETE, "DELETE"},
+    {METHOD_GET, "GET"},       {METHOD_HEAD, "HEAD"},     {METHOD_POST, "POST"},
+    {METHOD_PUT, "PUT"},       {METHOD_DELETE, "DELETE"}, {METHOD_OTHER, "PATCH"},
+    {METHOD_OTHER, "OPTIONS"}, {METHOD_OTHER, "TRACE"},   {METHOD_OTHER, "CONNECT"},
+    {METHOD_OTHER, "QUERY"},
 };
 
 enum method method_parse(const char *name)
@@ -16,7 +19,7 @@ enum method method_parse(const char *name)
     for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
         if (strcmp(methods[i].name, name) == 0)
             return methods[i].method;
-    return METHOD_OTHER;
+    return METHOD_UNKNOWN;
 }
 
 char *methods_text(unsigned set)

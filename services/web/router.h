@@ -15,7 +15,8 @@ enum method {
     METHOD_POST = 4,
     METHOD_PUT = 8,
     METHOD_DELETE = 16,
-    METHOD_OTHER = 32
+    METHOD_OTHER = 32, // of HTTP
+    METHOD_UNKNOWN = 64
 };
 
 #define METHODS_READ (METHOD_GET | METHOD_HEAD)
@@ -43,7 +44,8 @@ struct route {
     int (*begin)(struct exchange *x, struct error *err);
     int (*receive)(struct exchange *x, const void *bytes, size_t len, struct error *err);
     enum stored stored;
-    bool keep; // changes nothing, and may be a second old (page_cache.h)
+    bool own_limit; // the handler counts its clients itself (limits.h)
+    bool keep;      // changes nothing, and may be a second old (page_cache.h)
 };
 
 enum method method_parse(const char *name);

@@ -20,6 +20,12 @@
         .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_PAGE, .template = (name),        \
         .handle = (handler)                                                                        \
     }
+// Not counted as a page: who reads many may log in all the same.
+#define LOGIN(path, handler)                                                                       \
+    {                                                                                              \
+        .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_PAGE, .handle = (handler),       \
+        .own_limit = true                                                                          \
+    }
 #define STORED_PAGE(path, name, handler)                                                           \
     {                                                                                              \
         .methods = METHODS_READ, .pattern = (path), .kind = ROUTE_PAGE, .template = (name),        \
@@ -57,10 +63,12 @@ const struct route web_routes[] = {
     PAGE("/flaky", "flaky", page_flaky),
     PAGE("/statistics", "statistics", page_statistics),
     PAGE("/user/{name}", "user", page_user),
+    OWN_PAGE("/user/{name}/ppa", NULL, page_moved_to_user),
     PAGE("/user/{name}/ppa/{ppa}", "user", page_ppa),
     RAW(METHODS_READ, "/user/{name}/feed.atom", page_user_feed),
     RAW(METHODS_READ, "/packages/{package}/feed.atom", page_package_feed),
     RAW(METHODS_READ, "/packages/{package}/{release}/{arch}/badge.svg", page_badge),
+    PAGE("/packages", "packages", page_packages),
     PAGE("/packages/{package}", "package", page_package),
     OWN_PAGE("/packages/{prefix}/{package}", NULL, page_moved_to_package),
     PAGE("/packages/{package}/{release}/{arch}", "history", page_history),
@@ -79,6 +87,7 @@ const struct route web_routes[] = {
      .stored = STORED,
      .keep = true},
     STORED_PAGE("/results/{container}/{object...}", "results", page_results),
+    STORED_RAW("/results/{container}", page_container), // what the row before leaves: no slash
     OWN_PAGE("/private-results", "private", page_private_list),
     STORED_PAGE("/private-results/{container}/{object...}", "results", page_private_results),
     OWN_PAGE("/requests/{uuid}", "request_state", page_request_state),
@@ -89,11 +98,12 @@ const struct route web_routes[] = {
      .body_max = FORM_MAX},
     OWN_PAGE("/run/{uuid}", NULL, page_run_by_uuid),
     OWN_PAGE("/request", "request", page_request_form),
-    OWN_PAGE("/login", NULL, page_login),
-    OWN_PAGE("/login/return", NULL, page_login_return),
+    LOGIN("/login", page_login),
+    LOGIN("/login/return", page_login_return),
     {.methods = METHOD_GET | METHOD_POST,
      .pattern = "/logout",
      .kind = ROUTE_PAGE,
+     .template = "logout",
      .handle = page_logout,
      .body_max = FORM_MAX},
     RAW(METHODS_READ, "/static/{path...}", page_static),

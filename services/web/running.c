@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/running.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
+#include "web/results.h"
 
 struct item {
     struct test_status status;
-    char *key;
+    char *key, *id;
     uint64_t place; // hash of release and arch
     uint64_t seen_us;
+    json_t *row; // what lists say of it; NULL: nobody has asked
 };
 
 struct running {
@@ -23,14 +26,6 @@ void running_listen(struct running *running, running_listener *listener, void *u
     running->userdata = userdata;
 }
 
-static void tell(const struct running *running, const struct test_status *status)
-{
-    _cleanup_free_ char *id = running->listener ? running_id(status) : NULL;
-
-    if (id) // else there is no memory; the next status comes in seconds
-        running->listener(running->userdata, id, status);
-}
-
 int running_new(struct running **ret)
 {
     *ret = calloc(1, sizeof(**ret));
@@ -41,6 +36,8 @@ static void item_release(struct item *item)
 {
     test_status_release(&item->status);
     free(item->key);
+    free(item->id);
+    json_decref(item->row);
 }
 
 void running_free(struct running *running)
@@ -98,6 +95,7 @@ int running_key(const json_t *params, struct buf *ret)
     return r;
 }
 
+// running.h: running_listener.
 static char *id_of(const struct test_status *s, const char *key)
 {
     const char *texts[] = {s->package, s->release, s->arch, key};
@@ -106,13 +104,6 @@ static char *id_of(const struct test_status *s, const char *key)
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         hash = hash_add(hash, texts[i], strlen(texts[i]) + 1);
     return str_format("%016llx", (unsigned long long)hash);
-}
-
-char *running_id(const struct test_status *status)
-{
-    _cleanup_buf_ struct buf key = BUF_INIT(REQUEST_BODY_MAX);
-
-    return running_key(status->params, &key) < 0 ? NULL : id_of(status, buf_str(&key));
 }
 
 static int compare(const struct test_status *a, const char *a_key, const struct test_status *b,
@@ -178,17 +169,18 @@ static int make_room(struct running *running, size_t at)
 
 int running_update(struct running *running, struct test_status *status, uint64_t now_us)
 {
-    _cleanup_buf_ struct buf key = BUF_INIT(REQUEST_BODY_MAX);
+    _cleanup_buf_ struct buf text = BUF_INIT(REQUEST_BODY_MAX);
+    int r = running_key(status->params, &text);
+    _cleanup_free_ char *key = buf_take(&text), *id = key ? id_of(status, key) : NULL;
     struct item *item;
     bool found;
     size_t at;
-    int r;
 
-    tell(running, status);
-    r = running_key(status->params, &key);
-    if (r < 0)
-        return r;
-    at = find(running, status, buf_str(&key), &found);
+    if (r < 0 || !id)
+        return r < 0 ? r : -ENOMEM;
+    if (running->listener)
+        running->listener(running->userdata, id, status);
+    at = find(running, status, key, &found);
     if (!status->running) {
         if (found)
             remove_item(running, at);
@@ -202,16 +194,11 @@ int running_update(struct running *running, struct test_status *status, uint64_t
     item = &running->items[at];
     item_release(item);
     *item = (struct item){.status = *status,
-                          .key = buf_take(&key),
+                          .key = TAKE_PTR(key),
+                          .id = TAKE_PTR(id),
                           .place = hash_place(status->release, status->arch),
                           .seen_us = now_us};
     *status = (struct test_status){0};
-    if (!item->key) {
-        *status = item->status;
-        item->status = (struct test_status){0};
-        remove_item(running, at);
-        return -ENOMEM;
-    }
     return 0;
 }
 
@@ -270,12 +257,50 @@ static bool is_wanted(const struct test_status *s, const struct running_filter *
 {
     return wanted(f->release, s->release) && wanted(f->arch, s->arch) &&
            wanted(f->package, s->package) &&
-           wanted(f->requester, json_text(s->params, "requester"));
+           (!f->requester || wanted(f->requester, json_text(s->params, "requester")));
 }
 
 static inline bool fits(const struct item *item, const struct running_filter *f, uint64_t place)
 {
     return (place == 0 || item->place == place) && is_wanted(&item->status, f);
+}
+
+static json_t *list_row(const struct item *item)
+{
+    const struct test_status *s = &item->status;
+    bool is_private = strcmp(s->package, "private-test") == 0;
+    _cleanup_free_ char *url =
+        is_private ? NULL : results_url(s->package, s->release, s->arch, NULL);
+    _cleanup_free_ char *took = clock_format_duration(s->duration_s);
+    _cleanup_json_ json_t *row = json_object();
+
+    if ((!url && !is_private) || !took)
+        return NULL;
+    // The text came as JSON: that it is UTF-8 has been seen.
+    if (json_put_string(row, "id", item->id) < 0 ||
+        json_put_string(row, "package", s->package) < 0 ||
+        json_put_string(row, "release", s->release) < 0 ||
+        json_put_string(row, "arch", s->arch) < 0 ||
+        json_put(row, "params", json_incref(s->params)) < 0 ||
+        json_put_int(row, "duration", (int64_t)s->duration_s) < 0 ||
+        json_put_string(row, "duration_text", took) < 0 || json_put_string(row, "url", url) < 0 ||
+        json_put(row, "logtail", json_string_nocheck(s->logtail)) < 0)
+        return NULL;
+    return TAKE_PTR(row);
+}
+
+json_t *running_ids(const struct running *running, const struct running_filter *filter)
+{
+    json_t *ids = json_array();
+    uint64_t place = wanted_place(filter);
+
+    for (size_t i = 0; ids && i < running->len; i++)
+        if (fits(&running->items[i], filter, place) &&
+            json_array_append_new(ids, json_string_nocheck(running->items[i].id)) < 0) {
+            json_decref(ids);
+            return NULL;
+        }
+    return ids;
 }
 
 json_t *running_list(const struct running *running, const struct running_filter *filter)
@@ -285,18 +310,13 @@ json_t *running_list(const struct running *running, const struct running_filter 
     size_t skip = filter->offset;
 
     for (size_t i = 0; list && i < running->len && json_array_size(list) < filter->limit; i++) {
-        const struct test_status *s = &running->items[i].status;
-        _cleanup_free_ char *id = NULL;
+        struct item *item = &running->items[i];
 
-        if (!fits(&running->items[i], filter, place) || (skip > 0 && skip--))
+        if (!fits(item, filter, place) || (skip > 0 && skip--))
             continue;
-        id = id_of(s, running->items[i].key);
-        // The text came as JSON: that it is UTF-8 has been seen.
-        if (json_array_append_new(list, json_pack("{s:s*, s:s, s:s, s:s, s:O, s:I, s:o}", "id", id,
-                                                  "package", s->package, "release", s->release,
-                                                  "arch", s->arch, "params", s->params, "duration",
-                                                  (json_int_t)s->duration_s, "logtail",
-                                                  json_string_nocheck(s->logtail))) < 0) {
+        if (!item->row)
+            item->row = list_row(item);
+        if (json_array_append(list, item->row) < 0) {
             json_decref(list);
             return NULL;
         }
@@ -312,4 +332,36 @@ size_t running_count(const struct running *running, const struct running_filter 
     for (size_t i = 0; i < running->len; i++)
         n += fits(&running->items[i], filter, place);
     return n;
+}
+
+// The number of the place a test is at; `len`: none of them.
+static size_t find_place(const uint64_t *places, size_t len, const struct strv *releases,
+                         const struct strv *archs, const struct item *item)
+{
+    const struct test_status *s = &item->status;
+
+    for (size_t i = 0; i < len; i++)
+        if (places[i] == item->place && strcmp(releases->items[i / archs->len], s->release) == 0 &&
+            strcmp(archs->items[i % archs->len], s->arch) == 0)
+            return i;
+    return len;
+}
+
+int running_count_places(const struct running *running, const struct strv *releases,
+                         const struct strv *archs, size_t *ret)
+{
+    size_t len = releases->len * archs->len;
+    _cleanup_free_ uint64_t *places = calloc(len + 1, sizeof(*places));
+
+    if (!places)
+        return -ENOMEM;
+    for (size_t i = 0; i < len; i++)
+        places[i] = hash_place(releases->items[i / archs->len], archs->items[i % archs->len]);
+    for (size_t i = 0; i < running->len; i++) {
+        size_t at = find_place(places, len, releases, archs, &running->items[i]);
+
+        if (at < len)
+            ret[at]++;
+    }
+    return 0;
 }

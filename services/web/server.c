@@ -4,13 +4,17 @@
 #include "net/http_async.h"
 #include "web/archive_indexes.h"
 #include "web/broker.h"
+#include "web/client.h"
 #include "web/command.h"
+#include "web/connections.h"
 #include "web/forward.h"
+#include "web/framing.h"
 #include "web/limits.h"
 #include "web/page_cache.h"
 #include "web/reading.h"
 #include "web/stored.h"
 #include "web/streams.h"
+#include "web/turn.h"
 #include "web/web.h"
 
 #include "base/clock.h"
@@ -23,7 +27,6 @@
 #define CONNECTIONS_MAX 1000
 #define CONNECTION_MEMORY                                                                          \
     ((size_t)32 * 1024) // all headers of a request fit in here or it is refused
-#define CONNECTION_TIMEOUT_S 60
 #define BACKLOG 512
 #define RUNS_AT_ONCE 8 // of libmicrohttpd, while it has more to do
 #define DRAIN_US (20 * USEC_PER_SEC)
@@ -34,10 +37,46 @@
 struct server {
     struct web *web;
     struct MHD_Daemon *daemon;
+    struct connections *connections;
     sd_event_source *io, *timer, *drain_timer;
     size_t in_flight;
     bool draining;
 };
+
+// ---- connections
+
+static enum MHD_Result on_connect(void *cls, const struct sockaddr *peer, socklen_t len _unused_)
+{
+    const struct server *s = cls;
+
+    return client_is_proxy(s->web, peer) || connections_may_come(s->connections, peer) ? MHD_YES
+                                                                                       : MHD_NO;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct server *s = cls;
+    const union MHD_ConnectionInfo *fd, *peer;
+
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        connection_remove(*context);
+        *context = NULL;
+        return;
+    }
+    fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (fd && peer)
+        *context = connections_add(s->connections, fd->connect_fd, peer->client_addr);
+}
+
+static struct connection *connection_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
 
 // ---- one exchange
 
@@ -58,13 +97,14 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     return x;
 }
 
-static void on_completed(void *cls, struct MHD_Connection *connection _unused_, void **userdata,
+static void on_completed(void *cls, struct MHD_Connection *connection, void **userdata,
                          enum MHD_RequestTerminationCode how _unused_)
 {
     struct server *s = cls;
 
     if (!*userdata)
         return;
+    connection_enter(connection_of(connection), CONNECTION_IDLE);
     exchange_free(*userdata);
     *userdata = NULL;
     count_exchange(s, -1);
@@ -83,6 +123,7 @@ static enum MHD_Result send_answer(struct exchange *x)
     if (!x->response) // no memory even for an error
         return MHD_NO;
     x->state = EXCHANGE_ANSWERED;
+    connection_enter(connection_of(x->connection), CONNECTION_BUSY);
     r = MHD_queue_response(x->connection, x->status, x->response);
     exchange_drop_response(x);
     return r;
@@ -91,11 +132,8 @@ static enum MHD_Result send_answer(struct exchange *x)
 static bool accepts_json(const struct exchange *x)
 {
     const char *format = params_get(&x->query, "format");
-    const char *accept = exchange_header(x, "Accept");
 
-    if (format)
-        return strcmp(format, "json") == 0;
-    return accept && strstr(accept, "application/json") && !strstr(accept, "text/html");
+    return format ? strcmp(format, "json") == 0 : exchange_accepts(x) == ACCEPTS_JSON;
 }
 
 static int refuse_method(struct exchange *x, const char *method, unsigned allowed,
@@ -115,6 +153,9 @@ static int find_route(struct exchange *x, const char *method, struct error *err)
     int r;
 
     x->method = method_parse(method);
+    if (x->method == METHOD_UNKNOWN) // RFC 9110 §15.6.2
+        return exchange_fail(x, MHD_HTTP_NOT_IMPLEMENTED, err, "no page knows the method %.20s",
+                             method);
     r = params_parse(&x->query, x->query_text, strlen(x->query_text), err);
     x->wants_json = accepts_json(x);
     if (r < 0)
@@ -147,11 +188,23 @@ static bool body_is_short(const struct exchange *x)
     return exchange_content_length(x) <= DRAIN_BODY_MAX && !exchange_header(x, "Expect");
 }
 
-static enum MHD_Result begin_exchange(struct exchange *x, const char *method)
+// Nothing that comes behind this request is looked at.
+static enum MHD_Result refuse_connection(struct exchange *x, int r, struct error *err)
+{
+    if (exchange_add_header(x, "Connection", "close") < 0)
+        return MHD_NO;
+    exchange_answer_error(x, r, err);
+    return send_answer(x);
+}
+
+static enum MHD_Result begin_exchange(struct exchange *x, const char *method, const char *version)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
-    int r = find_route(x, method, &err);
+    int r = framing_check(x, version, &err);
 
+    if (r < 0)
+        return refuse_connection(x, r, &err);
+    r = find_route(x, method, &err);
     if (r == 0)
         r = begin_body(x, &err);
     if (r < 0)
@@ -185,6 +238,7 @@ static void receive_bytes(struct exchange *x, const char *bytes, size_t len)
     int r;
 
     x->received += len;
+    connection_receive(connection_of(x->connection), len);
     notice_broken_body(x);
 
     if (x->state != EXCHANGE_RECEIVING)
@@ -202,6 +256,31 @@ static void receive_bytes(struct exchange *x, const char *bytes, size_t len)
     }
 }
 
+static void start_again(struct exchange *x)
+{
+    json_decref(TAKE_PTR(x->data));
+    params_release(&x->headers);
+    free(TAKE_PTR(x->tag));
+    x->gzip = x->secret = false;
+    x->status = 0;
+}
+
+// The route's handler. What is read of a database that turns out to be in trouble is asked for once
+// more: pages then say so where they would show results.
+static int handle(struct exchange *x, struct error *err)
+{
+    int r;
+
+    if (x->web->db)
+        database_forget_trouble(x->web->db);
+    r = x->route->handle(x, err);
+    if (r >= 0 || x->response || !(x->method & METHODS_READ) || !web_leave_database(x->web, err))
+        return r;
+    start_again(x);
+    error_clear(err);
+    return x->route->handle(x, err);
+}
+
 static enum MHD_Result handle_exchange(struct exchange *x)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
@@ -209,17 +288,16 @@ static enum MHD_Result handle_exchange(struct exchange *x)
     int r;
 
     x->state = EXCHANGE_HANDLING;
+    connection_enter(connection_of(x->connection), CONNECTION_BUSY);
     again = x->again;
-    if (again) { // from the beginning
-        json_decref(TAKE_PTR(x->data));
-        params_release(&x->headers);
-    }
+    if (again)
+        start_again(x);
     x->again = false;
     if (page_cache_answer(x->web->page_cache, x))
         return send_answer(x);
     r = again ? 0 : limits_check_page(x, &err);
     if (r == 0)
-        r = forward_wanted(x) ? forward_request(x, &err) : x->route->handle(x, &err);
+        r = forward_wanted(x) ? forward_request(x, &err) : handle(x, &err);
     if (r == 0 && x->route->kind == ROUTE_PAGE && !x->response)
         r = page_answer(x, x->status ? x->status : MHD_HTTP_OK, x->route->template, &err);
     if (r == EXCHANGE_WAIT) {
@@ -236,9 +314,8 @@ static enum MHD_Result handle_exchange(struct exchange *x)
 }
 
 static enum MHD_Result on_access(void *cls _unused_, struct MHD_Connection *connection,
-                                 const char *url _unused_, const char *method,
-                                 const char *version _unused_, const char *bytes, size_t *len,
-                                 void **userdata)
+                                 const char *url _unused_, const char *method, const char *version,
+                                 const char *bytes, size_t *len, void **userdata)
 {
     struct exchange *x = *userdata;
 
@@ -246,7 +323,8 @@ static enum MHD_Result on_access(void *cls _unused_, struct MHD_Connection *conn
         return MHD_NO;
     if (x->state == EXCHANGE_NEW) {
         x->connection = connection;
-        return begin_exchange(x, method);
+        connection_enter(connection_of(connection), CONNECTION_RECEIVING);
+        return begin_exchange(x, method, version);
     }
     if (*len > 0) {
         receive_bytes(x, bytes, *len);
@@ -312,6 +390,7 @@ static int on_stop(sd_event_source *source _unused_, const struct signalfd_sigin
         return sd_event_exit(s->web->event, 0);
     s->draining = true;
     streams_end(s->web->streams);
+    turns_end(s->web);
     (void)sd_notify(false, "STOPPING=1");
     listener = MHD_quiesce_daemon(s->daemon);
     if (listener != MHD_INVALID_SOCKET)
@@ -379,13 +458,13 @@ static int start_daemon(struct server *s, struct error *err)
 
     s->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_DUAL_STACK | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-        s->web->settings.port, NULL, NULL, on_access, s, MHD_OPTION_EXTERNAL_LOGGER,
+        s->web->settings.port, on_connect, s, on_access, s, MHD_OPTION_EXTERNAL_LOGGER,
         on_library_message, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
+        s->web->settings.client_timeout_s, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
         MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
     if (!s->daemon)
         return error_errno(err, errno ? -errno : -EADDRINUSE, "cannot listen on port %u",
                            (unsigned)s->web->settings.port);
@@ -414,6 +493,7 @@ static void stop_server(struct server *s)
         (void)MHD_run(s->daemon);
         MHD_stop_daemon(s->daemon);
     }
+    connections_free(TAKE_PTR(s->connections));
     streams_free(TAKE_PTR(s->web->streams));
     archive_indexes_free(s->web);
     stored_free(s->web);
@@ -440,6 +520,8 @@ int server_run(struct web *web, struct error *err)
         r = streams_new(web, &web->streams, err);
     if (r == 0)
         r = broker_new(web, &web->broker, err);
+    if (r == 0)
+        r = connections_new(web->event, web->settings.client_timeout_s, &s.connections, err);
     if (r == 0) {
         running_listen(broker_running(web->broker), streams_tell, web->streams);
         r = start_daemon(&s, err);

@@ -46,6 +46,13 @@ static int mac_of(const struct session_key *key, const char *purpose, const char
     return 0;
 }
 
+char *session_mac(const struct session_key *key, const char *purpose, const char *text)
+{
+    char mac[MAC_HEX + 1];
+
+    return mac_of(key, purpose, text, strlen(text), mac) < 0 ? NULL : strdup(mac);
+}
+
 char *session_sign(const struct session_key *key, const char *purpose, const char *text)
 {
     char mac[MAC_HEX + 1];
@@ -177,17 +184,21 @@ void session_release(struct session *s)
 
 // ---- forms
 
-char *session_form_token(const struct session_key *key, const struct session *session)
-{
-    char mac[MAC_HEX + 1];
+static const char *const form_purposes[] = {
+    [SESSION_FORM_REQUESTS] = "form",
+    [SESSION_FORM_LOGOUT] = "logout",
+};
 
-    return mac_of(key, "form", session->id, strlen(session->id), mac) < 0 ? NULL : strdup(mac);
+char *session_form_token(const struct session_key *key, const struct session *session,
+                         enum session_form form)
+{
+    return session_mac(key, form_purposes[form], session->id);
 }
 
 bool session_form_token_is(const struct session_key *key, const struct session *session,
-                           const char *token)
+                           enum session_form form, const char *token)
 {
-    _cleanup_free_ char *wanted = session_form_token(key, session);
+    _cleanup_free_ char *wanted = session_form_token(key, session, form);
 
     return wanted && secret_equal(wanted, strlen(wanted), token, strlen(token));
 }

@@ -33,6 +33,8 @@ int session_key_derive(const char *secret, struct session_key *ret);
 // A random one, with which all sessions end when the service does.
 int session_key_make(struct session_key *ret, struct error *err);
 
+// The MAC alone. The caller frees; NULL for lack of memory.
+char *session_mac(const struct session_key *key, const char *purpose, const char *text);
 // `TEXT:MAC`. The caller frees; NULL for lack of memory.
 char *session_sign(const struct session_key *key, const char *purpose, const char *text);
 // The text of what session_sign() gave for that purpose. -EBADMSG for anything else.
@@ -54,7 +56,12 @@ int session_read(const struct session_key *key, const char *cookie, uint64_t now
                  struct session *ret, struct error *err);
 void session_release(struct session *session);
 
+// Forms of one kind have one token: who finds out that for logging out, which is on every page, can
+// send no requests with it.
+enum session_form { SESSION_FORM_REQUESTS, SESSION_FORM_LOGOUT };
+
 // What the forms of this session carry, so that no other site can fill them in. The caller frees.
-char *session_form_token(const struct session_key *key, const struct session *session);
+char *session_form_token(const struct session_key *key, const struct session *session,
+                         enum session_form form);
 bool session_form_token_is(const struct session_key *key, const struct session *session,
-                           const char *token);
+                           enum session_form form, const char *token);

@@ -49,8 +49,8 @@ struct store_container {
 // Makes it, or changes an existing one; read_acl NULL: as it is. -EINVAL for a bad name.
 int store_container_put(struct store *store, const char *container, const char *read_acl,
                         bool *ret_created, struct error *err);
-int store_container_get(const struct store *store, const char *container,
-                        struct store_container *ret, struct error *err); // -ENOENT
+int store_container_get(struct store *store, const char *container, struct store_container *ret,
+                        struct error *err); // -ENOENT
 // -ENOTEMPTY while it has objects.
 int store_container_delete(struct store *store, const char *container, struct error *err);
 int store_containers(const struct store *store, struct strv *ret, struct error *err); // sorted

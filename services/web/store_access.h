@@ -16,3 +16,14 @@ int store_open_container(struct exchange *x, bool listing, struct store_containe
                          struct error *err, bool *ret_refused);
 // `2024-01-31T12:00:00.000000`, as listings have it; the caller frees.
 char *store_date(int64_t microseconds);
+
+// ---- listings
+
+// Whether it is asked for as JSON, else as text.
+bool store_listing_is_json(const struct exchange *x);
+// What a listing is asked for with: prefix, marker, end_marker, delimiter (borrowed), limit. 412
+// for what is not known here.
+int store_listing_query(struct exchange *x, struct store_query *ret, struct error *err);
+// Answers with lines, or with the beginning of a JSON array, "[…", that is ended here; takes over
+// the text.
+int store_answer_listing(struct exchange *x, bool json, struct buf *text);

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define ACL_MAX 2048
 #define CONTAINER_FILE_MAX ((size_t)16 * 1024)
@@ -22,8 +23,19 @@ static int write_container(const char *dir, const struct store_container *contai
     return file_replace(path, text.data, text.len, &FILE_ATTRIBUTES(0640), NULL, err);
 }
 
-int store_container_get(const struct store *store, const char *container,
-                        struct store_container *ret, struct error *err)
+// Why a container's file cannot be opened: there is no such container, or no store any more (a disk
+// that is gone), which must not look like one without results.
+static int not_there(struct store *store, const char *container, int r, struct error *err)
+{
+    error_clear(err);
+    if (r != -ENOENT || access(store->uploads, F_OK) < 0)
+        return outage_fail(&store->outage, "the store of results is out of reach", err);
+    outage_end(&store->outage);
+    return error_set(err, r, "there is no container %s", container);
+}
+
+int store_container_get(struct store *store, const char *container, struct store_container *ret,
+                        struct error *err)
 {
     _cleanup_free_ char *dir = NULL, *path = NULL;
     _cleanup_json_ json_t *value = NULL;
@@ -37,10 +49,9 @@ int store_container_get(const struct store *store, const char *container,
     if (!path)
         return error_oom(err);
     r = json_parse_file(path, CONTAINER_FILE_MAX, &value, err);
-    if (r == -ENOENT) {
-        error_clear(err);
-        return error_set(err, r, "there is no container %s", container);
-    }
+    if (r == -ENOENT || r == -ENOTDIR || r == -EIO)
+        return not_there(store, container, r, err);
+    outage_end(&store->outage);
     if (r < 0 || (r = json_get_optional_string(value, "read", &acl, err)) < 0 ||
         (r = json_get_optional_int(value, "created", &found.created_us, err)) < 0)
         return error_prefix(err, -EUCLEAN, "container %s", container);

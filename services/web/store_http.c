@@ -37,6 +37,7 @@ int store_refuse_unless_account(struct exchange *x, struct error *err, bool *ret
         return exchange_fail(x, 404, err, "results are not kept here: there is no built-in store");
     if (!store_is_account(x))
         return store_unauthorized(x);
+    x->secret = true;
     *ret_refused = false;
     return 0;
 }
@@ -88,7 +89,7 @@ int store_auth(struct exchange *x, struct error *err)
 // ---- listings
 
 struct listing {
-    const struct store *store;
+    struct store *store;
     bool json;
     struct buf text;
     struct error *err;
@@ -143,21 +144,23 @@ static int list_entry(const struct store_entry *entry, void *userdata)
     return list_object(l, entry);
 }
 
-static int answer_listing(struct exchange *x, struct listing *l)
+int store_answer_listing(struct exchange *x, bool json, struct buf *text)
 {
-    int r;
+    int r = exchange_add_header(x, "Vary", "Accept, Accept-Encoding");
 
-    if (!l->json && l->text.len == 0)
+    if (r < 0)
+        return r;
+    if (!json && text->len == 0)
         return exchange_answer_empty(x, MHD_HTTP_NO_CONTENT);
-    r = l->json ? buf_add_str(&l->text, l->text.len ? "]" : "[]") : 0;
+    r = json ? buf_add_str(text, text->len ? "]" : "[]") : 0;
     if (r < 0)
         return r;
     return exchange_answer_buf(
-        x, MHD_HTTP_OK, l->json ? "application/json; charset=utf-8" : "text/plain; charset=utf-8",
-        &l->text);
+        x, MHD_HTTP_OK, json ? "application/json; charset=utf-8" : "text/plain; charset=utf-8",
+        text);
 }
 
-static bool listing_is_json(const struct exchange *x)
+bool store_listing_is_json(const struct exchange *x)
 {
     const char *format = params_get(&x->query, "format");
     const char *accept = exchange_header(x, "Accept");
@@ -176,7 +179,7 @@ static bool asks_for_reverse(const struct exchange *x)
     return reverse && parse_bool(reverse, &value, NULL) == 0 && value;
 }
 
-static int read_query(struct exchange *x, struct store_query *ret, struct error *err)
+int store_listing_query(struct exchange *x, struct store_query *ret, struct error *err)
 {
     const char *limit = params_get_filled(&x->query, "limit");
     uint64_t number = STORE_LIST_MAX;
@@ -246,17 +249,17 @@ int store_account(struct exchange *x, struct error *err)
         return r;
     if (x->method == METHOD_HEAD || x->method == METHOD_POST)
         return exchange_answer_empty(x, MHD_HTTP_NO_CONTENT);
-    r = read_query(x, &query, err);
+    r = store_listing_query(x, &query, err);
     if (r == 0)
         r = store_containers(x->web->store, &names, err);
-    l.json = listing_is_json(x);
+    l.json = store_listing_is_json(x);
     for (size_t i = 0; i < names.len && r == 0 && given < query.limit; i++)
         if (container_wanted(&query, names.items[i])) {
             r = list_container(&l, names.items[i]);
             given++;
         }
     if (r == 0)
-        r = answer_listing(x, &l);
+        r = store_answer_listing(x, l.json, &l.text);
     buf_release(&l.text);
     return r;
 }
@@ -266,17 +269,19 @@ int store_account(struct exchange *x, struct error *err)
 int store_open_container(struct exchange *x, bool listing, struct store_container *ret,
                          struct error *err, bool *ret_refused)
 {
-    bool account = store_is_account(x);
+    bool account = store_is_account(x), open;
     int r;
 
     *ret_refused = true;
     if (!x->web->store)
         return exchange_fail(x, 404, err, "results are not kept here: there is no built-in store");
     r = store_container_get(x->web->store, exchange_value(x, "container"), ret, err);
-    if (account && r < 0)
+    if (r < 0 && (account || r == -EAGAIN))
         return r;
-    if (!account && (r < 0 || !(listing ? store_acl_opens_listing(ret->read_acl)
-                                        : store_acl_opens_objects(ret->read_acl)))) {
+    open = r == 0 && (listing ? store_acl_opens_listing(ret->read_acl)
+                              : store_acl_opens_objects(ret->read_acl));
+    x->secret = !open;
+    if (!account && !open) {
         if (r == 0)
             store_container_release(ret);
         error_clear(err);
@@ -301,12 +306,12 @@ int store_container(struct exchange *x, struct error *err)
         return error_oom(err);
     if (x->method == METHOD_HEAD)
         return exchange_answer_empty(x, MHD_HTTP_NO_CONTENT);
-    l.json = listing_is_json(x);
-    r = read_query(x, &query, err);
+    l.json = store_listing_is_json(x);
+    r = store_listing_query(x, &query, err);
     if (r == 0)
         r = store_list(x->web->store, exchange_value(x, "container"), &query, list_entry, &l, err);
     if (r == 0)
-        r = answer_listing(x, &l);
+        r = store_answer_listing(x, l.json, &l.text);
     buf_release(&l.text);
     return r;
 }

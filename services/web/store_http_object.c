@@ -25,10 +25,7 @@ static int add_meta_headers(struct exchange *x, const struct store_object *objec
 
 int store_add_guards(struct exchange *x)
 {
-    return exchange_add_header(x, "Content-Security-Policy", "sandbox; default-src 'none'") < 0 ||
-                   exchange_add_header(x, "X-Content-Type-Options", "nosniff") < 0
-               ? -ENOMEM
-               : 0;
+    return exchange_add_header(x, "Content-Security-Policy", "sandbox; default-src 'none'");
 }
 
 static int add_object_headers(struct exchange *x, const struct store_object *object)

@@ -2,6 +2,7 @@
 // What the files of the store share.
 #pragma once
 
+#include "web/outage.h"
 #include "web/store.h"
 
 #include <limits.h>
@@ -13,6 +14,7 @@
 struct store {
     char *dir;
     char *uploads;
+    struct outage outage;
 };
 
 // Container and object names into the path of a file below the store. -EINVAL for names that cannot

@@ -2,7 +2,9 @@
 #include "web/stored.h"
 
 #include "base/clock.h"
+#include "web/forward.h"
 #include "web/store_http.h"
+#include "web/stored_call.h"
 #include "web/stored_swift.h"
 #include "web/web.h"
 
@@ -20,12 +22,15 @@ static int check_container(const struct web *web, enum stored_reader reader, con
                            bool listing, struct error *err)
 {
     _cleanup_(store_container_release) struct store_container found = {0};
-    int r = store_container_get(web->store, container, &found, NULL);
+    int r = store_container_get(web->store, container, &found, err);
 
+    if (r == -EAGAIN)
+        return r;
     if (r == 0 && reader == READER_ANYBODY &&
         !(listing ? store_acl_opens_listing(found.read_acl)
                   : store_acl_opens_objects(found.read_acl)))
         r = -ENOENT;
+    error_clear(err);
     return r < 0 ? error_set(err, -ENOENT, "there is no public container %s", container) : 0;
 }
 
@@ -74,12 +79,11 @@ static int visit_file(const struct store_entry *entry, void *userdata)
 
 // ---- wherever it is
 
-static int no_store(const struct web *web, struct error *err)
+static int no_store(struct web *web, struct error *err)
 {
-    return error_set(err, -EAGAIN, "%s",
-                     web->settings.store_peer
-                         ? "the unit that keeps the results is out of reach, try again later"
-                         : "this unit knows no store of results");
+    return web->settings.store_peer
+               ? outage_fail(&web->peer_outage, FORWARD_PEER_AWAY, err)
+               : error_set(err, -EAGAIN, "this unit knows no store of results");
 }
 
 int stored_open(struct exchange *x, const struct stored_object *object, int *ret_fd,
@@ -103,12 +107,12 @@ int stored_etag(struct exchange *x, const struct stored_object *object, char **r
 }
 
 int stored_follow(struct exchange *x, const struct stored_object *object, int *ret_fd,
-                  struct stored_file **ret_file, struct error *err)
+                  char **ret_etag, struct stored_file **ret_file, struct error *err)
 {
     *ret_file = NULL;
     return !x->web->store && stored_swift_is_readable(x->web, object->reader)
-               ? stored_swift_follow(x, object, ret_fd, ret_file, err)
-               : stored_open(x, object, ret_fd, NULL, err);
+               ? stored_swift_follow(x, object, ret_fd, ret_etag, ret_file, err)
+               : stored_open(x, object, ret_fd, ret_etag, err);
 }
 
 int stored_list(struct exchange *x, enum stored_reader reader, const char *container,
@@ -137,4 +141,26 @@ int stored_send(struct exchange *x, enum stored_reader reader, const char *conta
                    : no_store(x->web, err);
     r = check_container(x->web, reader, container, false, err);
     return r < 0 ? r : store_send_object(x, container, object, err);
+}
+
+const char *stored_trouble(const struct web *web)
+{
+    return stored_call_trouble(web);
+}
+
+int stored_is_up(struct web *web, enum stored_reader reader)
+{
+    if (web->store)
+        return reader == READER_ANYBODY ? store_check(web->store, NULL) == 0 : -ENODATA;
+    return stored_swift_is_readable(web, reader) ? stored_call_is_up(web, reader) : -ENODATA;
+}
+
+int stored_configure(struct web *web, struct error *err)
+{
+    return stored_swift_configure(web, err);
+}
+
+void stored_free(struct web *web)
+{
+    stored_swift_free(web);
 }

@@ -14,20 +14,11 @@
 
 #include "web/exchange.h"
 #include "web/store.h"
-
-// Anybody reads what the container's ACL opens to all; the account reads everything, and whoever
-// reads for it has to know whom he shows it.
-enum stored_reader { READER_ANYBODY, READER_ACCOUNT };
+#include "web/stored_file.h"
+#include "web/stored_object.h"
 
 // Whether it can be read by this reader at all, as this unit is configured.
 bool stored_is_readable(const struct web *web, enum stored_reader reader);
-
-struct stored_object {
-    enum stored_reader reader;
-    const char *container, *name;
-    uint64_t max; // bytes that it may have
-    bool anew;    // what was read before does not count (stored_cache.h)
-};
 
 // Opens an object as a file of its own, which the caller closes. *ret_etag (unless ret_etag is
 // NULL): its entity tag without quotes, which the caller frees; NULL when it has none.
@@ -38,29 +29,11 @@ int stored_etag(struct exchange *x, const struct stored_object *object, char **r
                 struct error *err);
 
 // The same for who reads from the beginning on: what has come until now is enough. *ret_file is
-// NULL when all of it is there; else the caller's, and tells of the rest. Who gives it back before
-// the end (stored_file_unref()) ends what is on its way, unless others want it.
-struct stored_file;
+// NULL when all of it is there; else the caller's, and tells of the rest. All who ask for an object
+// while it comes get the one that comes; when the last of them gives it back before the end
+// (stored_file_unref()) that ends what is on its way, but for an object that is wanted `to_end`.
 int stored_follow(struct exchange *x, const struct stored_object *object, int *ret_fd,
-                  struct stored_file **ret_file, struct error *err);
-// What it means that there is nothing more to read (a log_growth of log_lines.h): 0: that was all;
-// -EAGAIN: more comes; -EIO: it broke off.
-int stored_file_growth(void *file);
-// Calls `grown` once, from the loop, when there is something more to read, or no more comes. One
-// reader waits at a time; NULL: it does not any more.
-void stored_file_await(struct stored_file *file, void (*grown)(void *userdata), void *userdata);
-struct stored_file *stored_file_ref(struct stored_file *file);
-void stored_file_unref(struct stored_file *file); // NULL: nothing to do
-DEFINE_CLEANUP(struct stored_file *, stored_file_unref)
-
-struct stored_entry {
-    const char *name; // object, or prefix up to and with the delimiter
-    bool is_prefix;
-    uint64_t size;      // of an object
-    int64_t modified_s; // the same
-};
-typedef int stored_visit(const struct stored_entry *entry, void *userdata);
-
+                  char **ret_etag, struct stored_file **ret_file, struct error *err);
 // Calls `visit` for each name in order; a negative return ends the listing with it.
 int stored_list(struct exchange *x, enum stored_reader reader, const char *container,
                 const struct store_query *query, stored_visit *visit, void *userdata,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "web/stored_file.h"
+#include "web/stored_file_internal.h"
 
 #include "base/file.h"
+#include "base/parse.h"
 #include "web/stored_cache.h"
+#include "web/stored_call.h"
 #include "web/web.h"
 
 #include <fcntl.h>
@@ -11,18 +13,86 @@
 
 #define ERROR_BODY_MAX ((size_t)64 * 1024)
 
-static void wake(struct stored_file *f)
-{
-    void (*grown)(void *userdata) = TAKE_PTR(f->grown);
+// ---- those who wait
 
-    if (grown)
-        grown(f->reading);
+bool stored_file_is_before(const struct stored_file *f, enum stored_moment moment)
+{
+    return f->call && (moment == STORED_OVER || (moment == STORED_BEGUN && !f->begun));
 }
 
-static void tell(const struct stored_file *f, bool was_awaited)
+void stored_file_await(struct stored_file *f, struct stored_waiter *waiter)
 {
-    if (was_awaited && !stored_file_is_awaited(f) && f->tell)
-        f->tell(f->userdata);
+    waiter->file = f;
+    waiter->next = f->waiters;
+    f->waiters = waiter;
+}
+
+void stored_waiter_end(struct stored_waiter *waiter)
+{
+    struct stored_waiter **at = waiter->file ? &waiter->file->waiters : NULL;
+
+    while (at && *at != waiter)
+        at = &(*at)->next;
+    if (at)
+        *at = waiter->next;
+    waiter->file = NULL;
+}
+
+static void wake(struct stored_file *f)
+{
+    struct stored_waiter **at = &f->waiters, *waiter;
+
+    while ((waiter = *at)) {
+        if (stored_file_is_before(f, waiter->moment)) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        waiter->file = NULL;
+        waiter->call(waiter->userdata);
+    }
+}
+
+// ---- those that come
+
+// Nobody joins it any more.
+static void unlink_file(struct stored_file *f)
+{
+    struct stored_file **at = &f->web->swift->files;
+
+    while (*at && *at != f)
+        at = &(*at)->next;
+    if (*at)
+        *at = f->next;
+}
+
+static struct stored_file *find_coming(const struct web *web, const char *key)
+{
+    struct stored_file *f = web->swift->files;
+
+    while (f && strcmp(f->key, key) != 0)
+        f = f->next;
+    return f;
+}
+
+static void end_left(struct stored_file *f)
+{
+    if (!f->left)
+        return;
+    f->left = false;
+    f->web->swift->left--;
+    stored_file_unref(f);
+}
+
+void stored_files_forget(struct web *web)
+{
+    struct stored_file *f;
+
+    while ((f = web->swift->files)) {
+        web->swift->files = f->next;
+        f->kept = f->to_end = false;
+        end_left(f);
+    }
 }
 
 // ---- what comes
@@ -44,16 +114,69 @@ static int note_etag(struct stored_file *f, const struct http_response *head)
     return header && !f->etag ? -ENOMEM : 0;
 }
 
+// Once, with the entity tag.
+static int note_headers(struct stored_file *f, const struct http_response *head)
+{
+    static const struct {
+        const char *name, *lower;
+    } names[] = {{"Content-Type", "content-type"},
+                 {"Content-Encoding", "content-encoding"},
+                 {"ETag", "etag"},
+                 {"Content-Disposition", "content-disposition"},
+                 {"Last-Modified", "last-modified"},
+                 {"X-Timestamp", "x-timestamp"},
+                 {"Accept-Ranges", "accept-ranges"}};
+    int r = note_etag(f, head);
+
+    for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++) {
+        const char *value = http_response_header(head, names[i].lower);
+
+        if (value && !params_get(&f->headers, names[i].name))
+            r = params_add(&f->headers, names[i].name, value);
+    }
+    return r;
+}
+
+// What others on their way have announced and is not on the disk yet.
+static uint64_t still_to_come(const struct stored_file *but)
+{
+    uint64_t sum = 0;
+
+    for (const struct stored_file *f = but->web->swift->files; f; f = f->next)
+        if (f != but && f->announced != UINT64_MAX)
+            sum += f->announced - f->size;
+    return sum;
+}
+
+// One object may take a quarter of what is free on the disk, which is the database's, too.
+static uint64_t room(const struct stored_file *f)
+{
+    struct statvfs fs;
+    uint64_t space = fstatvfs(f->fd, &fs) < 0 ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize;
+    uint64_t others = still_to_come(f), quarter = space > others ? (space - others) / 4 : 0;
+
+    return quarter < f->asked_max ? quarter : f->asked_max;
+}
+
 static int on_begin(const struct http_response *head, void *userdata)
 {
     struct stored_file *f = userdata;
-    bool was_awaited = stored_file_is_awaited(f);
-    int r = note_etag(f, head);
+    const char *length = http_response_header(head, "content-length");
+    uint64_t announced;
+    int r = note_headers(f, head);
 
     if (r < 0)
         return r;
+    f->max = room(f); // others have begun meanwhile
+    if (length && parse_uint(length, 0, UINT64_MAX - 1, &announced, NULL) == 0) {
+        if (announced > f->max)
+            return -E2BIG;
+        f->announced = announced;
+    } else if (f->sized) {
+        return -E2BIG;
+    }
     f->begun = true;
-    tell(f, was_awaited);
+    wake(f);
     return 0;
 }
 
@@ -73,28 +196,19 @@ static void on_end(int r, const struct http_response *answer, const struct error
                    void *userdata)
 {
     struct stored_file *f = userdata;
-    bool was_awaited = stored_file_is_awaited(f);
 
     f->call = NULL;
-    f->r = stored_swift_end(f->web, f->reader, f->what, r, answer, why, &f->why);
+    unlink_file(f);
+    f->r = stored_call_end(f->web, f->reader, f->what, r, answer, why, &f->why);
     if (f->r == 0)
-        f->r = note_etag(f, answer); // of one without bytes
+        f->r = note_headers(f, answer); // of one without bytes
     if (f->r == 0 && f->kept)
-        stored_cache_put(stored_swift_cache(f->web), f->key, f->fd, f->etag);
-    tell(f, was_awaited);
+        stored_cache_put(f->web->swift->cache, f->key, f->fd, f->etag, &f->headers);
     wake(f);
+    end_left(f);
 }
 
 // ---- getting
-
-// One object may take a quarter of what is free on the disk, which is the database's, too.
-static uint64_t room(int fd, uint64_t max)
-{
-    struct statvfs fs;
-    uint64_t quarter = fstatvfs(fd, &fs) < 0 ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize / 4;
-
-    return quarter < max ? quarter : max;
-}
 
 static int start(struct stored_file *f, const struct stored_object *object, struct error *err)
 {
@@ -104,12 +218,18 @@ static int start(struct stored_file *f, const struct stored_object *object, stru
                                                 .as_account = f->reader == READER_ACCOUNT,
                                                 .body_max = ERROR_BODY_MAX,
                                                 .sink = &sink};
+    int r;
 
     f->fd = web_unnamed_file(f->web, err);
     if (f->fd < 0)
         return f->fd;
-    f->max = room(f->fd, object->max);
-    return stored_swift_start(f->web, &request, STORED_CALLS_MAX, on_end, f, &f->call, err);
+    f->max = room(f);
+    r = stored_call_start(f->web, &request, STORED_CALLS_MAX, on_end, f, &f->call, err);
+    if (r == 0 && f->kept) {
+        f->next = f->web->swift->files;
+        f->web->swift->files = f;
+    }
+    return r;
 }
 
 static char *cache_key(const struct stored_object *object)
@@ -128,7 +248,11 @@ static struct stored_file *file_new(struct web *web, const struct stored_object 
                               .reader = object->reader,
                               .key = cache_key(object),
                               .what = str_format("%s/%s", object->container, object->name),
+                              .asked_max = object->max,
+                              .announced = UINT64_MAX,
                               .kept = !object->anew,
+                              .to_end = object->to_end,
+                              .sized = object->sized,
                               .fd = -1};
     if (f->key && f->what)
         return f;
@@ -136,16 +260,31 @@ static struct stored_file *file_new(struct web *web, const struct stored_object 
     return NULL;
 }
 
+// Whether who asks for an object gets the one that comes: it would come to the same end for him, or
+// what comes to a better one costs nothing more.
+static bool is_joined(const struct stored_file *coming, const struct stored_object *object)
+{
+    return coming->asked_max == object->max ||
+           (coming->begun && coming->announced <= coming->max &&
+            (object->sized || coming->announced <= object->max));
+}
+
 int stored_file_get(struct web *web, const struct stored_object *object, struct stored_file **ret,
                     struct error *err)
 {
-    struct stored_file *f = file_new(web, object);
+    struct stored_file *f = file_new(web, object), *coming;
     int r = 0;
 
     if (!f)
         return error_oom(err);
+    coming = f->kept ? find_coming(web, f->key) : NULL;
+    if (coming && is_joined(coming, object)) {
+        stored_file_unref(f);
+        *ret = stored_file_ref(coming);
+        return 0;
+    }
     if (f->kept)
-        f->fd = stored_cache_get(stored_swift_cache(web), f->key, &f->etag);
+        f->fd = stored_cache_get(web->swift->cache, f->key, &f->etag, &f->headers);
     if (f->fd >= 0)
         f->begun = true;
     else
@@ -158,21 +297,27 @@ int stored_file_get(struct web *web, const struct stored_object *object, struct 
     return 0;
 }
 
+// 0: its beginning has come; -ENOENT; -ENOMEM.
+static int coming_etag(const struct web *web, const char *key, char **ret)
+{
+    const struct stored_file *coming = find_coming(web, key);
+
+    if (!coming || !coming->begun)
+        return -ENOENT;
+    *ret = coming->etag ? strdup(coming->etag) : NULL;
+    return coming->etag && !*ret ? -ENOMEM : 0;
+}
+
 bool stored_file_kept_etag(const struct web *web, const struct stored_object *object,
                            char **ret_etag)
 {
     _cleanup_free_ char *key = cache_key(object);
-    _cleanup_close_ int fd = key ? stored_cache_get(stored_swift_cache(web), key, ret_etag) : -1;
+    _cleanup_close_ int fd = key ? stored_cache_get(web->swift->cache, key, ret_etag, NULL) : -1;
 
-    return fd >= 0;
+    return fd >= 0 || (key && coming_etag(web, key, ret_etag) == 0);
 }
 
 // ---- reading
-
-bool stored_file_is_awaited(const struct stored_file *f)
-{
-    return f->call && !(f->begun && f->begin_is_enough);
-}
 
 int stored_file_reopen(const struct stored_file *f, int *ret_fd, struct error *err)
 {
@@ -192,10 +337,9 @@ int stored_file_growth(void *file)
     return f->call ? -EAGAIN : f->r < 0 ? -EIO : 0;
 }
 
-void stored_file_await(struct stored_file *f, void (*grown)(void *userdata), void *userdata)
+uint64_t stored_file_size(const struct stored_file *f)
 {
-    f->grown = grown;
-    f->reading = userdata;
+    return f->call ? f->announced : f->size;
 }
 
 struct stored_file *stored_file_ref(struct stored_file *f)
@@ -204,16 +348,32 @@ struct stored_file *stored_file_ref(struct stored_file *f)
     return f;
 }
 
+// Whether it comes to its end without a reader: for the next one, and only if it is kept for that.
+static bool goes_on(const struct stored_file *f)
+{
+    return f->to_end && f->announced <= stored_cache_largest(f->fd) &&
+           f->web->swift->left < STORED_LEFT_MAX;
+}
+
 void stored_file_unref(struct stored_file *f)
 {
     if (!f || --f->references > 0)
         return;
-    if (f->call)
-        stored_swift_cancel(f->web, f->call);
+    if (f->call && goes_on(f)) {
+        f->references = 1; // given back by end_left()
+        f->left = true;
+        f->web->swift->left++;
+        return;
+    }
+    if (f->call) {
+        unlink_file(f);
+        stored_call_cancel(f->web, f->call);
+    }
     close_fd(&f->fd);
     error_clear(&f->why);
     free(f->key);
     free(f->what);
     free(f->etag);
+    params_release(&f->headers);
     free(f);
 }

@@ -1,46 +1,39 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// An object of a Swift on its way into a file without a name; only stored*.c include this. What has
-// come can be read at once, and whoever reads it waits for the rest (stored.h).
-//
-//     COMING ──first bytes──▶ (begun) ──▶ OVER, with how it went
+// An object of a Swift that is on its way into a file, as whoever follows it sees it
+// (stored_follow() of stored.h): what has come can be read at once, and for the rest one waits.
 #pragma once
 
-#include "web/stored_swift.h"
+#include "base/cleanup.h"
 
-struct stored_file {
-    unsigned references;
-    struct web *web;
-    enum stored_reader reader;
-    char *key, *what;              // of the cache, and in messages
-    struct swift_async_call *call; // NULL: it is over
-    int fd;                        // for writing
-    uint64_t size, max;            // bytes that are there, and that may be
-    char *etag;                    // without quotes; NULL: none is known
-    bool kept;                     // for others, when all of it is there
-    bool begun;                    // there is an object
-    int r;                         // how it went, when it is over
-    struct error why;
+#include <stdint.h>
 
-    // Who has asked for it: told when what is waited for is there, or will not come.
-    bool begin_is_enough; // instead of the whole
-    void (*tell)(void *userdata);
-    void *userdata;
-    void (*grown)(void *userdata); // of the reader that waits for more; or NULL
-    void *reading;
+struct stored_file;
+
+// What it means that there is nothing more to read (a log_growth of log_lines.h): 0: that was all;
+// -EAGAIN: more comes; -EIO: it broke off.
+int stored_file_growth(void *file);
+// How many bytes it will have; UINT64_MAX: that is not known.
+uint64_t stored_file_size(const struct stored_file *file);
+
+enum stored_moment {
+    STORED_GROWN, // there is something more to read, or no more comes
+    STORED_BEGUN, // there is such an object, or it is known that there is none
+    STORED_OVER   // no more comes
 };
 
-// Finds it among what is kept, or starts to get it. `tell` may be set to NULL when nobody is to be
-// told any more. The first reference is the caller's.
-int stored_file_get(struct web *web, const struct stored_object *object, struct stored_file **ret,
-                    struct error *err);
-// The entity tag of one that is kept, which the caller frees. False: none is.
-bool stored_file_kept_etag(const struct web *web, const struct stored_object *object,
-                           char **ret_etag);
-// An entity tag as headers have it, without its quotes, and without what marks a weak one. The
-// caller frees.
-char *stored_etag_bare(const char *header);
+// One who waits for a moment of a file: part of what waits, all zero before it is first used.
+struct stored_waiter {
+    enum stored_moment moment;
+    void (*call)(void *userdata);
+    void *userdata;
+    struct stored_file *file; // of stored_file_await(): borrowed while it waits, else NULL
+    struct stored_waiter *next;
+};
 
-// Whether what is waited for has not come yet.
-bool stored_file_is_awaited(const struct stored_file *file);
-// A reader's descriptor with an offset of its own, which the caller closes.
-int stored_file_reopen(const struct stored_file *file, int *ret_fd, struct error *err);
+// Calls `call` once, from the loop, when that moment has come; what it calls must neither wait nor
+// give back a file at once.
+void stored_file_await(struct stored_file *file, struct stored_waiter *waiter);
+void stored_waiter_end(struct stored_waiter *waiter); // it does not wait any more
+struct stored_file *stored_file_ref(struct stored_file *file);
+void stored_file_unref(struct stored_file *file); // NULL: nothing to do
+DEFINE_CLEANUP(struct stored_file *, stored_file_unref)

@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// An object of a Swift, passed on as it comes (relay.h).
+// An object of a Swift, passed on as it comes (relay.h): what cannot be shared (stored_shared.c).
 #include "web/relay.h"
 #include "web/store_http.h"
+#include "web/stored_cache.h"
+#include "web/stored_call.h"
 #include "web/stored_swift.h"
 #include "web/web.h"
 
 #define ERROR_BODY_MAX ((size_t)64 * 1024)
 
+// A larger object is passed on to one who reads it alone, which takes half of the processor's time
+// that a file takes, and nothing of the disk. While he reads, all others share one file.
+#define ALONE_MAX STORED_CACHE_FILE
+#define SHARED_MAX (UINT64_MAX - 1) // the disk is what bounds it
+
 struct stored_stream {
+    struct stored_stream *next; // of whole objects: web->swift->streams
     struct relay relay;
     struct exchange *x; // until it is answered
     enum stored_reader reader;
@@ -17,10 +25,14 @@ struct stored_stream {
 
 static void stream_free(void *userdata)
 {
-    struct stored_stream *s = userdata;
+    struct stored_stream *s = userdata, **at = &s->relay.web->swift->streams;
 
+    while (*at && *at != s)
+        at = &(*at)->next;
+    if (*at)
+        *at = s->next;
     if (s->call)
-        stored_swift_cancel(s->relay.web, s->call);
+        stored_call_cancel(s->relay.web, s->call);
     relay_release(&s->relay);
     free(s->key);
     free(s->what);
@@ -97,7 +109,7 @@ static void on_end(int r, const struct http_response *head, const struct error *
     const struct http_response fine = {.status = 200};
 
     s->call = NULL;
-    r = stored_swift_end(s->relay.web, s->reader, s->what, r, good ? &fine : head, why, &err);
+    r = stored_call_end(s->relay.web, s->reader, s->what, r, good ? &fine : head, why, &err);
     if (x && r == 0 && answer(s, head) < 0) // it has no body
         r = error_oom(&err);
     if (s->x) {
@@ -110,6 +122,11 @@ static void on_end(int r, const struct http_response *head, const struct error *
 }
 
 // ---- the question
+
+static char *stream_key(const struct stored_object *object)
+{
+    return str_format("sent %d %s/%s", object->reader, object->container, object->name);
+}
 
 static struct stored_stream *stream_new(struct exchange *x, enum stored_reader reader,
                                         const char *key, const char *what)
@@ -129,38 +146,74 @@ static struct stored_stream *stream_new(struct exchange *x, enum stored_reader r
     return NULL;
 }
 
-int stored_swift_send(struct exchange *x, enum stored_reader reader, const char *container,
-                      const char *object, struct error *err)
+// What of the client's question is the store's to answer.
+static int ask_with(struct exchange *x, struct strv *headers)
 {
-    static const char *const asked_with[] = {
+    static const char *const names[] = {
         "Range",         "If-Range",          "If-Match",
         "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"};
+
+    return relay_ask_with(x, names, ARRAY_SIZE(names), headers);
+}
+
+// `whole`: all of it, without conditions.
+static int pass_on(struct exchange *x, const struct stored_object *object,
+                   const struct strv *headers, bool whole, struct error *err)
+{
     static const struct http_sink sink = {on_begin, on_bytes};
-    _cleanup_strv_ struct strv headers = STRV_INIT;
-    _cleanup_free_ char *what = str_format("%s/%s", container, object);
-    _cleanup_free_ char *key = what ? str_format("sent %d %s", reader, what) : NULL;
+    _cleanup_free_ char *what = str_format("%s/%s", object->container, object->name);
+    _cleanup_free_ char *key = what ? stream_key(object) : NULL;
     const struct stored_want *known = key ? stored_want_find(x, key) : NULL;
-    struct stored_stream *s;
     struct swift_async_request request = {.method = x->method == METHOD_HEAD ? "HEAD" : "GET",
-                                          .container = container,
-                                          .object = object,
-                                          .headers = &headers,
-                                          .as_account = reader == READER_ACCOUNT,
+                                          .container = object->container,
+                                          .object = object->name,
+                                          .headers = headers,
+                                          .as_account = object->reader == READER_ACCOUNT,
                                           .body_max = ERROR_BODY_MAX,
                                           .sink = &sink};
+    struct stored_stream *s;
     int r;
 
     if (known)
         return error_set(err, known->r, "%s", error_message(&known->why));
-    s = key && relay_ask_with(x, asked_with, ARRAY_SIZE(asked_with), &headers) == 0
-            ? stream_new(x, reader, key, what)
-            : NULL;
+    s = key ? stream_new(x, object->reader, key, what) : NULL;
     if (!s)
         return error_oom(err);
-    r = stored_swift_start(x->web, &request, STORED_STREAMS_MAX, on_end, s, &s->call, err);
+    r = stored_call_start(x->web, &request, STORED_STREAMS_MAX, on_end, s, &s->call, err);
     if (r < 0) {
         stream_free(s);
         return r;
     }
+    if (whole) {
+        s->next = x->web->swift->streams;
+        x->web->swift->streams = s;
+    }
     return EXCHANGE_WAIT;
+}
+
+static bool is_streamed(const struct web *web, const struct stored_object *object)
+{
+    const struct stored_stream *s = web->swift->streams;
+    _cleanup_free_ char *key = stream_key(object);
+
+    while (s && key && strcmp(s->key, key) != 0)
+        s = s->next;
+    return s != NULL;
+}
+
+int stored_swift_send(struct exchange *x, enum stored_reader reader, const char *container,
+                      const char *object, struct error *err)
+{
+    struct stored_object wanted = {.reader = reader, .container = container, .name = object};
+    _cleanup_strv_ struct strv headers = STRV_INIT;
+    int r = ask_with(x, &headers) < 0 ? error_oom(err) : -EFBIG;
+    bool whole = r == -EFBIG && x->method == METHOD_GET && headers.len == 0;
+
+    wanted.max = is_streamed(x->web, &wanted) ? SHARED_MAX : ALONE_MAX;
+    if (whole)
+        r = stored_swift_share(x, &wanted, err);
+    if (r != -EFBIG)
+        return r;
+    error_clear(err);
+    return pass_on(x, &wanted, &headers, whole, err);
 }

@@ -2,7 +2,8 @@
 #include "web/stored_swift.h"
 
 #include "web/stored_cache.h"
-#include "web/stored_file.h"
+#include "web/stored_call.h"
+#include "web/stored_file_internal.h"
 #include "web/web.h"
 
 #define LISTING_MAX ((size_t)8 * 1024 * 1024)
@@ -13,7 +14,7 @@ bool stored_swift_is_readable(const struct web *web, enum stored_reader reader)
            (reader == READER_ANYBODY || web->swift->has_account);
 }
 
-int stored_configure(struct web *web, struct error *err)
+int stored_swift_configure(struct web *web, struct error *err)
 {
     const struct web_settings *s = &web->settings;
     const struct swift_settings *account = web->store_reader.auth_url ? &web->store_reader : NULL;
@@ -33,6 +34,7 @@ int stored_configure(struct web *web, struct error *err)
     } else {
         // Without a Swift in the settings the one that was goes on until all that is read is read.
         stored_cache_forget(swift->cache);
+        stored_files_forget(web);
         r = swift_async_change(swift->swift, s->store_url ? s->store_url : "", account, err);
     }
     if (r < 0) {
@@ -45,22 +47,17 @@ int stored_configure(struct web *web, struct error *err)
     swift->wanted = wanted;
     swift->has_account = account != NULL;
     web->swift = swift;
-    stored_health_reset(web);
+    stored_call_reset(web);
     return 0;
 }
 
-void stored_free(struct web *web)
+void stored_swift_free(struct web *web)
 {
     if (!web->swift)
         return;
     swift_async_free(web->swift->swift);
     stored_cache_free(web->swift->cache);
     free(TAKE_PTR(web->swift));
-}
-
-struct stored_cache *stored_swift_cache(const struct web *web)
-{
-    return web->swift->cache;
 }
 
 // ---- what an exchange has asked for
@@ -76,8 +73,7 @@ struct stored_want *stored_want_find(const struct exchange *x, const char *key)
 
 static void want_free(struct stored_want *want)
 {
-    if (want->file)
-        want->file->tell = NULL;
+    stored_waiter_end(&want->waiter);
     stored_file_unref(want->file);
     buf_release(&want->text);
     error_clear(&want->why);
@@ -94,7 +90,7 @@ static void forget(struct exchange *x)
     while ((want = x->wanted)) {
         x->wanted = want->next;
         if (want->call)
-            stored_swift_cancel(x->web, want->call);
+            stored_call_cancel(x->web, want->call);
         want_free(want);
     }
 }
@@ -124,7 +120,7 @@ struct stored_want *stored_want_add(struct exchange *x, enum stored_reader reade
 static bool is_pending(const struct exchange *x)
 {
     for (const struct stored_want *want = x->wanted; want; want = want->next)
-        if (want->call || (want->file && stored_file_is_awaited(want->file)))
+        if (want->call || want->waiter.file)
             return true;
     return false;
 }
@@ -139,9 +135,9 @@ static void go_on(void *userdata)
 
 // ---- objects
 
-// Finds or starts one: EXCHANGE_WAIT when it is on its way, 0 when it is there, or begins to be.
-static int get_object(struct exchange *x, const struct stored_object *object, bool begin_is_enough,
-                      struct stored_file **ret, struct error *err)
+// Finds or starts one: EXCHANGE_WAIT while that moment of it is still to come.
+static int get_object(struct exchange *x, const struct stored_object *object,
+                      enum stored_moment moment, struct stored_file **ret, struct error *err)
 {
     _cleanup_free_ char *key =
         str_format("object %d %s/%s", object->reader, object->container, object->name);
@@ -157,11 +153,12 @@ static int get_object(struct exchange *x, const struct stored_object *object, bo
     file = want->file;
     if (!file)
         return error_set(err, want->r, "%s", error_message(&want->why));
-    file->tell = go_on;
-    file->userdata = want;
-    file->begin_is_enough = begin_is_enough;
-    if (stored_file_is_awaited(file))
+    stored_waiter_end(&want->waiter);
+    if (stored_file_is_before(file, moment)) {
+        want->waiter = (struct stored_waiter){.moment = moment, .call = go_on, .userdata = want};
+        stored_file_await(file, &want->waiter);
         return EXCHANGE_WAIT;
+    }
     *ret = file;
     return file->r < 0 ? error_set(err, file->r, "%s", error_message(&file->why)) : 0;
 }
@@ -176,7 +173,7 @@ int stored_swift_open(struct exchange *x, const struct stored_object *object, in
                       char **ret_etag, struct error *err)
 {
     struct stored_file *file = NULL;
-    int r = get_object(x, object, false, &file, err);
+    int r = get_object(x, object, STORED_OVER, &file, err);
 
     if (r == 0 && ret_etag)
         r = copy_etag(file->etag, ret_etag, err);
@@ -184,11 +181,13 @@ int stored_swift_open(struct exchange *x, const struct stored_object *object, in
 }
 
 int stored_swift_follow(struct exchange *x, const struct stored_object *object, int *ret_fd,
-                        struct stored_file **ret_file, struct error *err)
+                        char **ret_etag, struct stored_file **ret_file, struct error *err)
 {
     struct stored_file *file = NULL;
-    int r = get_object(x, object, true, &file, err);
+    int r = get_object(x, object, STORED_BEGUN, &file, err);
 
+    if (r == 0 && ret_etag)
+        r = copy_etag(file->etag, ret_etag, err);
     if (r == 0)
         r = stored_file_reopen(file, ret_fd, err);
     if (r == 0)
@@ -202,7 +201,7 @@ static int end_want(struct stored_want *want, int r, const struct http_response 
                     const struct error *why)
 {
     want->call = NULL;
-    want->r = stored_swift_end(want->x->web, want->reader, want->what, r, answer, why, &want->why);
+    want->r = stored_call_end(want->x->web, want->reader, want->what, r, answer, why, &want->why);
     return want->r;
 }
 
@@ -218,8 +217,8 @@ static int get_text(struct exchange *x, const char *key, const char *what,
         want = key && what ? stored_want_add(x, reader, key, what) : NULL;
         if (!want)
             return error_oom(err);
-        want->r = stored_swift_start(x->web, request, STORED_CALLS_MAX, done, want, &want->call,
-                                     &want->why);
+        want->r = stored_call_start(x->web, request, STORED_CALLS_MAX, done, want, &want->call,
+                                    &want->why);
     }
     *ret = want;
     if (want->call)

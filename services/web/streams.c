@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "web/broker.h"
+#include "web/outlet.h"
 #include "web/results.h"
 #include "web/web.h"
 
@@ -12,11 +13,8 @@
 struct stream {
     struct streams *streams;
     struct stream *next;
-    struct MHD_Connection *connection;
+    struct outlet outlet;
     char *id, *package, *release, *arch; // NULL: any
-    struct buf waiting;                  // for the client
-    bool suspended;
-    bool ended;
 };
 
 struct streams {
@@ -42,33 +40,15 @@ static void stream_free(void *userdata)
     free(s->package);
     free(s->release);
     free(s->arch);
-    buf_release(&s->waiting);
+    buf_release(&s->outlet.waiting);
     free(s);
-}
-
-static void wake(struct stream *s)
-{
-    if (!s->suspended)
-        return;
-    s->suspended = false;
-    MHD_resume_connection(s->connection);
 }
 
 static ssize_t read_stream(void *userdata, uint64_t position _unused_, char *bytes, size_t max)
 {
     struct stream *s = userdata;
-    size_t n = s->waiting.len < max ? s->waiting.len : max;
 
-    if (n > 0) {
-        memcpy(bytes, s->waiting.data, n);
-        buf_consume(&s->waiting, n);
-        return (ssize_t)n;
-    }
-    if (s->ended)
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    s->suspended = true;
-    MHD_suspend_connection(s->connection);
-    return 0;
+    return outlet_read(&s->outlet, bytes, max);
 }
 
 // ---- all of them
@@ -82,9 +62,9 @@ static void run_http(const struct streams *streams)
 static void tell_all(struct streams *streams, const char *text)
 {
     for (struct stream *s = streams->first; s; s = s->next) {
-        if (buf_add_str(&s->waiting, text) < 0)
-            s->ended = true;
-        wake(s);
+        if (buf_add_str(&s->outlet.waiting, text) < 0)
+            s->outlet.ended = true;
+        (void)outlet_wake(&s->outlet);
     }
     run_http(streams);
 }
@@ -128,8 +108,8 @@ void streams_free(struct streams *streams)
 void streams_end(struct streams *streams)
 {
     for (struct stream *s = streams ? streams->first : NULL; s; s = s->next) {
-        s->ended = true;
-        wake(s);
+        s->outlet.ended = true;
+        (void)outlet_wake(&s->outlet);
     }
     if (streams)
         run_http(streams);
@@ -153,11 +133,11 @@ static struct stream *stream_new(struct streams *streams, struct exchange *x)
 
     if (!s)
         return NULL;
-    s->connection = x->connection;
-    s->waiting.max = STREAM_BUFFER_MAX;
+    s->outlet.connection = x->connection;
+    s->outlet.waiting.max = STREAM_BUFFER_MAX;
     if (copy_param(x, "id", &s->id) < 0 || copy_param(x, "package", &s->package) < 0 ||
         copy_param(x, "release", &s->release) < 0 || copy_param(x, "arch", &s->arch) < 0 ||
-        buf_add_str(&s->waiting, "retry: 3000\n\n") <
+        buf_add_str(&s->outlet.waiting, "retry: 3000\n\n") <
             0) { // milliseconds until a browser comes again
         stream_free(s);
         return NULL;
@@ -174,19 +154,13 @@ static struct stream *stream_new(struct streams *streams, struct exchange *x)
 static int add_snapshot(struct stream *s, const struct running *running)
 {
     const struct running_filter filter = {
-        .package = s->package, .release = s->release, .arch = s->arch, .limit = RUNNING_MAX};
-    _cleanup_json_ json_t *list = running_list(running, &filter), *data = NULL;
-    json_t *ids = json_array(), *test;
-    size_t i;
+        .package = s->package, .release = s->release, .arch = s->arch};
+    _cleanup_json_ json_t *data = json_pack("{s:o}", "ids", running_ids(running, &filter));
 
-    json_array_foreach (list, i, test) {
-        (void)json_array_append(ids, json_object_get(test, "id"));
-    }
-    data = json_pack("{s:o}", "ids", ids);
-    if (!list || !data || buf_add_str(&s->waiting, "event: running\ndata: ") < 0 ||
-        json_write(data, &s->waiting) < 0)
+    if (!data || buf_add_str(&s->outlet.waiting, "event: running\ndata: ") < 0 ||
+        json_write(data, &s->outlet.waiting) < 0)
         return -ENOMEM;
-    return buf_add_str(&s->waiting, "\n\n");
+    return buf_add_str(&s->outlet.waiting, "\n\n");
 }
 
 int streams_open(struct streams *streams, struct exchange *x, struct error *err)
@@ -198,7 +172,7 @@ int streams_open(struct streams *streams, struct exchange *x, struct error *err)
         return exchange_fail(x, 503, err, "%d clients follow what runs already, try again later",
                              STREAMS_MAX);
     if (exchange_add_header(x, "Content-Type", "text/event-stream") < 0 ||
-        exchange_add_header(x, "Cache-Control", "no-store") < 0 ||
+        exchange_add_header(x, "Cache-Control", CACHE_SECRET) < 0 ||
         exchange_add_header(x, "X-Accel-Buffering", "no") <
             0) // nginx and others pass it on at once
         return error_oom(err);
@@ -265,9 +239,9 @@ void streams_tell(void *userdata, const char *id, const struct test_status *stat
             continue;
         if (text->len == 0 && format(id, status, s->id != NULL, text) < 0)
             break;
-        if (buf_add(&s->waiting, text->data, text->len) < 0)
-            s->ended = true; // it does not read
-        wake(s);
+        if (buf_add(&s->outlet.waiting, text->data, text->len) < 0)
+            s->outlet.ended = true; // it does not read
+        (void)outlet_wake(&s->outlet);
     }
     buf_release(&texts[0]);
     buf_release(&texts[1]);

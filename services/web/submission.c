@@ -59,18 +59,30 @@ static char *uuid_of(const struct submission *s, size_t number)
     return str_format("%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
-// Whether this unit has just queued the first of them, or the database knows it.
-static bool is_known(struct submission *s)
+// Whether this unit has just queued the first of them, or the database knows it. While that cannot
+// be read nobody knows, and the requests are not queued a second time: 503. (Before there is one,
+// nothing was.)
+static int look_up(struct submission *s, struct error *err)
 {
     _cleanup_free_ char *first = s->key ? uuid_of(s, 0) : NULL;
     _cleanup_json_ json_t *request = NULL;
     struct database *db = NULL;
+    int r;
 
     if (!first)
-        return false;
-    if (strv_contains(&s->x->web->keyed, first))
-        return true;
-    return web_database(s->x->web, &db, NULL) == 0 && requests_find(db, first, &request, NULL) == 0;
+        return s->key ? error_oom(err) : 0;
+    s->known = strv_contains(&s->x->web->keyed, first);
+    if (s->known)
+        return 0;
+    r = web_database(s->x->web, &db, NULL);
+    if (r == 0)
+        r = requests_find(db, first, &request, NULL);
+    s->known = r == 0;
+    return r == 0 || r == -ENOENT
+               ? 0
+               : exchange_fail(s->x, 503, err,
+                               "what was requested before cannot be read right now, and so not "
+                               "whether this key was used: try again soon");
 }
 
 // Until the database has it.
@@ -155,12 +167,10 @@ static void on_confirmed(int r, const char *reason, void *userdata)
 static int find_same(struct submission *s, const struct request_order *order, const char *arch,
                      json_t **ret, struct error *err)
 {
-    _cleanup_free_ char *digest = request_digest(&order->request, order->release, arch);
+    const struct duplicate_test test = {&order->request, order->release, arch};
 
     *ret = NULL;
-    if (!digest)
-        return error_oom(err);
-    return duplicate_find(s->x->web, digest, ret) < 0 ? error_oom(err) : 0;
+    return duplicate_find(s->x->web, &test, ret) < 0 ? error_oom(err) : 0;
 }
 
 static int refuse_duplicate(struct submission *s, const struct request_order *order,
@@ -323,19 +333,27 @@ static void publish_all(struct submission *s, struct request_order *orders, size
         s->result = error_set(&s->why, r, "%s", error_message(err));
 }
 
+static int fail_without_broker(struct exchange *x, struct error *err)
+{
+    _cleanup_free_ char *why = broker_absence(x->web->broker, NULL);
+
+    return exchange_fail(x, 503, err, "the broker is away, try again soon: %s", why ? why : "");
+}
+
 int submission_send(struct exchange *x, struct request_order *orders, size_t n,
                     const struct submission_options *options, struct error *err)
 {
     struct submission *s = submission_new(x, options);
     _cleanup_json_ json_t *same = NULL;
-    const char *reason = NULL;
     int r = 0;
 
     if (!s)
         return error_oom(err);
-    s->known = is_known(s);
-    if (!s->known && !broker_is_up(x->web->broker, &reason))
-        return exchange_fail(x, 503, err, "the broker is away, try again soon: %s", reason);
+    r = look_up(s, err);
+    if (r < 0)
+        return r;
+    if (!s->known && !broker_is_up(x->web->broker, NULL))
+        return fail_without_broker(x, err);
     if (!s->known && options->same)
         r = leave_out_duplicates(s, orders, n, &same, err);
     else if (!s->known)

@@ -3,6 +3,7 @@
 #include "web/launchpad.h"
 #include "web/limits.h"
 #include "web/page_cache.h"
+#include "web/static_files.h"
 #include "web/statistics.h"
 
 #include "base/file.h"
@@ -111,10 +112,14 @@ static int make_session_key(const struct web *web, const struct web_settings *se
 static int make_parts(const struct web *web, struct web *fresh, struct error *err)
 {
     fresh->static_version = static_version(fresh->settings.static_dir);
+    if (static_files_load(fresh->settings.static_dir, &fresh->static_files) < 0)
+        return error_oom(err);
     fresh->page_cache = page_cache_new();
+    fresh->page_lengths = calloc(web_routes_len, sizeof(*fresh->page_lengths));
     fresh->launchpad = web->launchpad ? web->launchpad : launchpad_new();
     fresh->limits = web->limits ? web->limits : limits_new();
-    return fresh->static_version && fresh->page_cache && fresh->launchpad && fresh->limits
+    return fresh->static_version && fresh->page_cache && fresh->page_lengths && fresh->launchpad &&
+                   fresh->limits
                ? 0
                : error_oom(err);
 }
@@ -122,7 +127,7 @@ static int make_parts(const struct web *web, struct web *fresh, struct error *er
 // All that can fail. The store is opened last: one that is kept is borrowed until all is well.
 static int load(const struct web *web, struct web *fresh, struct error *err)
 {
-    int r = settings_load_web(web->config_dir, &fresh->settings, err);
+    int r = settings_load_results(web->config_dir, &fresh->settings, err);
 
     if (r == 0)
         r = load_store_credentials(&fresh->settings, &fresh->store_user, &fresh->store_password,
@@ -166,16 +171,15 @@ static void carry_over(struct web *web, struct web *fresh)
     fresh->swift = TAKE_PTR(web->swift);
     fresh->commands = TAKE_PTR(web->commands);
     fresh->readings = TAKE_PTR(web->readings);
+    fresh->turns = TAKE_PTR(web->turns);
     fresh->archive_indexes = TAKE_PTR(web->archive_indexes);
     fresh->event = TAKE_PTR(web->event);
     fresh->answer_error_page = web->answer_error_page;
     fresh->http_timer = TAKE_PTR(web->http_timer);
-    fresh->noted = strv_move(&web->noted);
-    fresh->noted_before = strv_move(&web->noted_before);
-    fresh->noted_us = web->noted_us;
-    fresh->nonces = strv_move(&web->nonces);
-    fresh->nonces_before = strv_move(&web->nonces_before);
-    fresh->nonces_us = web->nonces_us;
+    fresh->noted = remembered_move(&web->noted);
+    fresh->nonces = remembered_move(&web->nonces);
+    fresh->ended = remembered_move(&web->ended);
+    fresh->proven_keys = remembered_move(&web->proven_keys);
     fresh->keyed = strv_move(&web->keyed);
 }
 
@@ -207,14 +211,17 @@ void web_release(struct web *web)
     free(web->store_password);
     swift_settings_release(&web->store_reader);
     free(web->static_version);
+    static_files_free(web->static_files);
     if (web->db)
         database_close(web->db);
+    free(web->db_trouble);
     strv_release(&web->keyed);
-    strv_release(&web->noted);
-    strv_release(&web->noted_before);
-    strv_release(&web->nonces);
-    strv_release(&web->nonces_before);
+    remembered_release(&web->noted);
+    remembered_release(&web->nonces);
+    remembered_release(&web->ended);
+    remembered_release(&web->proven_keys);
     page_cache_free(web->page_cache);
+    free(web->page_lengths);
     launchpad_free(web->launchpad);
     limits_free(web->limits);
     statistics_forget(web);

@@ -10,6 +10,8 @@
 #include "adt/settings.h"
 #include "data/template.h"
 #include "web/exchange.h"
+#include "web/outage.h"
+#include "web/remembered.h"
 #include "web/session.h"
 #include "web/store.h"
 
@@ -25,8 +27,10 @@ struct launchpad;
 struct limits;
 struct page_cache;
 struct reading;
+struct static_files;
 struct stored_swift;
 struct streams;
+struct turn;
 
 struct web {
     char *config_dir;
@@ -34,15 +38,18 @@ struct web {
     struct template_set *templates;
     struct store *store;                // NULL: results are kept elsewhere
     char *store_user, *store_password;  // whom the built-in store lets write; NULL: nobody
+    struct outage peer_outage;          // of the unit that keeps them (forward.h)
     struct swift_settings store_reader; // whom a Swift lets read private results; empty: nobody
     struct stored_swift *swift;         // where results are kept else; NULL: no Swift is named
     char *static_version;               // changes when a static file does: part of their addresses
+    struct static_files *static_files;  // compressed
     struct broker *broker;
     struct streams *streams;
     struct launchpad *launchpad;
     struct limits *limits;
     struct command *commands;                    // on their way (command.h)
     struct reading *readings;                    // on their way (reading.h)
+    struct turn *turns;                          // waited for (turn.h)
     struct archive_index_entry *archive_indexes; // kept (archive_indexes.h)
     struct http_async *http;                     // what the service itself asks of others
     sd_event *event;
@@ -54,16 +61,19 @@ struct web {
     struct database *db;
     dev_t db_dev;
     ino_t db_ino;
+    char *db_trouble; // why that file is not read for a while; NULL: it is
+    uint64_t db_left_until_us;
 
-    struct strv noted, noted_before; // of duplicates.c: what was queued in the last seconds
-    uint64_t noted_us;
+    struct remembered noted; // of duplicates.c: what was queued in the last seconds
     struct session_key session_key;
-    struct strv nonces, nonces_before; // of login.c: logins that were used
-    uint64_t nonces_us;
-    struct strv keyed; // first uuids of submissions with a key (submission.h), lately
+    struct remembered nonces;      // of login.c: logins that were used
+    struct remembered ended;       // and sessions that were logged out
+    struct remembered proven_keys; // of requester.c: API keys that were right, and where
+    struct strv keyed;             // first uuids of submissions with a key (submission.h), lately
     struct page_cache *page_cache;
-    json_t *statistics; // of statistics.c; NULL: not looked at
-    uint64_t statistics_us;
+    size_t *page_lengths; // of the last page of each route: the next one has about that
+    json_t *statistics;   // of statistics.c; NULL: not looked at
+    uint64_t statistics_us, statistics_failed_us;
 };
 
 // Reads web.conf and what it names; on failure *web stays as it was.
@@ -75,6 +85,11 @@ const char *web_base(const struct web *web);
 
 // The results, read-only. -ENOENT: the indexer has not made them yet.
 int web_database(struct web *web, struct database **ret, struct error *err);
+
+// After a handler has failed with this error: true when it is the database's (damaged, locked, or
+// its disk is full or gone), which is left alone for some seconds, or until there is another file,
+// so that pages can be made without it.
+bool web_leave_database(struct web *web, const struct error *why);
 
 // Serves until SIGTERM or SIGINT.
 int server_run(struct web *web, struct error *err);
@@ -93,6 +108,10 @@ int page_answer_buf(struct exchange *x, unsigned status, const char *type, struc
 // The rendered page in *ret; `data` gets what the layout needs for this client.
 int page_render(struct exchange *x, const char *template, json_t *data, struct buf *ret,
                 struct error *err);
+// The page of exchange.data around what is sent between `head` and `tail`, where the template has
+// the member `name`; with the headers of a page.
+int page_render_around(struct exchange *x, const char *template, const char *name, struct buf *head,
+                       struct buf *tail, struct error *err);
 // The headers of every HTML page of ours (CSP and others).
 int page_add_headers(struct exchange *x);
 // An error as HTML page; false when even that failed.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "worker/worker.h"
+#include "worker/adopt.h"
 
 #include "adt/spool.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "worker/courier.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -77,7 +78,7 @@ int adopt_spooled(struct worker *w, struct error *err)
 
         if (!dir)
             return error_oom(err);
-        if (courier_find(w, names.items[i]) || spool_run_read(dir, &run, NULL) < 0 ||
+        if (parcel_find(w->courier.first, names.items[i]) || spool_run_read(dir, &run, NULL) < 0 ||
             str_equal(run.worker, w->settings.name) || !is_removed(run.worker))
             continue;
         r = take_over(w, dir, names.items[i], &run, err);

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "worker/claim.h"
-#include "worker/control.h"
-#include "worker/image.h"
+#include "worker/broker.h"
 
 #include "adt/message.h"
 #include "base/log.h"
+#include "worker/claim.h"
+#include "worker/control.h"
+#include "worker/folder.h"
+#include "worker/image.h"
+#include "worker/job.h"
+#include "worker/lease.h"
+#include "worker/lease_queue.h"
+#include "worker/report.h"
 
 #include <ctype.h>
 #include <poll.h>

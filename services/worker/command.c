@@ -2,6 +2,7 @@
 #include "worker/command.h"
 
 #include "adt/names.h"
+#include "data/command_variable.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -47,32 +48,31 @@ static const char *host_arch(const struct command_context *c)
     return is_foreign_i386(c) ? "amd64" : c->arch;
 }
 
+// NULL: no variable has that name.
 static const char *variable_value(const struct command_context *c, const char *name, size_t len,
                                   const char *timestamp)
 {
-    const struct {
-        const char *name, *value;
-    } variables[] = {
-        {"RELEASE", c->release},
-        {"ARCHITECTURE", c->arch},
-        {"HOSTARCH", host_arch(c)},
-        {"PACKAGE", c->request->package},
-        {"NAME", c->name},
-        {"UNIT", c->unit},
-        {"MODEL", c->model},
-        {"TIMESTAMP", timestamp},
-        {"PACKAGESIZE", c->big ? "big" : "default"},
-        {"VMOPT", c->vm ? "--vm" : ""},
-        {"VMFLAG", c->vm ? "/vm" : ""},
-        {"LXD_REMOTE", c->remote},
-        {"DISTRIBUTION", is_debian(c->release) ? "debian" : "ubuntu"},
-        {"MIRROR", c->mirror ? c->mirror : ""},
+    const char *const values[VARIABLE_COUNT] = {
+        [VARIABLE_RELEASE] = c->release,
+        [VARIABLE_ARCHITECTURE] = c->arch,
+        [VARIABLE_HOSTARCH] = host_arch(c),
+        [VARIABLE_PACKAGE] = c->request->package,
+        [VARIABLE_NAME] = c->name,
+        [VARIABLE_UNIT] = c->unit,
+        [VARIABLE_MODEL] = c->model,
+        [VARIABLE_TIMESTAMP] = timestamp,
+        [VARIABLE_PACKAGESIZE] = c->big ? "big" : "default",
+        [VARIABLE_VMOPT] = c->vm ? "--vm" : "",
+        [VARIABLE_VMFLAG] = c->vm ? "/vm" : "",
+        [VARIABLE_LXD_REMOTE] = c->remote,
+        [VARIABLE_MIRROR] = c->mirror,
+        [VARIABLE_DISTRIBUTION] = is_debian(c->release) ? "debian" : "ubuntu",
     };
+    enum command_variable variable = command_variable_find(name, len);
 
-    for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
-        if (strlen(variables[i].name) == len && memcmp(variables[i].name, name, len) == 0)
-            return variables[i].value ? variables[i].value : "";
-    return NULL;
+    if (variable == VARIABLE_COUNT)
+        return NULL;
+    return values[variable] ? values[variable] : "";
 }
 
 char *command_expand(const struct command_context *context, const char *text)
@@ -81,13 +81,9 @@ char *command_expand(const struct command_context *context, const char *text)
     _cleanup_free_ char *timestamp = str_format("%" PRId64, context->timestamp);
 
     while (timestamp && *text) {
-        size_t name = 0;
-        const char *value;
+        size_t name = command_variable_length(text);
+        const char *value = name ? variable_value(context, text + 1, name, timestamp) : NULL;
 
-        if (*text == '$')
-            while (isupper((unsigned char)text[1 + name]) || text[1 + name] == '_')
-                name++;
-        value = name ? variable_value(context, text + 1, name, timestamp) : NULL;
         if (value ? buf_add_str(&out, value) < 0 : buf_add(&out, text, 1 + name) < 0)
             return NULL;
         text += 1 + name;
@@ -267,8 +263,11 @@ static const char *const *backend_defaults(const struct command_context *c)
     static const char *const lxd_big[] = {LXD,  "limits.cpu=4",     "-c", "limits.memory=8GiB",
                                           "-d", "root,size=100GiB", NULL};
 #undef LXD
-    static const char *const qemu[] = {"--cpus=2", "--ram-size=4096", COMMAND_QEMU_IMAGE, NULL};
-    static const char *const qemu_big[] = {"--cpus=4", "--ram-size=8192", COMMAND_QEMU_IMAGE, NULL};
+    // A processor that is emulated takes longer to boot than the minute that it has by default.
+    static const char *const qemu[] = {"--cpus=2", "--ram-size=4096", "--timeout-reboot=300",
+                                       COMMAND_QEMU_IMAGE, NULL};
+    static const char *const qemu_big[] = {"--cpus=4", "--ram-size=8192", "--timeout-reboot=300",
+                                           COMMAND_QEMU_IMAGE, NULL};
     static const struct {
         const char *backend;
         const char *const *usual, *const *big;

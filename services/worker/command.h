@@ -42,7 +42,7 @@ int command_build(const struct command_context *context, struct strv *ret_argv,
 char *command_name(const char *instance, const char *run_id);
 
 // Where the qemu backend expects its image.
-#define COMMAND_QEMU_IMAGE "/var/lib/autopkgtest-cloud/images/$RELEASE-$HOSTARCH.qcow2"
+#define COMMAND_QEMU_IMAGE "/var/lib/autopkgtest-cloud/images/qemu-$RELEASE-$HOSTARCH.qcow2"
 
 // The configuration keys and values of an LXD instance that tell whose it is: units of several
 // models may have the same name. Without a model there is only the first.
@@ -51,7 +51,6 @@ char *command_name(const char *instance, const char *run_id);
 // And when a worker was last at work in it, in seconds since 1970 (sign.h).
 #define COMMAND_LXD_ALIVE "user.autopkgtest-cloud-alive=$TIMESTAMP"
 
-// Replaces $RELEASE, $ARCHITECTURE, $HOSTARCH, $PACKAGE, $NAME, $UNIT, $MODEL, $TIMESTAMP,
-// $PACKAGESIZE, $VMOPT, $VMFLAG, $LXD_REMOTE, $MIRROR and $DISTRIBUTION (debian or ubuntu); other
-// uses of '$' stay. The caller frees; NULL for lack of memory.
+// Replaces the variables of data/command_variable.h; other uses of '$' stay. The caller frees; NULL
+// for lack of memory.
 char *command_expand(const struct command_context *context, const char *text);

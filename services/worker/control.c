@@ -136,3 +136,11 @@ void control_look(struct worker *w)
                                : "resumed: taking work again");
     w->drained = drained;
 }
+
+int control_read_changes(struct worker *w, struct error *err)
+{
+    if (!watch_changed(&w->watch))
+        return 0;
+    control_look(w);
+    return lists_load(&w->lists, w->settings.lists_dir, err);
+}

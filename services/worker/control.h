@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// Orders from operators: `kill` by the broker (adt/control.h), drains by files (adt/drain.h).
+// Orders from operators: `kill` by the broker (adt/control.h), drains and lists of packages by
+// files (adt/drain.h, worker/lists.h).
 #pragma once
 
 #include "worker/worker.h"
@@ -15,3 +16,5 @@ void control_too_late(struct worker *w);
 
 // Looks whether this worker is drained.
 void control_look(struct worker *w);
+// Reads the lists and the orders to drain when they have changed. -ENOMEM.
+int control_read_changes(struct worker *w, struct error *err);

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "worker/claim.h"
+#include "worker/courier.h"
 
 #include "adt/message.h"
 #include "adt/spool.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "worker/claim.h"
+#include "worker/folder.h"
+#include "worker/lease.h"
+#include "worker/report.h"
 
 #include <sysexits.h>
 
@@ -14,34 +18,6 @@
 static char *parcel_dir(const struct worker *w, const struct parcel *parcel)
 {
     return path_join(w->settings.spool_dir, parcel->run_id);
-}
-
-size_t courier_count(const struct worker *w)
-{
-    size_t n = 0;
-
-    for (const struct parcel *p = w->courier.first; p; p = p->next)
-        n++;
-    return n;
-}
-
-struct parcel *courier_find(const struct worker *w, const char *run_id)
-{
-    struct parcel *p = w->courier.first;
-
-    while (p && !str_equal(p->run_id, run_id))
-        p = p->next;
-    return p;
-}
-
-static void parcel_free(struct parcel *parcel)
-{
-    if (!parcel)
-        return;
-    free(parcel->run_id);
-    free(parcel->uuid);
-    free(parcel->queue);
-    free(parcel);
 }
 
 int courier_add(struct worker *w, const char *run_id, const char *uuid, const char *queue,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "worker/worker.h"
+#include "worker/folder.h"
 
 #include "adt/names.h"
 #include "adt/spool.h"

@@ -55,10 +55,10 @@ void image_choose(struct worker *w)
     w->image_at_us = all ? USEC_INFINITY : clock_monotonic_us() + IMAGE_PAUSE_US;
 }
 
-int image_look(struct worker *w, struct error *err)
+bool image_has_changed(struct worker *w)
 {
-    if (!w->consuming || clock_monotonic_us() < w->image_at_us)
-        return 0;
+    if (clock_monotonic_us() < w->image_at_us)
+        return false;
     w->image_at_us = clock_monotonic_us() + IMAGE_PAUSE_US;
     for (size_t i = 0; i < w->pick.len; i++) {
         const struct pick_queue *queue = &w->pick.queues[i];
@@ -66,7 +66,7 @@ int image_look(struct worker *w, struct error *err)
         if (image_is_there(&w->settings, queue->release) == queue->usable)
             continue;
         log_info("the image of %s is %s", queue->release, queue->usable ? "gone" : "there");
-        return broker_stop_consuming(w, err);
+        return true;
     }
-    return 0;
+    return false;
 }

@@ -16,5 +16,6 @@ size_t image_missing(const struct worker *w, const char **ret_first);
 // Notes in which queues a consumer waits: those of releases that have their image. While there are
 // others their images are looked for every few seconds.
 void image_choose(struct worker *w);
-// Ends the waiting when an image has come or gone, so that the queues are looked at anew.
-int image_look(struct worker *w, struct error *err);
+// Whether an image has come or gone since, so that the queues are to be looked at anew. Looks when
+// that is due.
+bool image_has_changed(struct worker *w);

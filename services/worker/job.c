@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "worker/job.h"
-#include "worker/claim.h"
-#include "worker/control.h"
-#include "worker/image.h"
-#include "worker/leftover.h"
 
 #include "adt/message.h"
 #include "adt/spool.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "worker/claim.h"
+#include "worker/control.h"
+#include "worker/courier.h"
+#include "worker/folder.h"
+#include "worker/image.h"
+#include "worker/lease.h"
+#include "worker/leftover.h"
 #include "worker/outcome.h"
 #include "worker/pause.h"
+#include "worker/report.h"
+#include "worker/run.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,13 +28,6 @@
 #define ASK_AGAIN_US (250 * USEC_PER_MSEC)   // one may just be connecting
 #define SETTLE_US (5 * USEC_PER_SEC)         // until all are back after a crash of the broker
 #define TROUBLE_PAUSE_US (30 * USEC_PER_SEC) // after a failure of this machine
-
-void job_kill_release(struct job_kill *kill)
-{
-    free(kill->reply_to);
-    free(kill->correlation_id);
-    *kill = (struct job_kill){0};
-}
 
 void job_clear(struct job *job)
 {
@@ -50,7 +48,7 @@ static void let_go(struct worker *w)
     bool killed = job->process.pid != 0;
     _cleanup_error_ struct error err = ERROR_INIT;
 
-    job_end_processes(w);
+    run_end_processes(w);
     if (killed)
         leftover_remove(w, job->run_id);
     if (job->dir && dir_remove(job->dir, &err) < 0)
@@ -58,16 +56,6 @@ static void let_go(struct worker *w)
     worker_move(&job->state, LIFE_QUEUED);
     job_clear(job);
     report_fields(w);
-}
-
-bool job_is_private(const struct job *job)
-{
-    if (!job->unreadable)
-        return request_is_private(&job->request);
-    // Or one that hides these in an escape of JSON.
-    return memmem(buf_str(&job->body), job->body.len, "swiftuser", 9) ||
-           memchr(buf_str(&job->body), '@', job->body.len) ||
-           memchr(buf_str(&job->body), '\\', job->body.len);
 }
 
 // ---------------------------------------------------------------- taking
@@ -233,9 +221,12 @@ int job_take(struct worker *w, size_t queue, struct amqp_delivery *delivery, str
     // The broker writes the copy to its disk while the test already starts. What was delivered
     // before waits for that: only who has the lease may ask whether it is in the hands of another.
     if (!job->doubtful)
-        job_start(w);
+        run_start(w);
     return 0;
 }
+
+static void job_check(struct worker *w);
+static void job_finish(struct worker *w);
 
 int job_leased(struct worker *w, struct error *err)
 {
@@ -250,7 +241,8 @@ int job_leased(struct worker *w, struct error *err)
         return r;
     }
     job->lease_tag = 0;
-    if (job->state == LIFE_EARLY) {
+    if (job->state == LIFE_EARLY) { // the test was faster than the broker's disk
+        report_event(w, EVENT_RUNNING, NULL);
         report_test(w, true);
         job_finish(w);
     } else if (job->doubtful) {
@@ -297,7 +289,7 @@ static void look_into_store(struct worker *w)
                 error_message(&err));
 }
 
-void job_check(struct worker *w)
+static void job_check(struct worker *w)
 {
     uint64_t now = clock_monotonic_us();
 
@@ -328,7 +320,7 @@ static void begin(struct worker *w)
 {
     worker_move(&w->job.state, LIFE_RUNNING);
     report_event(w, EVENT_RUNNING, NULL);
-    job_start(w);
+    run_start(w);
     report_test(w, true);
 }
 
@@ -409,7 +401,7 @@ static void hand_over(struct worker *w)
                     job->since_us, &err) < 0) {
         log_error("the result waits for the next start: %s", error_message(&err));
     } else {
-        struct parcel *parcel = courier_find(w, job->run_id);
+        struct parcel *parcel = parcel_find(w->courier.first, job->run_id);
 
         parcel->yielded = job->yielded;
         parcel->ask_until_us = job->ask_until_us;
@@ -463,7 +455,7 @@ static void copy_further(struct worker *w, int status)
         hand_over(w);
 }
 
-void job_finish(struct worker *w)
+static void job_finish(struct worker *w)
 {
     struct job *job = &w->job;
     struct outcome outcome = {.exitcode = job->status};
@@ -497,7 +489,7 @@ void job_child_ended(struct worker *w)
 
     if (process_wait(&job->process, &status, NULL, &err) < 0)
         log_error("%s", error_message(&err));
-    job_end_processes(w);
+    run_end_processes(w);
     if (status < 0) // it could not clean up
         leftover_remove(w, job->run_id);
     job->kill_at_us = 0;
@@ -619,7 +611,7 @@ int job_advance(struct worker *w, struct error *err)
             log_warning("%s", error_message(&failed));
         worker_move(&job->state, LIFE_RUNNING);
         report_event(w, EVENT_RUNNING, "the next attempt");
-        job_start(w);
+        run_start(w);
         report_test(w, true);
     }
     if (job->state == LIFE_RUNNING && now >= job->report_at_us)

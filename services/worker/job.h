@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// What the two halves of a job share: job.c moves it through its states, run.c has the processes.
+// The request in hand, from its taking to its end.
 #pragma once
 
 #include "worker/worker.h"
 
-// ---- run.c
-// Starts autopkgtest. Where there is nothing to run (never_run list, a request that asks for the
-// impossible) the job gets its verdict and no process; the state it is in moves on by itself.
-void job_start(struct worker *w);
-// Kills whatever the job's programs left running, also what ran away into a session of its own.
-void job_end_processes(struct worker *w);
-// Collects children of children that ended here.
-void job_reap_strays(const struct worker *w);
-
-// ---- job.c
-void job_check(struct worker *w);
-void job_finish(struct worker *w);
+// Takes a delivery from queue number `queue`; its content may be taken over. Errors: of the link.
+int job_take(struct worker *w, size_t queue, struct amqp_delivery *delivery, struct error *err);
+// The broker has the copy: the original can go.
+int job_leased(struct worker *w, struct error *err);
+// The link went: without a lease the broker gives the request to somebody else.
+void job_link_lost(struct worker *w);
+// The child has ended.
+void job_child_ended(struct worker *w);
+// Timers, and what could not be done for want of a link.
+int job_advance(struct worker *w, struct error *err);
+uint64_t job_deadline(const struct worker *w);
+// Ends the test and gives the request back.
+void job_give_back(struct worker *w);
 // Frees what it holds; the state stays.
 void job_clear(struct job *job);

@@ -1,91 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "worker/worker.h"
+#include "worker/lease.h"
 
 #include "adt/durable_queue.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "data/json.h"
-
-#define LEASE_EXCHANGE "autopkgtest.leases"
-
-static const char *header(const struct amqp_delivery *delivery, const char *name)
-{
-    return json_text(delivery->headers, name);
-}
-
-// Where the request came from. A copy whose lease ran out has another routing key.
-static const char *origin(const struct amqp_delivery *delivery)
-{
-    const char *queue = header(delivery, "queue");
-
-    return *queue ? queue : delivery->routing_key;
-}
-
-// What every copy carries; NULL for lack of memory.
-static json_t *make_headers(const char *worker, const char *uuid, const char *run_id,
-                            const char *queue, int64_t attempt, int64_t redelivered)
-{
-    json_t *headers = json_object();
-
-    if (!headers || json_put_string(headers, "worker", worker) < 0 ||
-        json_put_string(headers, "uuid", uuid) < 0 ||
-        json_put_string(headers, "run_id", run_id) < 0 ||
-        json_put_string(headers, "queue", queue) < 0 ||
-        json_put_int(headers, "attempt", attempt) < 0 ||
-        json_put_int(headers, "redelivered", redelivered) < 0) {
-        json_decref(headers);
-        return NULL;
-    }
-    return headers;
-}
-
-// Publishes a delivery once more, with the headers it had.
-static int republish(struct worker *w, const char *exchange, const struct amqp_delivery *delivery,
-                     const char *worker, struct error *err)
-{
-    int64_t attempt = json_integer_value(json_object_get(delivery->headers, "attempt"));
-    _cleanup_json_ json_t *headers = make_headers(
-        worker, header(delivery, "uuid"), header(delivery, "run_id"), origin(delivery), attempt,
-        json_integer_value(json_object_get(delivery->headers, "redelivered")));
-    struct amqp_publication publication = {
-        .exchange = exchange,
-        .routing_key = origin(delivery),
-        .body = buf_str(&delivery->body),
-        .body_len = delivery->body.len,
-        .headers = headers,
-        .message_id = delivery->message_id,
-        .persistent = true,
-        .mandatory = true,
-    };
-
-    return headers ? amqp_link_publish_confirmed(w->link, &publication, err) : error_oom(err);
-}
-
-// The queue is made again when somebody removed it meanwhile.
-int lease_give_back(struct worker *w, const struct amqp_delivery *delivery, struct error *err)
-{
-    int r = republish(w, "", delivery, header(delivery, "worker"), err);
-
-    if (r != -ENOENT)
-        return r;
-    error_clear(err);
-    r = durable_queue_declare(w->link, origin(delivery), err);
-    return r < 0 ? r : republish(w, "", delivery, header(delivery, "worker"), err);
-}
+#include "worker/lease_copy.h"
+#include "worker/lease_queue.h"
 
 int lease_relay(struct worker *w, const struct amqp_delivery *delivery, struct error *err)
 {
     int r;
 
-    if (str_equal(origin(delivery), LEASE_RETURNED)) {
+    if (str_equal(lease_copy_origin(delivery), LEASE_RETURNED)) {
         log_error("a copy that does not say where it came from is dropped");
         return amqp_link_ack(w->link, delivery->tag, err);
     }
-    r = lease_give_back(w, delivery, err);
+    r = lease_copy_give_back(w->link, delivery, err);
     if (r < 0)
         return r;
     log_info("run %s: the lease of %s ran out, the request went back to %s",
-             header(delivery, "run_id"), header(delivery, "worker"), origin(delivery));
+             lease_copy_text(delivery, "run_id"), lease_copy_text(delivery, "worker"),
+             lease_copy_origin(delivery));
     return amqp_link_ack(w->link, delivery->tag, err);
 }
 
@@ -121,8 +57,8 @@ int lease_declare(struct worker *w, struct error *err)
 
 static json_t *job_headers(const struct worker *w, const struct job *job)
 {
-    return make_headers(w->lease_key, job->request.uuid ? job->request.uuid : "", job->run_id,
-                        w->pick.queues[job->queue].name, job->attempt, job->redelivered);
+    return lease_copy_headers(w->lease_key, job->request.uuid ? job->request.uuid : "", job->run_id,
+                              w->pick.queues[job->queue].name, job->attempt, job->redelivered);
 }
 
 static struct amqp_publication job_publication(const struct worker *w, const struct job *job,
@@ -152,7 +88,7 @@ enum decision { RENEW, RETURN, DROP };
 
 static enum decision decide(struct worker *w, const char *run_id)
 {
-    struct parcel *parcel = courier_find(w, run_id);
+    struct parcel *parcel = parcel_find(w->courier.first, run_id);
 
     if (!job_is_idle(&w->job) && str_equal(w->job.run_id, run_id))
         return w->job.yielded ? DROP : RENEW; // what goes back does so in job.c
@@ -172,7 +108,7 @@ static enum decision decide(struct worker *w, const char *run_id)
 static int sweep_copy(struct worker *w, const struct amqp_delivery *copy, bool *job_seen,
                       struct error *err)
 {
-    const char *run_id = header(copy, "run_id");
+    const char *run_id = lease_copy_text(copy, "run_id");
     bool is_job = !job_is_idle(&w->job) && str_equal(w->job.run_id, run_id);
     enum decision decision = is_job && *job_seen ? DROP : decide(w, run_id);
     int r = 0;
@@ -181,13 +117,13 @@ static int sweep_copy(struct worker *w, const struct amqp_delivery *copy, bool *
         decision = DROP; // a second copy
 
     if (decision == RENEW) {
-        r = republish(w, LEASE_EXCHANGE, copy, w->lease_key, err);
+        r = lease_copy_renew(w->link, copy, w->lease_key, err);
     } else if (decision == RETURN) {
-        r = lease_give_back(w, copy, err);
+        r = lease_copy_give_back(w->link, copy, err);
         if (r == 0 && strv_add(&w->returned, run_id) < 0)
             r = error_oom(err);
         if (r == 0)
-            log_info("run %s: the request went back to %s", run_id, origin(copy));
+            log_info("run %s: the request went back to %s", run_id, lease_copy_origin(copy));
     }
     *job_seen |= is_job;
     return r < 0 ? r : amqp_link_ack(w->link, copy->tag, err);
@@ -197,7 +133,7 @@ static int sweep_copy(struct worker *w, const struct amqp_delivery *copy, bool *
 static int lease_parcel(struct worker *w, const struct parcel *parcel, struct error *err)
 {
     _cleanup_json_ json_t *headers =
-        make_headers(w->lease_key, parcel->uuid, parcel->run_id, parcel->queue, 0, 0);
+        lease_copy_headers(w->lease_key, parcel->uuid, parcel->run_id, parcel->queue, 0, 0);
     _cleanup_free_ char *path = str_format("%s/%s/request", w->settings.spool_dir, parcel->run_id);
     _cleanup_buf_ struct buf body = BUF_INIT(AMQP_BODY_MAX);
     struct amqp_publication copy = {
@@ -301,7 +237,7 @@ int lease_remove(struct worker *w, const char *run_id, struct error *err)
         r = amqp_link_get(w->link, w->lease_queue, &copy, &empty, err);
         if (r < 0 || empty)
             break;
-        if (str_equal(header(&copy, "run_id"), run_id)) {
+        if (str_equal(lease_copy_text(&copy, "run_id"), run_id)) {
             r = amqp_link_ack(w->link, copy.tag, err);
         } else {
             uint64_t *more = reallocarray(others, len + 1, sizeof *others);
@@ -342,5 +278,5 @@ int lease_restore(struct worker *w, const char *worker, const struct amqp_delive
     if (!key || !queue)
         return error_oom(err);
     r = lease_queue_touch(w, queue, err);
-    return r < 0 ? r : republish(w, LEASE_EXCHANGE, delivery, key, err);
+    return r < 0 ? r : lease_copy_renew(w->link, delivery, key, err);
 }

@@ -9,10 +9,11 @@
 // classic queue a copy goes without a confirm, and a broker writes late what comes so into a queue
 // that it keeps busy. So the copies go into a queue that is nearly always idle, LEASE_RETURNED, and
 // from there some worker brings them to where they came from, confirmed.
-#include "worker/worker.h"
+#include "worker/lease_queue.h"
 
 #include "base/log.h"
 #include "data/json.h"
+#include "worker/lease_copy.h"
 
 // The queue of a worker that is gone for good goes by itself. No copy may be in it then: the broker
 // would drop it. The time counts from the last get (of a classic queue also from the last
@@ -100,7 +101,7 @@ static int empty_queue(struct worker *w, struct error *err)
 
         r = amqp_link_get(w->link, w->lease_queue, &copy, &empty, err);
         if (r == 0 && !empty)
-            r = lease_give_back(w, &copy, err);
+            r = lease_copy_give_back(w->link, &copy, err);
         if (r == 0 && !empty)
             r = amqp_link_ack(w->link, copy.tag, err);
     }

@@ -2,7 +2,7 @@
 // The per-package lists: big_packages, long_tests, never_run, vm_packages. Files of lines
 // `PACKAGE[/ARCH[/RELEASE]]` with `#` comments; shell wildcards in PACKAGE, `all` for any.
 //
-// They are in memory, and read again when their folder changes (worker.c watches it).
+// They are in memory, and read again when their folder changes (control.c watches it).
 #pragma once
 
 #include "base/strv.h"

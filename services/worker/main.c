@@ -2,8 +2,8 @@
 // autopkgtest-worker: takes requests from the queues of one architecture, one at a time, runs
 // autopkgtest for them and hands the results to autopkgtest-upload.
 #include "base/log.h"
+#include "worker/loop.h"
 #include "worker/testbed.h"
-#include "worker/worker.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -118,16 +118,16 @@ int main(int argc, char **argv)
         return sign_testbed(options.name, options.alive);
     // Whatever a test leaves behind becomes our child and ends with the test.
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-    r = worker_init(&worker, options.name, &err);
+    r = loop_open(&worker, options.name, &err);
     if (r < 0) {
         log_error("%s", error_message(&err));
-        worker_release(&worker);
+        loop_close(&worker);
         return r == -ENOENT || r == -EINVAL || r == -ERANGE || r == -EBADMSG ? EX_CONFIG : EX_OSERR;
     }
-    r = worker_run(&worker, &err);
+    r = loop_run(&worker, &err);
     if (r < 0)
         log_error("%s", error_message(&err));
-    worker_release(&worker);
+    loop_close(&worker);
     if (r == 1) {
         execute_anew(argv);
         log_error("cannot execute the program anew");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
-#include "worker/image.h"
+#include "worker/report.h"
 
 #include "adt/message.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "worker/image.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -159,7 +160,7 @@ static char *describe_job(const struct worker *w)
 
 static char *describe(const struct worker *w)
 {
-    size_t waiting = courier_count(w);
+    size_t waiting = parcel_count(w->courier.first);
 
     if (job_is_idle(&w->job) && w->link && clock_monotonic_us() < w->pause_until_us)
         return str_format("paused after %u testbed failures in a row (see the journal)",
@@ -196,7 +197,7 @@ static enum worker_activity activity(const struct worker *w)
         return WORKER_NO_BROKER;
     if (clock_monotonic_us() < w->pause_until_us)
         return WORKER_PAUSED;
-    if (w->courier.refused || courier_count(w) >= PARCELS_MAX)
+    if (w->courier.refused || parcel_count(w->courier.first) >= PARCELS_MAX)
         return WORKER_STORE;
     return image_missing(w, &release) > 0 ? WORKER_IMAGE : WORKER_IDLE;
 }

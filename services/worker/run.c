@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#include "worker/run.h"
+
 #include "base/file.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "worker/command.h"
-#include "worker/job.h"
-#include "worker/lists.h"
+#include "worker/control.h"
 #include "worker/outcome.h"
+#include "worker/report.h"
 #include "worker/testbed.h"
 
 #include <fcntl.h>
@@ -114,7 +116,7 @@ static int try_start(struct worker *w, struct error *err)
     if (!output || !secrets_file || !name)
         return error_oom(err);
     // A request can come in one round with an edit of the lists before it.
-    r = worker_read_changes(w, err);
+    r = control_read_changes(w, err);
     if (r == 0)
         r = judge(w, job, &context, &argv, &secrets, err);
     if (r < 0 || job->verdict)
@@ -123,7 +125,7 @@ static int try_start(struct worker *w, struct error *err)
     return r < 0 ? r : spawn(w, job, &argv, err);
 }
 
-void job_start(struct worker *w)
+void run_start(struct worker *w)
 {
     struct job *job = &w->job;
     _cleanup_error_ struct error err = ERROR_INIT;
@@ -159,7 +161,7 @@ static bool is_ours(const struct worker *w, pid_t pid)
            pid == w->scratch.removal.pid || pid == w->sign.process.pid;
 }
 
-void job_reap_strays(const struct worker *w)
+void run_reap_strays(const struct worker *w)
 {
     for (;;) {
         siginfo_t info = {0};
@@ -200,7 +202,7 @@ static int kill_strays(const struct worker *w)
     return found;
 }
 
-void job_end_processes(struct worker *w)
+void run_end_processes(struct worker *w)
 {
     process_release(&w->job.process);
     for (int round = 0; round < STRAY_ROUNDS && kill_strays(w) > 0; round++)

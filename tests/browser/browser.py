@@ -10,12 +10,14 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, sync_playwright
 
 SIZES = {390: 844, 1280: 900}
 PROGRAM = "/usr/bin/chromium"
+PATIENCE_MS = 300_000
 
 
 class Window:
     """A page of Playwright's (`page`), and what the document in it made the browser complain of and ask for since open()."""
 
     def __init__(self, context: BrowserContext) -> None:
+        context.set_default_timeout(PATIENCE_MS)
         self.page = context.new_page()
         self.complaints: list[str] = []  # refused by the CSP, missing files, exceptions
         self.requested: list[str] = []
@@ -59,7 +61,7 @@ class Browser:
 @contextmanager
 def open_browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox", "--disable-gpu"])  # (root may not have one)
+        chromium = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox", "--disable-gpu"], timeout=PATIENCE_MS)  # (root may not have one)
         try:
             yield Browser({width: chromium.new_context(viewport={"width": width, "height": height}, is_mobile=width < 600, has_touch=width < 600)
                            for width, height in SIZES.items()})

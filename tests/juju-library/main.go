@@ -82,8 +82,10 @@ func describe(archive *charm.CharmArchive) (*report, error) {
 		Endpoints: map[string]endpoint{}, Options: map[string]option{}, Storage: map[string]store{},
 		Actions: map[string]string{}, Members: members.SortedValues(), Calls: []verdict{},
 	}
-	for _, base := range archive.Manifest().Bases {
-		r.Bases = append(r.Bases, base.String())
+	if manifest := archive.Manifest(); manifest != nil {
+		for _, base := range manifest.Bases {
+			r.Bases = append(r.Bases, base.String())
+		}
 	}
 	for name, e := range meta.CombinedRelations() {
 		r.Endpoints[name] = endpoint{string(e.Role), e.Interface, string(e.Scope), e.Limit, e.Optional}

@@ -15,6 +15,7 @@ import (
 	"github.com/juju/juju/api/agent/uniter"
 	"github.com/juju/juju/core/leadership"
 	"github.com/juju/juju/internal/worker/uniter/hook"
+	"github.com/juju/juju/internal/worker/uniter/relation"
 	"github.com/juju/juju/internal/worker/uniter/runner/context"
 	"github.com/juju/juju/internal/worker/uniter/runner/jujuc"
 	"github.com/juju/juju/juju/sockets"
@@ -29,10 +30,12 @@ type run struct {
 	keeper  *keeper
 	about   *line
 	real    *context.HookContext
+	tracked relation.RelationStateTracker
 	server  *jujuc.Server
 	socket  sockets.Socket
-	folder  string // the working directory of its tools' callers
-	written string // the file that the last call was told to write
+	folder  string            // the working directory of its tools' callers
+	written string            // the file that the last call was told to write
+	laid    map[string]string // files of the call under way: where they are -> what it names them
 }
 
 // where is the machine's side of a run: paths as juju-local shows them to the hook.
@@ -80,9 +83,9 @@ type sleepless struct{}
 
 func (sleepless) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-// begin makes the context that Juju's agent makes for what about tells of, and serves its tools.
-func begin(about *line, m, start *model, folder string) (*run, error) {
-	ctl := &controller{model: m, start: start, about: about}
+// prepare makes the context that Juju's agent makes for what about tells of.
+func prepare(about *line, m, start *model, folder string) (*run, error) {
+	ctl := &controller{model: m, start: start, about: about, stopped: make(chan struct{})}
 	r := &run{keeper: &keeper{controller: ctl}, about: about, folder: folder,
 		socket: sockets.Socket{Network: "unix", Address: filepath.Join(folder, "agent.socket")}}
 	if ctl.me() == nil {
@@ -93,6 +96,15 @@ func begin(about *line, m, start *model, folder string) (*run, error) {
 		return nil, err
 	}
 	if r.real, err = r.context(factory); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// begin serves the tools of such a context, too: its process ended when it was recorded.
+func begin(about *line, m, start *model, folder string) (*run, error) {
+	r, err := prepare(about, m, start, folder)
+	if err != nil {
 		return nil, err
 	}
 	r.real.SetProcess(ended{})
@@ -126,44 +138,15 @@ func (r *run) factory() (context.ContextFactory, error) {
 	if err != nil {
 		return nil, err
 	}
-	relations, err := relationInfos(state, ctl, tag)
-	if err != nil {
+	if err = r.track(state, unit); err != nil {
 		return nil, err
 	}
 	return context.NewContextFactory(context.FactoryConfig{
 		State: state, Unit: unit, Resources: resources, Payloads: uniter.NewPayloadFacadeClient(ctl), Tracker: tracker{ctl},
 		SecretsClient: r.keeper, SecretsBackendGetter: func() (jujusecrets.BackendsClient, error) { return r.keeper, nil },
-		GetRelationInfos: func() map[int]*context.RelationInfo { return relations },
+		GetRelationInfos: r.tracked.GetInfo,
 		Paths:            where{socket: r.socket, folder: r.folder}, Clock: sleepless{}, Logger: loggo.GetLogger("unit"),
 	})
-}
-
-// relationInfos is what an agent knows of the relations that its unit has entered.
-func relationInfos(state *uniter.State, ctl *controller, tag names.UnitTag) (map[int]*context.RelationInfo, error) {
-	infos := map[int]*context.RelationInfo{}
-	for key, memory := range ctl.start.Units[ctl.about.Unit].Agent.Relations {
-		id, err := strconv.Atoi(key)
-		if err != nil || ctl.start.Relations[key] == nil {
-			continue
-		}
-		relation, err := state.RelationById(id)
-		if err != nil {
-			return nil, err
-		}
-		ru, err := relation.Unit(tag)
-		if err != nil {
-			return nil, err
-		}
-		info := &context.RelationInfo{RelationUnit: &context.RelationUnitShim{RelationUnit: ru}}
-		for name := range memory.Members {
-			if ctl.breaks(id) {
-				break
-			}
-			info.MemberNames = append(info.MemberNames, name)
-		}
-		infos[id] = info
-	}
-	return infos, nil
 }
 
 func (r *run) context(factory context.ContextFactory) (*context.HookContext, error) {
@@ -231,7 +214,7 @@ func (r *run) call(c *line) (*exec.ExecResponse, bool, error) {
 
 // lay puts the files that a call names into the caller's directory, and names them there. Returned are the arguments.
 func (r *run) lay(c *line) ([]string, error) {
-	r.written = ""
+	r.written, r.laid = "", map[string]string{}
 	args := append([]string(nil), c.Args...)
 	n := 0
 	if c.Output != "" {
@@ -242,6 +225,7 @@ func (r *run) lay(c *line) ([]string, error) {
 	for name, content := range c.Files {
 		path := filepath.Join(r.folder, "file-"+strconv.Itoa(n))
 		n++
+		r.laid[path] = name
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			return nil, err
 		}

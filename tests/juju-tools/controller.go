@@ -28,6 +28,8 @@ type controller struct {
 	about     *line  // the context's line: what the charm declares
 	committed *params.CommitHookChangesArg
 	unknown   []string // requests that it cannot answer
+	stopped   chan struct{}
+	finished  *params.ActionExecutionResult
 }
 
 func (c *controller) me() *unit { return c.model.Units[c.about.Unit] }
@@ -57,12 +59,14 @@ func (c *controller) answer(facade, request string, args any) (any, error) {
 	switch facade {
 	case "PayloadsHookContext":
 		return params.PayloadResults{}, nil
+	case "NotifyWatcher":
+		return nil, c.watch(request)
 	case "Uniter":
 	default:
 		c.unknown = append(c.unknown, facade+"."+request)
 		return nil, fmt.Errorf("no facade %s here", facade)
 	}
-	for _, group := range []func(string, any) (any, bool){c.ofModel, c.ofUnit, c.ofRelations, c.ofStorage, c.written} {
+	for _, group := range []func(string, any) (any, bool){c.ofModel, c.ofUnit, c.ofRelations, c.ofStorage, c.ofTracker, c.written} {
 		if answer, known := group(request, args); known {
 			return answer, nil
 		}
@@ -132,7 +136,7 @@ func (c *controller) ofUnit(request string, _ any) (any, bool) {
 	case "ApplicationStatus":
 		return params.ApplicationStatusResults{Results: []params.ApplicationStatusResult{c.applicationStatus()}}, true
 	case "State":
-		return params.UnitStateResults{Results: []params.UnitStateResult{{CharmState: me.State}}}, true
+		return params.UnitStateResults{Results: []params.UnitStateResult{{CharmState: me.State, RelationState: c.remembered()}}}, true
 	case "Read": // settings of the leader
 		settings := params.Settings(c.model.Applications[me.App].LeaderSettings)
 		return params.GetLeadershipSettingsBulkResults{Results: []params.GetLeadershipSettingsResult{{Settings: settings}}}, true
@@ -204,7 +208,9 @@ func (c *controller) written(request string, args any) (any, bool) {
 	case "CommitHookChanges":
 		change := args.(params.CommitHookChangesArgs).Args[0]
 		c.committed = &change
-	case "SetUnitStatus", "SetAgentStatus", "SetApplicationStatus", "SetWorkloadVersion", "LogActionsMessages", "BeginActions", "FinishActions",
+	case "FinishActions":
+		c.finished = &args.(params.ActionExecutionResults).Results[0]
+	case "SetUnitStatus", "SetAgentStatus", "SetApplicationStatus", "SetWorkloadVersion", "LogActionsMessages", "BeginActions",
 		"RequestReboot", "SetRelationStatus", "Merge":
 	default:
 		return nil, false
@@ -257,17 +263,13 @@ func (c *controller) ports() map[string][]params.OpenUnitPortRangesByEndpoint {
 	return out
 }
 
-func (c *controller) relationResult(r *relation) params.RelationResultV2 {
+func (c *controller) relationResult(r *relationData) params.RelationResultV2 {
 	if r == nil || r.of(c.me().App) == nil {
 		return params.RelationResultV2{Error: refused("permission denied", params.CodeUnauthorized)}
 	}
 	end := r.of(c.me().App)
-	state := r.Life
-	if c.breaks(r.ID) {
-		state = "dying"
-	}
 	return params.RelationResultV2{
-		Id: r.ID, Key: r.key(), Life: life.Value(state),
+		Id: r.ID, Key: r.key(), Life: c.lifeWhenAsked(r),
 		Endpoint: params.Endpoint{ApplicationName: end.App, Relation: params.CharmRelation{
 			Name: end.Name, Role: end.Role, Interface: end.Interface, Scope: end.Scope,
 		}},
@@ -281,7 +283,7 @@ func (c *controller) breaks(id int) bool {
 	return h != nil && h.Fired && h.Kind == "relation-broken" && h.Relation != nil && *h.Relation == id
 }
 
-func (c *controller) byTag(tag string) *relation {
+func (c *controller) byTag(tag string) *relationData {
 	for _, r := range c.start.Relations {
 		if names.NewRelationTag(r.key()).String() == tag {
 			return r
@@ -319,7 +321,7 @@ func (c *controller) networkInfo(binding string) params.NetworkInfoResult {
 		return params.NetworkInfoResult{Error: refused("binding id \""+binding+"\" not defined by the unit's charm", params.CodeNotValid)}
 	}
 	if address == "" {
-		return params.NetworkInfoResult{Error: refused("no addresses attached to space for binding", "")}
+		return params.NetworkInfoResult{Info: []params.NetworkInfo{{InterfaceName: "eth0"}}}
 	}
 	bits, link := "/32", "eth0"
 	cidr := address[:max(strings.LastIndex(address, "."), 0)] + ".0/24"

@@ -84,6 +84,9 @@ func (v *view) text() string {
 	}
 	for id, k := range v.Secrets {
 		slices.Sort(k.Access)
+		if len(k.Access) == 0 {
+			k.Access = nil
+		}
 		v.Secrets[id] = k
 	}
 	maps.DeleteFunc(v.Relations, func(_ string, bags map[string]map[string]string) bool {
@@ -192,7 +195,9 @@ func (v *view) applySecrets(change *params.CommitHookChangesArg) {
 		}
 	})
 	access(change.SecretRevokes, func(k *kept, grant string) {
-		k.Access = slices.DeleteFunc(k.Access, func(g string) bool { return g == grant })
+		// Whatever the role, of which a revocation names none.
+		target, _, _ := strings.Cut(grant, " ")
+		k.Access = slices.DeleteFunc(k.Access, func(g string) bool { return strings.HasPrefix(g, target+" ") })
 	})
 	for _, arg := range change.SecretDeletes {
 		k := v.Secrets[id(arg.URI)]

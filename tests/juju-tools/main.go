@@ -23,6 +23,7 @@ import (
 
 	jujuos "github.com/juju/juju/core/os"
 	"github.com/juju/juju/core/os/ostype"
+	"github.com/juju/juju/internal/worker/uniter/runner/jujuc"
 	"github.com/juju/loggo"
 )
 
@@ -42,8 +43,12 @@ type replay struct {
 }
 
 func main() {
+	if tool := filepath.Base(os.Args[0]); slices.Contains(jujuc.CommandNames(), tool) {
+		fmt.Fprintln(os.Stderr, asTool(tool))
+		os.Exit(1)
+	}
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "juju-tools RECORD...")
+		fmt.Fprintln(os.Stderr, "juju-tools RECORD...\njuju-tools start RECORD")
 		os.Exit(2)
 	}
 	folder, err := os.MkdirTemp("", "juju-tools-")
@@ -55,15 +60,18 @@ func main() {
 	jujuos.HostOS = func() ostype.OSType { return ostype.Ubuntu }                         // what a controller's machines run
 	p := &replay{models: map[string]json.RawMessage{}, contexts: map[string]*line{}, runs: map[string]*run{}, folder: folder,
 		count: map[string]int{}, times: map[string]int{}, tools: map[string]int{}}
-	for _, name := range os.Args[1:] {
-		if err = p.file(name); err != nil {
-			break
-		}
+	if os.Args[1] == "start" && len(os.Args) == 3 {
+		err = p.start(os.Args[2], folder)
+	} else {
+		err = p.files(os.Args[1:])
 	}
 	_ = os.RemoveAll(folder)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
+	}
+	if os.Args[1] == "start" {
+		return
 	}
 	p.report()
 	if p.differ > 0 {
@@ -85,6 +93,15 @@ func (p *replay) report() {
 	if n := p.count["skipped"]; n > 0 {
 		fmt.Printf("%d calls were of what juju-local does not have or words its own way: help, Kubernetes, payloads, resources, clouds, another version\n", n)
 	}
+}
+
+func (p *replay) files(names []string) error {
+	for _, name := range names {
+		if err := p.file(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *replay) file(name string) error {
@@ -218,6 +235,9 @@ func (p *replay) call(r *run, l *line) error {
 	if err != nil {
 		return err
 	}
+	for path, name := range r.laid {
+		answer.Stderr = bytes.ReplaceAll(answer.Stderr, []byte(path), []byte(name))
+	}
 	answer.Stderr = bytes.ReplaceAll(answer.Stderr, []byte(r.folder), []byte(l.Cwd))
 	var wrong []string
 	if asked != (l.Stdin != nil) {
@@ -279,28 +299,37 @@ func (p *replay) environment(r *run, l *line) error {
 
 func (p *replay) flush(r *run, l *line) error {
 	p.count["flush"]++
-	before, err := p.model(l.Before)
-	if err != nil {
-		return err
-	}
-	after, err := p.model(l.After)
-	if err != nil {
-		return err
-	}
 	if err := r.real.Flush("", nil); err != nil && !strings.Contains(err.Error(), "reboot") {
 		p.different(r.about, "Juju refuses to commit: %v", err)
 		return nil
+	}
+	r.end()
+	differ, err := p.compared(r, l)
+	if differ != "" {
+		p.different(r.about, "what is committed\n%s", differ)
+	}
+	return err
+}
+
+// compared is how what Juju's agent sent to be committed differs from what juju-local did at the line l; "" where they are the same.
+func (p *replay) compared(r *run, l *line) (string, error) {
+	before, err := p.model(l.Before)
+	if err != nil {
+		return "", err
+	}
+	after, err := p.model(l.After)
+	if err != nil {
+		return "", err
 	}
 	name, app := r.about.Unit, r.keeper.me().App
 	theirs := viewOf(before, name)
 	if change := r.keeper.committed; change != nil {
 		theirs.apply(change, name, app)
 	}
-	r.end()
 	if a, b := theirs.text(), viewOf(after, name).text(); a != b {
-		p.different(r.about, "what is committed\n%s", differing(a, b))
+		return differing(a, b), nil
 	}
-	return nil
+	return "", nil
 }
 
 // differing is the lines that only one of the two has.

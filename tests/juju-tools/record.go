@@ -64,6 +64,8 @@ type taskRun struct {
 	Kind   string         `json:"kind"` // action, exec
 	Name   string         `json:"name"`
 	Params map[string]any `json:"params"`
+	// of juju-exec
+	Command string `json:"command"`
 }
 
 type unitStatus struct {
@@ -101,6 +103,7 @@ type unit struct {
 	Agent     struct {
 		Relations map[string]struct {
 			Members map[string]int `json:"members"`
+			Dying   bool           `json:"dying"`
 		} `json:"relations"`
 		Storage []string `json:"storage"`
 	} `json:"agent"`
@@ -119,7 +122,7 @@ type endpoint struct {
 	Scope     string `json:"scope"`
 }
 
-type relation struct {
+type relationData struct {
 	ID        int             `json:"id"`
 	Endpoints []endpoint      `json:"endpoints"`
 	Life      string          `json:"life"`
@@ -169,13 +172,13 @@ type model struct {
 	Machines     map[string]struct {
 		Address string `json:"address"`
 	} `json:"machines"`
-	Relations map[string]*relation        `json:"relations"`
+	Relations map[string]*relationData    `json:"relations"`
 	Storage   map[string]*storageInstance `json:"storage"`
 	Secrets   map[string]*secret          `json:"secrets"`
 }
 
 // of is the endpoint on app's side, far the application on the other; a peer relation's are the same.
-func (r *relation) of(app string) *endpoint {
+func (r *relationData) of(app string) *endpoint {
 	for i := range r.Endpoints {
 		if r.Endpoints[i].App == app {
 			return &r.Endpoints[i]
@@ -184,7 +187,7 @@ func (r *relation) of(app string) *endpoint {
 	return nil
 }
 
-func (r *relation) far(app string) string {
+func (r *relationData) far(app string) string {
 	for _, e := range r.Endpoints {
 		if e.App != app {
 			return e.App
@@ -194,7 +197,7 @@ func (r *relation) far(app string) string {
 }
 
 // key is Juju's name of the relation: requirer first.
-func (r *relation) key() string {
+func (r *relationData) key() string {
 	if len(r.Endpoints) == 1 {
 		return r.Endpoints[0].App + ":" + r.Endpoints[0].Name
 	}

@@ -18,7 +18,8 @@ import (
 // keeper is the controller's side of secrets: what an agent's code asks of it, out of the recorded model.
 type keeper struct {
 	*controller
-	next string // the id that the next secret gets
+	next   string   // the id that the next secret gets
+	coming []string // those of the secrets after it
 }
 
 func moment(text string) *time.Time {
@@ -35,6 +36,9 @@ func (k *keeper) mine(s *secret) bool {
 }
 
 func (k *keeper) CreateSecretURIs(int) ([]*secrets.URI, error) {
+	if len(k.coming) > 0 {
+		k.next, k.coming = k.coming[0], k.coming[1:]
+	}
 	if k.next == "" {
 		return []*secrets.URI{secrets.NewURI()}, nil
 	}
@@ -112,9 +116,13 @@ func (k *keeper) mayRead(s *secret) bool {
 		if grant == nil {
 			continue
 		}
-		id, scoped := strings.CutPrefix(grant["scope"], "relation-")
-		if !scoped || k.model.Relations[id] != nil {
+		if !strings.HasPrefix(grant["scope"], "relation-") {
 			return true
+		}
+		for _, r := range k.model.Relations {
+			if names.NewRelationTag(r.key()).String() == grant["scope"] {
+				return true
+			}
 		}
 	}
 	return false

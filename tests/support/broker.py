@@ -12,7 +12,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from waiting import wait_for
+from waiting import WAIT_S, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RIG = ROOT / "tests/rigs/rabbitmq"
@@ -53,7 +53,7 @@ class Broker:
         request = urllib.request.Request(url, method=method, data=None if body is None else json.dumps(body).encode())
         request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
         request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
@@ -79,6 +79,11 @@ class Broker:
     def _get(self, queue: str, most: int, mode: str) -> list[str]:
         answer = self.api("POST", f"/queues/%2F/{queue}/get", {"count": most, "ackmode": mode, "encoding": "auto"})
         return [message["payload"] for message in answer]
+
+    def messages(self, queue: str) -> int:
+        """How many wait there or are not acknowledged yet, by the queue itself: the management API is seconds late."""
+        lines = self.rig("ctl", "list_queues", "-q", "--no-table-headers", "name", "messages").splitlines()
+        return int(next(line.split()[1] for line in lines if line.split()[0] == queue))
 
     def close_connection(self, client: str) -> None:
         """Ends the connection of who calls itself so, as when it has missed its heartbeats."""

@@ -11,11 +11,12 @@ import served
 
 class Launchpad(served.Served):
     """`published`: (archive, series, source, version) and its component, an archive being "primary" or "USER/NAME".
-    `uploaders`: (person, series, component, source). `teams`: person and names. `status`: answered to everything instead."""
+    Of a PPA that has nothing published there is none, but for `empty`. `uploaders`: (person, series, component, source). `teams`: person and names. `status`: answered to everything instead."""
 
     def __init__(self) -> None:
         launchpad = self
         self.published: dict[tuple[str, str, str, str], str] = {}
+        self.empty: set[str] = set()
         self.uploaders: set[tuple[str, str, str, str]] = set()
         self.teams: dict[str, list[str]] = {}
         self.status = 0
@@ -65,6 +66,8 @@ class Launchpad(served.Served):
         version = json.loads(query["version"]) if "version" in query else None
         if query["exact_match"] != "true":
             raise ValueError("exact_match")
+        if archive not in {"primary"} | self.empty | {a for a, _, _, _ in self.published}:
+            return 404, f"Object: <...>, name: '{words[-1]}'"
         entries = [{"component_name": component, "source_package_name": s, "source_package_version": v}
                    for (a, r, s, v), component in self.published.items() if (a, r, s) == (archive, series, source) and version in (None, v)]
         return 200, {"start": 0, "total_size": len(entries), "entries": entries[:int(query["ws.size"])]}

@@ -79,7 +79,7 @@ class OpenIdProvider(served.Served):
     def log_in(self, address: str, user: str) -> str:
         """What a browser does that was sent to `address`, by somebody who says to be `user`: where it is sent back to."""
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query))
-        connection = http.client.HTTPConnection(self.address, self.httpd.server_port, timeout=10)
+        connection = http.client.HTTPConnection(self.address, self.httpd.server_port, timeout=60)
         connection.request("POST", "/decide", urllib.parse.urlencode(query | {"user": user}))
         answer = connection.getresponse()
         answer.read()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any, Callable
 
+WAIT_S = 180.0  # an end for what hangs; a machine that is busy with other tests takes its time
 
-def wait_for(what: str, ready: Callable[[], Any], seconds: float = 30.0) -> Any:
+
+def wait_for(what: str, ready: Callable[[], Any], seconds: float = WAIT_S) -> Any:
     """What ready() gives once that is true; an AssertionError that names `what` when it takes too long."""
     end = time.monotonic() + seconds
     while not (value := ready()):

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ PROGRAM = REPOSITORY / "tools" / "juju-local"
 sys.path.insert(0, str(REPOSITORY / "tools"))
 
 from juju_local import charm as charms  # noqa: E402
+from juju_local import recording  # noqa: E402
 from juju_local.cli import main  # noqa: E402
 from juju_local.context import Context  # noqa: E402
 from juju_local.errors import ToolError  # noqa: E402
@@ -154,6 +157,13 @@ class JujuLocalTest(unittest.TestCase):
     def exec(self, unit: str, command: str) -> str:
         return self.juju("exec", "--unit", unit, "--", command)
 
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Of what another process does."""
+        deadline = time.monotonic() + 180
+        while not ready():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
     # ---- one hook tool, without a process
 
     def context(self, unit: str = "tiny/0", hook: Hook | None = None,
@@ -187,7 +197,7 @@ class JujuLocalTest(unittest.TestCase):
 
     def flush(self, ctx: Context) -> None:
         with self.store.change() as model:
-            ctx.flush(model)
+            recording.flush(ctx, model)
 
 
 def load_charm(folder: Path) -> charms.Charm:

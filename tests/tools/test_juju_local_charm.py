@@ -176,7 +176,7 @@ class Verbs(JujuLocalTest):
 
     def test_wait_for(self) -> None:
         self.deploy(extra={"update-status": "status-set active"})
-        self.juju("wait-for", "unit", "tiny/0", "--interval", "0.01", "--timeout", "10")
+        self.juju("wait-for", "unit", "tiny/0", "--interval", "0.01", "--timeout", "180")
         self.juju("wait-for", "application", "tiny", "--query", 'status=="blocked"',
                   "--interval", "0.01", "--timeout", "0.1", check=False)
         self.assertIn("timed out", self.err)
@@ -223,6 +223,56 @@ relations:
         self.assertEqual(self.juju("config", "one", "greeting"), "AQ==\n")
         self.juju("deploy", self.folder / "bundle.yaml")
         self.assertEqual(len(self.model().units), 3)
+
+    def bundle(self, text: str, *words: object, code: int = 0) -> str:
+        (self.folder / "bundle.yaml").write_text(text)
+        self.juju("deploy", self.folder / "bundle.yaml", *words, check=code == 0)
+        self.assertEqual(self.code, code)
+        return self.err
+
+    def test_bundle_with_overlay(self) -> None:
+        """What an overlay names is relative to the overlay; an application without anything goes with its relations."""
+        (self.folder / "own").mkdir()
+        write_charm(self.folder / "own/c")
+        (self.folder / "own/overlay.yaml").write_text("""
+applications:
+  one: {charm: ./c, options: {greeting: hello}}
+  three:
+machines: {"4": {}}
+""")
+        self.bundle("""
+applications:
+  one: {charm: from-the-store, num_units: 2, to: [4], options: {greeting: no, number: 7}}
+  two: {charm: ./own/c, num_units: 2, to: [one]}
+  three: {charm: ./own/c}
+relations:
+- ["one:db", "two:want"]
+- ["three:db", "two:want"]
+""", "--overlay", self.folder / "own/overlay.yaml", "--machine-option", "speed=3")
+        model = self.model()
+        self.assertEqual(sorted(model.units), ["one/0", "one/1", "two/0", "two/1"])
+        self.assertEqual({u.machine for u in model.units.values()}, {model.units["one/0"].machine})
+        self.assertEqual((self.juju("config", "one", "greeting"), self.juju("config", "one", "number")), ("hello\n", "7\n"))
+        self.assertEqual([r.key() for r in model.relations.values() if "two:want" in r.key()], ["two:want one:db"])
+        self.assertEqual(model.applications["two"].machine_options, {"speed": 3})
+
+    def test_bundle_that_cannot_be_deployed(self) -> None:
+        write_charm(self.folder / "c")
+        for entry, more, message in (
+                ("num_units: 1, bindings: {'': alpha}", "", 'application "one": juju-local has no spaces and cannot do bindings'),
+                ("num_units: 1, placement: x", "", "juju-local has no Kubernetes and cannot do placement"),
+                ("numunits: 1", "", 'juju-local does not know "numunits"'),
+                ("num_units: 1, to: ['lxd:0']", "machines: {'0': }", 'juju-local has no containers and cannot do "lxd:0"'),
+                ("num_units: 1, to: [3]", "machines: {'0': }", '"3" is neither in the bundle\'s machines nor an application or unit'),
+                ("num_units: 1, to: [0, 1]", "machines: {'0': , '1': }", "too many units specified in unit placement"),
+                ("num_units: 1", "machines: {a: }", 'machines: expected a number, got "a"'),
+                ("num_units: 1", "machines: {'0': {cpu: 1}}", 'machine "0": juju-local does not know "cpu"'),
+                ("num_units: 1", "relations: [[one]]", "expected a list of two endpoints"),
+                ("num_units: 1", "saas: {x: {url: y}}", "juju-local has one model and cannot do saas")):
+            with self.subTest(message=message):
+                self.assertIn(message, self.bundle(f"applications:\n  one: {{charm: ./c, {entry}}}\n{more}\n", code=1))
+                self.assertEqual(self.model().units, {})
+        self.assertIn("not supported when deploying a bundle: NAME, -n", self.bundle("applications: {}", "x", "-n", "2", code=1))
 
     def test_destroy(self) -> None:
         self.deploy()

@@ -131,6 +131,56 @@ class SecretTools(JujuLocalTest):
         self.fails(self.ctx, 2, "specify only one of application or unit", "secret-revoke", uri,
                    "--app", "a", "--unit", "a/0")
 
+    def related(self) -> tuple[str, str]:
+        """A relation with application `other` of two units, and a secret that is there."""
+        self.deploy("other", "-n", "2")
+        self.juju("integrate", "tiny:want", "other:db")
+        number = str(next(r.id for r in self.model().relations.values() if not r.peer()))
+        return number, self.exec("tiny/0", "secret-add key=1").strip()
+
+    def access(self, *calls: list[str]) -> list[str]:
+        """Who may read the secret after a hook that makes these calls."""
+        ctx = self.context()
+        for words in calls:
+            self.ok(ctx, *words)
+        self.flush(ctx)
+        return sorted(next(iter(self.model().secrets.values())).access)
+
+    def test_grants(self) -> None:
+        number, uri = self.related()
+        grant, revoke = ["secret-grant", uri, "-r", number], ["secret-revoke", uri]
+        self.assertEqual(self.access([*grant, "--unit", "other/0"]), ["unit-other-0"])
+        self.fails(self.context(), 1, "any unit level grants need to be revoked before granting access to the corresponding application", *grant)
+        self.assertEqual(self.access([*revoke, "--unit", "other/0"], [*revoke, "--unit", "other/0"]), [])
+        self.assertEqual(self.access([*grant, "--unit", "other/0"], grant), ["application-other"])  # one for each relation
+        self.assertIn('"scope":"relation-tiny.want#other.db"', self.ok(self.context(), "secret-info-get", uri, "--format=json"))
+        self.assertEqual(self.access([*revoke, "-r", number], [*grant, "--unit", "other/0"]), [])  # the application has it, so far
+        self.assertEqual(self.access([*revoke, "-r", number], grant), [])  # revoked after all that is granted
+        self.assertEqual(self.access(grant), ["application-other"])
+        self.assertEqual(self.access(grant, [*grant, "--unit", "other/1"]), ["application-other"])
+        self.assertEqual(self.access([*revoke, "--app", "other"]), [])
+
+    def test_grant_and_revoke_rows(self) -> None:
+        number, uri = self.related()
+        nobodys = "0" * 20
+        for words, code, message in (
+                (["secret-grant", "x"], 2, 'secret URI "x" not valid'),
+                (["secret-grant", uri, "-r", "99"], 2, 'invalid value "99" for option -r: relation not found'),
+                (["secret-grant", uri, "-r", number, "--unit", "tiny/0"], 2, 'cannot specify unit "tiny/0" in relation to application "other"'),
+                (["secret-grant", uri, "-r", number, "--unit", "no unit"], 2, 'unit "no unit" not valid'),
+                (["secret-grant", uri, "x", "-r", number], 2, 'unrecognized args: ["x"]'),
+                (["secret-grant", nobodys, "-r", number], 1, f'secret "{nobodys}" not found'),
+                (["secret-revoke"], 2, "missing secret URI"),
+                (["secret-revoke", "x", "--app", "other"], 2, 'secret URI "x" not valid'),
+                (["secret-revoke", uri], 2, "missing relation or application or unit"),
+                (["secret-revoke", uri, "-r", number, "--app", "other"], 2, "do not specify both relation and app"),
+                (["secret-revoke", uri, "--application", "other", "--unit", "other/0"], 2, "specify only one of application or unit"),
+                (["secret-revoke", uri, "--app", "no app"], 2, 'application "no app" not valid'),
+                (["secret-revoke", uri, "--unit", "no unit"], 2, 'unit "no unit" not valid'),
+                (["secret-revoke", uri, "x", "--app", "other"], 2, 'unrecognized args: ["x"]')):
+            self.fails(self.context(), code, message, *words)
+        self.fails(self.context("other/1"), 1, f'secret "{uri.removeprefix("secret:")}" not found', "secret-grant", uri, "-r", number)
+
     def test_remove(self) -> None:
         uri = self.add("key=1")
         self.flush(self.ctx)

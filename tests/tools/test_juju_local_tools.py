@@ -5,7 +5,8 @@ import unittest
 
 from juju_local_support import Hook, JujuLocalTest, Store, ToolError
 
-from juju_local.tools import NeedStdin, run_tool
+from juju_local.toolkit import NeedStdin
+from juju_local.tools import run_tool
 
 
 class OneUnit(JujuLocalTest):

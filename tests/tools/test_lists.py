@@ -36,7 +36,7 @@ class Lists(unittest.TestCase):
 
     def fetch(self, status: int = 0, source: str = "", branch: str = "") -> str:
         env = os.environ | {"AUTOPKGTEST_LISTS": str(self.lists), "AUTOPKGTEST_LISTS_SOURCE": source or f"file://{self.source}", "AUTOPKGTEST_LISTS_BRANCH": branch}
-        done = subprocess.run([PROGRAM], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+        done = subprocess.run([PROGRAM], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180, check=False)
         self.assertEqual(done.returncode, status, done.stdout)
         return done.stdout
 

@@ -146,7 +146,7 @@ class Common:
         self.assertEqual(len(self.run_inside("seq", "100000")[1]), 100000)
 
     def test_what_runs_on_in_the_background_is_not_waited_for_and_lives(self) -> None:
-        _, out, _ = self.run_inside("sh", "-c", "sleep 97 & echo $!")
+        _, out, _ = self.run_inside("sh", "-c", "sleep 600 & echo $!")
         self.assertEqual(self.run_inside("kill", "-0", out[0])[0], 0)
         self.assertEqual(self.run_inside("kill", out[0])[0], 0)
 

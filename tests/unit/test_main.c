@@ -66,7 +66,7 @@ int main(int argc, char **argv)
         if (only && !strstr(t->name, only))
             continue;
         group = tcase_create(t->name);
-        tcase_set_timeout(group, 60);
+        tcase_set_timeout(group, 600);
         tcase_add_test(group, t->function);
         suite_add_tcase(suite, group);
     }

@@ -60,6 +60,10 @@ class Agent:
             return self.run_task(operation.task)
         if operation.kind in ("deploy", "upgrade"):
             return self._unpack(operation.kind == "upgrade")
+        if operation.kind == "implicit":
+            with self.store.change() as model:
+                commit.settle_implicit(model, model.units[self.unit])
+            return True
         if operation.kind == "skip":
             with self.store.change() as model:
                 pending = model.units[self.unit].agent.pending
@@ -99,7 +103,7 @@ class Agent:
     def _hook_done(self, ctx: Context, hook: Hook, outcome: Outcome) -> bool:
         try:
             with self.store.change() as model:
-                ctx.flush(model)
+                recording.flush(ctx, model)
                 commit.finish(model, model.units[self.unit], hook)
         except ToolError as error:
             return self._hook_failed(hook, outcome, f"its changes were refused: {error}")
@@ -152,9 +156,7 @@ class Agent:
             self.machine.stop()
             self.machine.start(lambda line: self.console.say(f"machine {machine_id}", line))
         with self.store.change() as model:
-            for unit in model.units.values():
-                if unit.machine == machine_id:
-                    unit.agent.rebooted = True
+            commit.machine_rebooted(model, machine_id)
 
     def _describe(self, hook: Hook) -> str:
         if hook.kind.startswith("relation-"):
@@ -186,8 +188,8 @@ class Agent:
         if outcome.unusable:
             return self._task_done(task, None, outcome, "failed", outcome.unusable)
         if outcome.code != 0:
-            status = "aborted" if outcome.code == -9 else "failed"
-            done = self._task_done(task, ctx, outcome, status, _exit_text(outcome.code), False)
+            why = "terminated" if outcome.code in (-9, -15) else _exit_text(outcome.code)
+            done = self._task_done(task, ctx, outcome, "failed", why, False)
             if ctx.reboot:
                 self.reboot()
             return done
@@ -218,10 +220,10 @@ class Agent:
         if flush and ctx:
             try:
                 with self.store.change() as model:
-                    ctx.flush(model)
+                    recording.flush(ctx, model)
             except ToolError as error:
-                stderr += f"{error}\n"
-                status, message = "failed", "committing requested changes failed"
+                stderr = f"{stderr}\n{error}" if stderr else str(error)
+                status, message = "failed", message or "committing requested changes failed"
         if ctx:
             results["return-code"] = outcome.code if outcome.code >= 0 else -1
             for name, text in (("stdout", outcome.stream("stdout")), ("stderr", stderr)):
@@ -229,6 +231,8 @@ class Agent:
                     _put_output(results, name, text)
         with self.store.change() as model:
             stored = model.tasks[task.id]
+            if status == "failed" and stored.status == "aborting":  # by cancel-task, meanwhile
+                status = "aborted"
             stored.status, stored.message, stored.results = status, message, results
             stored.completed = now()
             unit = model.units[self.unit]
@@ -284,7 +288,7 @@ class Agent:
         ticker = Ticker(self.console, self.unit, name or "juju-exec")
 
         def on_line(stream: str, data: bytes) -> None:
-            for start in range(0, max(len(data), 1), LINE_MAX):
+            for start in range(0, len(data) + 1, LINE_MAX):  # a line that fills its last part has an empty one behind it
                 text = data[start:start + LINE_MAX].decode("utf-8", "surrogateescape")
                 self.console.log(self.unit, "DEBUG" if stream == "stdout" else "WARNING", logger,
                                  text)

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from . import metadata
 from .errors import JujuLocalError
 from .schema import check_schema
 
@@ -25,6 +26,7 @@ RELATION_HOOKS = ("created", "joined", "changed", "departed", "broken")
 STORAGE_HOOKS = ("attached", "detaching")
 OPTION_TYPES = {"string": str, "int": int, "integer": int, "float": float, "boolean": bool,
                 "secret": str}
+_READ = ("metadata.yaml", "config.yaml", "actions.yaml", "manifest.yaml", "lxd-profile.yaml", "version", "revision")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*")
 _ACTION = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -71,6 +73,7 @@ class Charm:
     actions: dict[str, dict[str, Any]] = field(default_factory=dict)
     bases: list[str] = field(default_factory=list)
     version: str = ""
+    only4: str = ""  # why Juju 3 refuses it
 
     def hooks(self) -> list[str]:
         """Every hook name this charm can be asked to run."""
@@ -105,8 +108,9 @@ def _load_stamped(path: Path, stamp: tuple[int, int]) -> Charm:
         first: dict[str, bytes] = {}
         names = [info.filename for info in archive.infolist()]
         for info in archive.infolist():  # of duplicate entries the first is read
-            if info.filename not in first and info.filename in (
-                    "metadata.yaml", "config.yaml", "actions.yaml", "manifest.yaml", "version"):
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 1:
+                raise _fail(path, f"{info.filename}: zip: unsupported compression algorithm")
+            if info.filename not in first and info.filename in _READ:
                 first[info.filename] = archive.read(info)
     if "metadata.yaml" not in first:
         raise _fail(path, 'archive file "metadata.yaml" not found (it must be at the root, '
@@ -114,14 +118,22 @@ def _load_stamped(path: Path, stamp: tuple[int, int]) -> Charm:
     in_hooks = [n for n in names if re.fullmatch(r"hooks/[^/]+", n)]
     if not in_hooks and not any("dispatch" in n for n in names):
         raise _fail(path, "has no hooks nor dispatch file")
-    charm = _metadata(path, _yaml(path, "metadata.yaml", first["metadata.yaml"]))
-    if "config.yaml" in first:
-        charm.options = _options(path, _yaml(path, "config.yaml", first["config.yaml"]))
-    if "actions.yaml" in first:
-        charm.actions = _actions(path, _yaml(path, "actions.yaml", first["actions.yaml"]))
-    if "manifest.yaml" in first:
-        charm.bases = _bases(path, _yaml(path, "manifest.yaml", first["manifest.yaml"]))
-    version = first.get("version", b"").decode("utf-8", "replace").split("\n")[0]
+    parts = {name: _yaml(path, name, data) for name, data in first.items() if name.endswith(".yaml")}
+    charm = _metadata(path, parts["metadata.yaml"])
+    if "config.yaml" in parts:
+        charm.options = _options(path, parts["config.yaml"])
+        charm.only4 = next((f'invalid config: option "{name}" has unknown type "integer"' for name, entry in (
+            parts["config.yaml"]["options"] or {}).items() if (entry or {}).get("type") == "integer"), "")
+    if "actions.yaml" in parts:
+        charm.actions = _actions(path, charm.name, parts["actions.yaml"])
+    if "manifest.yaml" in parts:
+        charm.bases = _bases(path, parts["manifest.yaml"])
+    wrong = metadata.check_format(parts["metadata.yaml"], parts.get("manifest.yaml")) or metadata.check_lxd_profile(parts.get("lxd-profile.yaml", {}))
+    if "revision" in first and not re.match(rb"\s*[-+]?\d", first["revision"]):
+        wrong = "invalid revision file"
+    if wrong:
+        raise _fail(path, wrong)
+    version = first.get("version", b"").decode("utf-8", "replace").split("\n")[0].removesuffix("\r")
     charm.version = version.removeprefix("revision-id: ")[:100]
     return charm
 
@@ -145,8 +157,6 @@ def _endpoint(path: Path, role: str, name: str, raw: Any) -> CharmEndpoint:
     scope = raw.get("scope", "global")
     if scope not in ("global", "container"):
         raise _fail(path, f'metadata: {role} {name}: scope: unexpected value "{scope}"')
-    if name == "juju" or name.startswith("juju-"):
-        raise _fail(path, f'charm "{name}" using a reserved relation name: "{name}"')
     return CharmEndpoint(name, role, raw["interface"], int(raw.get("limit") or 0),
                          bool(raw.get("optional", False)), scope)
 
@@ -164,6 +174,8 @@ def _storage(path: Path, name: str, raw: Any) -> CharmStorage:
         if not match:
             raise _fail(path, f'metadata: storage.{name}.multiple.range: "{text}" is no range')
         low = int(match[1])
+        if isinstance(multiple.get("range"), int) and low <= 0:
+            raise _fail(path, f"metadata: storage.{name}.multiple.range: invalid count {low}")
         high = low if match[2] is None else int(match[3]) if match[3] else -1
     return CharmStorage(name, raw["type"], low, high, str(raw.get("location") or ""),
                         bool(multiple))
@@ -183,10 +195,13 @@ def _metadata(path: Path, raw: dict[str, Any]) -> Charm:
                 raise _fail(path, f'charm "{charm.name}" using a duplicated relation name: '
                                   f'"{name}"')
             charm.endpoints[name] = _endpoint(path, role, name, entry)
+    if wrong := metadata.check_names(raw, charm.endpoints) or metadata.check_assumes(raw.get("assumes")):
+        raise _fail(path, wrong)
     for name, entry in (raw.get("storage") or {}).items():
         charm.storage[name] = _storage(path, name, entry)
     for name, entry in (raw.get("resources") or {}).items():
-        if not isinstance(entry, dict) or entry.get("type") not in ("file", "oci-image"):
+        entry = {"type": "file", **entry} if isinstance(entry, dict) else {}
+        if entry.get("type") not in ("file", "oci-image"):
             raise _fail(path, f"metadata: resources.{name}.type: expected file or oci-image")
         if entry["type"] == "file" and (not entry.get("filename") or "/" in entry["filename"]):
             raise _fail(path, f"metadata: resources.{name}.filename: expected a plain file name")
@@ -234,11 +249,11 @@ def _options(path: Path, raw: dict[str, Any]) -> dict[str, CharmOption]:
     return out
 
 
-def _actions(path: Path, raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _actions(path: Path, charm: str, raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
     for name, entry in raw.items():
         if not _ACTION.fullmatch(str(name)):
             raise _fail(path, f"actions: bad action name {name}")
-        if name == "juju" or name.startswith("juju-"):
+        if metadata.reserved(charm, name):
             raise _fail(path, f"cannot use action name {name}: \"juju-\" is a reserved prefix")
         if entry is not None and not isinstance(entry, dict):
             raise _fail(path, f"actions: {name}: expected a map")

@@ -81,6 +81,7 @@ def _application_verbs(verbs: _Verbs) -> None:
     p.add_argument("--config", metavar="KEY=VALUE|FILE", **_REPEAT)
     p.add_argument("--storage", metavar="NAME=[POOL,][COUNT,][SIZE]", **_REPEAT)
     p.add_argument("--resource", metavar="NAME=FILE", **_REPEAT)
+    p.add_argument("--overlay", metavar="FILE", **_REPEAT, help="a file to lay over a bundle")
     p.add_argument("--trust", action="store_true")
     _machine_flags(p)
     p = verbs.add("refresh", verbs_app.refresh, "give an application a new charm",
@@ -176,7 +177,7 @@ def _run_verbs(verbs: _Verbs) -> None:
     p = verbs.add("show-task", verbs_run.show_task, "show what an action gave")
     p.add_argument("id")
     _format(p)
-    p = verbs.add("cancel-task", verbs_run.cancel_task, "cancel an action that waits")
+    p = verbs.add("cancel-task", verbs_run.cancel_task, "cancel an action that waits or runs")
     p.add_argument("id")
     p = verbs.add("exec", verbs_run.exec_, "run commands with the hook tools")
     p.add_argument("-u", "--unit", **_REPEAT)

@@ -6,7 +6,7 @@ import datetime
 
 from . import controller
 from .model import Bag, Hook, Model, Relation, RelationMemory, Status, Unit, now
-from .resolver import implicit
+from .resolver import implicit, implicit_relations, takes_part
 from .secrets import next_rotation
 
 
@@ -31,6 +31,30 @@ def enter_scopes(model: Model, unit: Unit) -> None:
         bag = relation.units.setdefault(unit.name, Bag())
         bag.in_scope = True
         bag.settings.update(network_settings(address))
+
+
+def settle_implicit(model: Model, unit: Unit) -> None:
+    """Relations that the charm does not name: the agent enters and leaves them and runs no hook (uniter/relation/relationer.go)."""
+    if unit.life == "alive":
+        enter_scopes(model, unit)
+    for relation in implicit_relations(model, unit):
+        if not takes_part(relation, unit):
+            leave_scope(model, unit, relation)
+
+
+def agent_started(model: Model, unit: Unit) -> None:
+    """The agent reads anew what it asks for only once."""
+    for key, memory in unit.agent.relations.items():
+        relation = model.relations.get(key)
+        memory.dying = relation is not None and relation.life != "alive"
+
+
+def machine_rebooted(model: Model, machine: str) -> None:
+    """Every unit of it runs start again."""
+    for unit in model.units.values():
+        if unit.machine == machine:
+            unit.agent.rebooted = True
+            agent_started(model, unit)
 
 
 def network_settings(address: str) -> dict[str, str]:

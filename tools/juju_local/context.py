@@ -13,9 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import recording
 from .errors import ToolError
-from .model import Hook, Model, Relation, Task, Unit, decode, encode
+from .model import Hook, Model, Relation, Status, Task, Unit, decode, encode
 from .resolver import sees
 from .store import Store
 
@@ -46,9 +45,11 @@ class Context:
         self.action_failed: str | None = None
         self.reboot = ""  # "", after, now
         self.kill: Callable[[], None] = lambda: None
+        self.status: Status | None = None  # of the unit as this run has read it; status-set does not change that
         self.snapshot = store.read()
         self._draft: Model | None = None
-        self._changes: list[Change] = []
+        self._changes: list[tuple[int, Change]] = []
+        self.grants: dict[tuple[str, int], str] = {}  # of this run: secret and relation -> to whom
         self.refreshed: set[str] = set()
 
     @property
@@ -72,10 +73,10 @@ class Context:
     def leader(self) -> bool:
         return self.store.read().is_leader(self.unit_name)
 
-    def later(self, change: Change) -> None:
-        """Held back until the hook succeeds, visible to this hook at once."""
+    def later(self, change: Change, turn: int = 0) -> None:
+        """Held back until the hook succeeds, visible to this hook at once; turn: those of a higher one are committed later."""
         change(self.draft)
-        self._changes.append(change)
+        self._changes.append((turn, change))
 
     def now(self, change: Change) -> None:
         """Effective at once, whatever becomes of the hook."""
@@ -85,11 +86,8 @@ class Context:
 
     def flush(self, model: Model) -> None:
         """Replays what was held back. Raises ToolError when it is refused as a whole."""
-        before = encode(model) if recording.target() else None
-        for change in self._changes:
+        for _, change in sorted(self._changes, key=lambda entry: entry[0]):
             change(model)
-        if before is not None:
-            recording.flushed(self, before, model)
 
     # ------------------------------------------------------------ relations
 
@@ -97,15 +95,16 @@ class Context:
         return self.draft.relations[str(relation_id)]
 
     def own_relations(self) -> list[Relation]:
-        """Relations this unit has joined and not seen broken."""
+        """Relations that relation-ids lists: those this unit has joined, in -broken too.
+
+        Juju's agent asks for a relation's life when it joins it and when it starts, and not again
+        (internal/worker/uniter/relation/statetracker.go). It leaves out what was dying then and has
+        no units left (runner/context/contextfactory.go), so that what -broken sees depends on
+        whether the agent has been started anew since.
+        """
         memory = self.unit.agent.relations
-        out = []
-        for relation in self.draft.relations_of(self.app_name):
-            if str(relation.id) in memory and not (
-                    self.hook and self.hook.kind == "relation-broken"
-                    and self.hook.relation == relation.id):
-                out.append(relation)
-        return out
+        return [r for r in self.draft.relations_of(self.app_name) if str(r.id) in memory and (
+                    r.peer() or not memory[str(r.id)].dying or memory[str(r.id)].members)]
 
     def relation_name(self, relation: Relation) -> str:
         end = relation.endpoint_of(self.app_name)
@@ -116,6 +115,8 @@ class Context:
         memory = self.unit.agent.relations.get(str(relation.id))
         names = set(memory.members) if memory else set()
         hook = self.hook
+        if hook and hook.relation == relation.id and hook.kind == "relation-broken":
+            return []  # of one that is run by hand, too
         if hook and hook.relation == relation.id and hook.remote_unit:
             if hook.kind == "relation-departed":
                 names.discard(hook.remote_unit)

@@ -14,6 +14,7 @@ from typing import Any
 from . import charm as charms
 from .charm import Charm, CharmEndpoint, CharmStorage
 from .errors import JujuLocalError
+from .metadata import SUPPORTED
 from .model import (Application, Bag, Endpoint, Machine, Model, Relation, Status, Storage, Unit,
                     now)
 from .store import Store
@@ -59,12 +60,26 @@ def add_charm(store: Store, model: Model, source: Path) -> str:
         raise JujuLocalError(f'no charm was found at "{source}"')
     try:
         charm = charms.load(incoming)
+        _check_version(model, charm)
     except JujuLocalError as error:
         incoming.unlink()
         raise JujuLocalError(str(error).replace(str(incoming), str(source))) from None
     key = f"{charm.name}-{model.next('charm ' + charm.name)}.charm"
     incoming.rename(counter / key)
     return key
+
+
+def _check_version(model: Model, charm: Charm) -> None:
+    """What one of the two Jujus alone refuses."""
+    wrong = ""
+    if str(model.config.get("agent-version", "")).startswith("3."):
+        wrong = charm.only4
+    elif not charm.bases:
+        wrong = "charm metadata without bases in manifest not valid"
+    elif not set(charm.bases) & set(SUPPORTED):
+        wrong = f"base {charm.bases[0]} is not supported, supported are: {', '.join(SUPPORTED)}"
+    if wrong:
+        raise JujuLocalError(f'invalid charm "{charm.path}": {wrong}')
 
 
 def charm_revision(key: str) -> int:
@@ -272,8 +287,7 @@ def _add_subordinate(store: Store, model: Model, relation: Relation, principal: 
 def find_relation(model: Model, texts: list[str]) -> Relation:
     if len(texts) == 1 and texts[0] in model.relations:
         return model.relations[texts[0]]
-    wanted = [t.partition(":")[::2] for t in texts]
-    wanted = [(w[0], w[-1]) for w in (t.split(":") if ":" in t else [t, ""] for t in texts)]
+    wanted = [text.partition(":")[::2] for text in texts]  # application and endpoint, which may be empty
     found = [r for r in model.relations.values() if not r.peer() and all(
         any(e.app == app and end in ("", e.name) for e in r.endpoints) for app, end in wanted)]
     if len(texts) != 2 or len(found) != 1:

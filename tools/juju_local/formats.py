@@ -32,6 +32,10 @@ class Time(str):
     """What Go's code has as a time: YAML takes it for one and does not quote it."""
 
 
+class Items(list[Any]):
+    """A list that Go's code has of values of any kind: smart takes it for YAML, though they all may be strings."""
+
+
 class Struct(dict[str, Any]):
     """A map that Go's code has as a struct: its keys come out as they were put in, those of any other map sorted."""
 
@@ -180,6 +184,7 @@ _Dumper.add_representer(int, _represent_number)
 _Dumper.add_representer(float, _represent_number)
 _Dumper.add_representer(dict, _represent_dict)
 _Dumper.add_representer(Struct, _represent_struct)
+_Dumper.add_representer(Items, _Dumper.represent_list)
 _Dumper.add_representer(Time, lambda dumper, value: dumper.represent_scalar(_STR, str(value)))
 _Dumper.add_representer(bool, _represent_bool)
 _Dumper.add_representer(type(None), _represent_none)
@@ -203,7 +208,7 @@ def to_smart(value: Any) -> str:
         return "True" if value else "False"
     if isinstance(value, str):
         return value
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and not isinstance(value, Items):
         if all(isinstance(v, str) for v in value):
             return "\n".join(value)
     return to_yaml(value).removesuffix("\n")

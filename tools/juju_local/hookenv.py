@@ -2,7 +2,9 @@
 """The environment of a hook or action, built from nothing, and the file that is run."""
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -116,15 +118,34 @@ def _hook_variables(ctx: Context, machine: Any, model: Model) -> dict[str, str]:
 _WATCHERS = (b"enter", b"jujuc-measure")
 
 
-def kill_hook(context_id: str) -> None:
-    """Kills every process of a hook that is still there, by its context's id."""
+def _processes(context_id: str) -> list[int]:
+    """Those of a hook that are still there, by its context's id; the one that started first is first."""
     mark = f"JUJU_CONTEXT_ID={context_id}".encode()
+    found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit() and int(entry) != os.getpid():
             try:
                 variables = Path("/proc", entry, "environ").read_bytes().split(b"\0")
                 program = Path("/proc", entry, "cmdline").read_bytes().split(b"\0")[0]
-                if mark in variables and not os.path.basename(program).startswith(_WATCHERS):
-                    os.kill(int(entry), 9)
+                started = int(Path("/proc", entry, "stat").read_bytes().rpartition(b")")[2].split()[19])
             except OSError:
                 continue
+            if mark in variables and not os.path.basename(program).startswith(_WATCHERS):
+                found.append((started, int(entry)))
+    return [pid for _, pid in sorted(found)]
+
+
+def kill_hook(context_id: str) -> None:
+    """Kills every process of a hook that is still there."""
+    for pid in _processes(context_id):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def kill_program(context_id: str) -> bool:
+    """Kills what the agent itself started and, as Juju does, nothing that this started in turn. Whether there was any."""
+    for pid in _processes(context_id)[:1]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            return True
+    return False

@@ -2,6 +2,7 @@
 """The machine behind a model's machine, and what an agent puts on it."""
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -98,6 +99,17 @@ def install_tools(store: Store, machine: Any, unit: str) -> None:
             link.symlink_to("jujuc")
 
 
+def _move(entry: Path, folder: Path) -> None:
+    """To another disk as well, with owners and extended attributes, as a volume keeps them."""
+    try:
+        entry.rename(folder / entry.name)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        subprocess.run(["cp", "--archive", "--", entry, folder], check=True)
+        subprocess.run(["rm", "--recursive", "--force", "--", entry], check=True)
+
+
 def move_storage(store: Store, machine: Any, storage_id: str, location: str, attach: bool) -> None:
     """A file system follows its instance: kept in the state directory while detached."""
     kept = store.folder("storage") / storage_id.replace("/", "-")
@@ -106,7 +118,7 @@ def move_storage(store: Store, machine: Any, storage_id: str, location: str, att
     if source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
         for entry in sorted(source.iterdir()):
-            shutil.move(str(entry), target / entry.name)
+            _move(entry, target)
         if attach:
             source.rmdir()
     elif attach:

@@ -91,7 +91,7 @@ class RelationMemory:
     members: dict[str, int] = field(default_factory=dict)
     apps: dict[str, int] = field(default_factory=dict)
     owed: str = ""
-    broken: bool = False
+    dying: bool = False  # as it was when the agent joined it or last started
 
 
 @dataclass
@@ -177,6 +177,10 @@ class Relation:
         order = {"requirer": 0, "provider": 1, "peer": 2}
         ends = sorted(self.endpoints, key=lambda e: order[e.role])
         return " ".join(f"{e.app}:{e.name}" for e in ends)
+
+    def tag(self) -> str:
+        """As secret-info-get names what a grant holds for."""
+        return "relation-" + self.key().replace(":", ".").replace(" ", "#")
 
 
 @dataclass

@@ -19,14 +19,12 @@ import json
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import charm as charms
 from . import controller
+from .context import Context
 from .model import Model, encode
-
-if TYPE_CHECKING:
-    from .context import Context
 
 # Options whose value names a file that the tool reads, and those that name one it writes.
 _READ = ("--file=", "#file=")
@@ -76,7 +74,7 @@ def _context(ctx: Context) -> None:
 
 
 def _read(args: list[str], cwd: str, ctx: Context) -> dict[str, str]:
-    """The content of every file that args name to be read, by its name there."""
+    """The content of every file that args name to be read, by its name there, from cwd on."""
     out = {}
     for before, arg in zip(["", *args], args):
         name = arg if before == "--file" else next((arg.partition(mark)[2] for mark in _READ if mark in arg), "")
@@ -122,7 +120,7 @@ class Call:
             self._output = ctx.host_path(output, cwd)
             self._before = _when(self._output)
         self._fields = {"context": ctx.id, "model": _model(encode(ctx.store.read())), "tool": name, "output": output, "args": args, "cwd": cwd,
-                        "files": _read(args, cwd, ctx), "stdin": None if stdin is None else base64.b64encode(stdin).decode()}
+                        "files": _read(args, os.getcwd() if name.startswith("secret-") else cwd, ctx), "stdin": None if stdin is None else base64.b64encode(stdin).decode()}
 
     def done(self, code: int, out: bytes, err: bytes) -> None:
         if not self._fields:
@@ -134,7 +132,10 @@ class Call:
                err=base64.b64encode(err).decode())
 
 
-def flushed(ctx: Context, before: Any, after: Model) -> None:
-    """before: the model, encoded, before ctx's changes were done."""
-    _context(ctx)
-    _write("flush", context=ctx.id, before=_model(before), after=_model(encode(after)))
+def flush(ctx: Context, model: Model) -> None:
+    """Does what ctx has held back (Context.flush)."""
+    before = encode(model) if target() else None
+    ctx.flush(model)
+    if before is not None:
+        _context(ctx)
+        _write("flush", context=ctx.id, before=_model(before), after=_model(encode(model)))

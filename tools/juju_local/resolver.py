@@ -18,7 +18,7 @@ from .model import Agent, Hook, Model, Relation, RelationMemory, Secret, Task, U
 
 @dataclass
 class Operation:
-    """kind: deploy, upgrade, hook, task, skip (a resolved failure), vanish (the unit is gone)."""
+    """kind: deploy, upgrade, hook, task, implicit (relations without hooks), skip (a resolved failure), vanish (the unit is gone)."""
     kind: str
     hook: Hook | None = None
     task: Task | None = None
@@ -44,6 +44,8 @@ def next_operation(model: Model, charm: Charm, unit: Unit, may_retry: bool) -> O
         return _pending(model, unit, task, may_retry)
     if not agent.installed:
         return _hook(_storage_attach(model, unit) or Hook("install", "install"))
+    if any(takes_part(relation, unit) != (str(relation.id) in agent.relations) for relation in implicit_relations(model, unit)):
+        return Operation("implicit")
     if unit.life == "alive" and agent.rebooted and agent.started:
         return _hook(Hook("start", "start"))
     if unit.life == "alive":
@@ -153,6 +155,15 @@ def implicit(relation: Relation, unit: Unit) -> bool:
     return end is not None and end.name == "juju-info" and end.role == "provider"
 
 
+def implicit_relations(model: Model, unit: Unit) -> list[Relation]:
+    return [relation for relation in model.relations_of(unit.app) if implicit(relation, unit)]
+
+
+def takes_part(relation: Relation, unit: Unit) -> bool:
+    """Whether unit's agent is to be in relation's scope, of one without hooks."""
+    return relation.life == "alive" and unit.life == "alive"
+
+
 def _relation_created(model: Model, unit: Unit) -> Hook | None:
     for relation in model.relations_of(unit.app):
         memory = unit.agent.relations.get(str(relation.id))
@@ -226,8 +237,6 @@ def _relations(model: Model, unit: Unit, leaving: bool = False) -> Hook | None:
     for relation in sorted(mine, key=lambda r: (r.peer(), r.id)):
         memory = unit.agent.relations[str(relation.id)]
         if implicit(relation, unit):
-            if leaving or relation.life == "dying":
-                return _relation_hook(relation, unit, "broken")
             continue
         if hook := _one_relation(model, unit, relation, memory, leaving):
             return hook

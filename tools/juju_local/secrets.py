@@ -85,6 +85,7 @@ def parse_content(args: list[str], file: str = "") -> dict[str, str]:
             out[key] = value
         elif suffix == "file":
             try:
+                _check_file(value)
                 data = Path(value).read_bytes()
             except OSError as error:
                 raise usage(f'reading content for secret key "{key}": open {value}: '
@@ -94,14 +95,22 @@ def parse_content(args: list[str], file: str = "") -> dict[str, str]:
             raise usage(f'key "{name}" not valid')
         else:
             out[key] = base64.b64encode(value.encode("utf-8", "surrogateescape")).decode()
-    size = sum(len(k) + len(v) * 3 // 4 for k, v in out.items())
-    if size > MAX_BYTES:
-        raise usage(f"secret content size exceeds maximum size of {MAX_BYTES} bytes")
+    for key, value in out.items():
+        if len(value) > MAX_BYTES:
+            raise usage(f'base64 encoded secret content for key "{key}" too large: {len(value)} bytes')
+    if (size := sum(map(len, out.values()))) > MAX_BYTES:
+        raise usage(f"base64 encoded secret content too large: {size} bytes")
     return out
+
+
+def _check_file(path: str) -> None:
+    if (size := os.stat(path).st_size) > MAX_BYTES:
+        raise usage(f'secret content in file "{path}" too large: {size} bytes')
 
 
 def _content_file(path: str) -> dict[str, str]:
     try:
+        _check_file(path)
         raw = string_map(Path(path).read_bytes(), "secrets.SecretData")
     except OSError as error:
         raise usage(f"open {path}: {(error.strerror or '').lower()}") from None
@@ -155,8 +164,7 @@ def may_read(model: Model, secret: Secret, unit: Unit) -> bool:
         if grant is None:
             continue
         scope = grant.get("scope", "")
-        if not scope.startswith("relation-") or scope.removeprefix("relation-") in (
-                model.relations):
+        if not scope.startswith("relation-") or any(r.tag() == scope for r in model.relations.values()):
             return True
     return False
 

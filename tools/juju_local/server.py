@@ -16,7 +16,8 @@ from pathlib import Path
 
 from .context import Context
 from .errors import ToolError
-from .tools import NeedStdin, run_tool
+from .toolkit import NeedStdin
+from .tools import run_tool
 
 NEED_STDIN = 0xFFFFFFFF
 STRING_MAX = 64 << 20
@@ -77,7 +78,7 @@ class ToolServer:
                 client, _ = self._socket.accept()
             except OSError:
                 return
-            client.settimeout(60)
+            client.settimeout(600)
             thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
             self._clients = [t for t in self._clients if t.is_alive()]
             self._clients.append(thread)

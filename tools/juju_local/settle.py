@@ -21,6 +21,8 @@ from .resolver import Operation, next_operation
 from .store import Store
 
 MOST_MACHINES = 32
+LONGEST_WAIT = 300.0  # seconds before a failed hook is tried again
+_UNDER_WAY = ("running", "aborting")
 
 
 @dataclass
@@ -129,7 +131,7 @@ class Settler:
             return
         tries = self._attempts.setdefault(unit, _Attempts())
         tries.done += 1
-        wait = self.retries.delay * 2 ** (tries.done - 1)
+        wait = min(self.retries.delay * 2 ** (tries.done - 1), LONGEST_WAIT)
         tries.not_before = time.monotonic() + wait
         model = self.store.read()
         pending = model.units[unit].agent.pending
@@ -159,9 +161,9 @@ class Settler:
             kept = model.machines[machine.id]
             kept.status, kept.message, kept.since = "started", "", now()
             kept.address = real.address
+            if rebooted:
+                commit.machine_rebooted(model, machine.id)
             for unit in model.units.values():
-                if unit.machine == machine.id and rebooted:
-                    unit.agent.rebooted = True
                 if unit.machine == machine.id and unit.workload.message == "waiting for machine":
                     commit.set_workload(unit, "waiting", "agent initialising")
 
@@ -180,10 +182,11 @@ class Settler:
         """What was running when juju-local was killed counts as failed."""
         if not any(u.agent.pending and u.agent.pending.state == "running"
                    for u in self.store.read().units.values()) and not any(
-                       t.status == "running" for t in self.store.read().tasks.values()):
+                       t.status in _UNDER_WAY for t in self.store.read().tasks.values()):
             return
         with self.store.change() as model:
             for unit in model.units.values():
+                commit.agent_started(model, unit)
                 pending = unit.agent.pending
                 if pending and pending.state == "running":
                     kill_hook(pending.context)
@@ -191,7 +194,7 @@ class Settler:
                                                 "middle of it; it counts as failed", "error")
                     commit.fail(unit, pending)
             for task in model.tasks.values():
-                if task.status == "running":
+                if task.status in _UNDER_WAY:
                     kill_hook(task.context)
                     task.status, task.message = "failed", "action terminated"
                     task.completed = now()
@@ -202,8 +205,8 @@ class Settler:
                   and not machinery.open_machine(self.store, m).running()}
         if halted:
             with self.store.change() as model:
-                for unit in model.units.values():
-                    unit.agent.rebooted |= unit.machine in halted
+                for machine in halted:
+                    commit.machine_rebooted(model, machine)
 
     def _errors(self) -> list[str]:
         model = self.store.read()

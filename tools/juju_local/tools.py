@@ -1,84 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""The table of hook tools, and running one of them.
-
-A tool is a function from a Call to a value, which is printed as --format says. The tools are in
-tools_action.py, tools_relation.py, tools_unit.py and tools_secret.py.
-"""
+"""The table of hook tools (tools_action.py, tools_relation.py, tools_unit.py and tools_secret.py), and running one of them."""
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
-from . import recording
+from . import recording, tools_action, tools_relation, tools_secret, tools_unit
 from .context import Context
-from .errors import ToolError, usage
-from .flags import Flag, Parsed, Parser
-from .formats import render, to_json
+from .errors import ToolError
+from .flags import Flag, Parser
+from .formats import render
+from .toolkit import Call, Raw, Tool
 
-SMART = ("smart", "json", "yaml")
-PLAIN = ("json", "yaml")
-
-
-def quoted(words: list[str]) -> str:
-    """A list as Go's %q shows it."""
-    return "[" + " ".join(to_json(word) for word in words) + "]"
-
-
-class NeedStdin(Exception):
-    """The tool wants its standard input: the client reads it and calls again."""
-
-
-class Raw(bytes):
-    """Output that is printed as it is."""
-
-
-@dataclass
-class Call:
-    """One call of a tool."""
-    ctx: Context
-    name: str
-    cwd: str
-    stdin_data: bytes | None
-    parsed: Parsed = field(default_factory=lambda: Parsed({}))
-    warnings: bytes = b""
-
-    @property
-    def args(self) -> list[str]:
-        return self.parsed.args
-
-    def stdin(self) -> bytes:
-        if self.stdin_data is None:
-            raise NeedStdin
-        return self.stdin_data
-
-    def at_most(self, count: int) -> None:
-        if len(self.args) > count:
-            raise usage(f"unrecognized args: {quoted(self.args[count:])}")
-
-    def file_or_stdin(self, name: str) -> bytes:
-        """The content of FILE, resolved against the caller's directory, or stdin for -."""
-        if name == "-":
-            return self.stdin()
-        try:
-            return self.ctx.host_path(name, self.cwd).read_bytes()
-        except OSError as error:
-            raise ToolError(f"open {os.path.join(self.cwd, name)}: "
-                            f"{(error.strerror or '').lower()}") from None
-
-
-@dataclass(frozen=True)
-class Tool:
-    run: Callable[[Call], Any]
-    usage: str = ""
-    flags: Callable[[Call], list[Flag]] = lambda call: []
-    formats: tuple[str, ...] = ()
-    only3: bool = False
-    old_format: bool = False  # takes --format, ignores it and says so
-
-
-TABLE: dict[str, Tool] = {}
+TABLE: dict[str, Tool] = {**tools_action.TOOLS, **tools_relation.TOOLS, **tools_unit.TOOLS, **tools_secret.TOOLS}
 # Tools of Kubernetes charms and of payloads, which a machine charm has no use for.
 ABSENT = ("k8s-spec-set", "k8s-spec-get", "pod-spec-set", "pod-spec-get", "k8s-raw-set",
           "k8s-raw-get", "payload-register", "payload-unregister", "payload-status-set")
@@ -86,15 +19,7 @@ ABSENT = ("k8s-spec-set", "k8s-spec-get", "pod-spec-set", "pod-spec-get", "k8s-r
 
 def tool_names() -> list[str]:
     """Every name a hook finds in its tools directory."""
-    _load()
     return sorted([*TABLE, *ABSENT])
-
-
-def _load() -> None:
-    if not TABLE:
-        from . import tools_action, tools_relation, tools_secret, tools_unit
-        for module in (tools_action, tools_relation, tools_secret, tools_unit):
-            TABLE.update(module.TOOLS)
 
 
 def _format(allowed: tuple[str, ...]) -> Callable[[str], str]:
@@ -142,7 +67,6 @@ def run_tool(ctx: Context, name: str, args: list[str], cwd: str,
 
 def _run(ctx: Context, name: str, args: list[str], cwd: str,
          stdin: bytes | None) -> tuple[int, bytes, bytes]:
-    _load()
     tool = TABLE.get(name)
     if name in ABSENT and ctx.juju3:
         raise ToolError(f"juju-local has no {name}: it stands in for machines only")

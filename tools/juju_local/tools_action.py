@@ -7,8 +7,9 @@ from typing import Any
 
 from .errors import ToolError, usage
 from .flags import Flag
+from .formats import Items
 from .model import Task, now
-from .tools import SMART, Call, Tool
+from .toolkit import SMART, Call, Tool
 
 _KEY = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _RESERVED = {"stdout", "stdout-encoding", "stderr", "stderr-encoding"}
@@ -31,7 +32,7 @@ def action_get(call: Call) -> Any:
         if not isinstance(value, dict) or part not in value:
             return None
         value = value[part]
-    return value
+    return Items(value) if isinstance(value, list) else value
 
 
 def action_set(call: Call) -> None:

@@ -11,7 +11,7 @@ from .flags import Flag
 from .formats import Struct
 from .inputs import key_values, string_map
 from .model import Bag, Model, Relation, Unit
-from .tools import PLAIN, SMART, Call, Tool
+from .toolkit import PLAIN, SMART, Call, Tool
 
 UNIT_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*/(0|[1-9][0-9]*)")
 APP_NAME = controller.APP_NAME
@@ -78,7 +78,7 @@ def _reader(call: Call, relation: Relation, args: list[str]) -> str:
                 return name.partition("/")[0]
             if APP_NAME.fullmatch(name):
                 return name
-            raise usage(f'invalid application name "{name}"')
+            raise ToolError('"" is not a valid unit or application')
         if UNIT_NAME.fullmatch(name):
             return name
         if APP_NAME.fullmatch(name):
@@ -163,9 +163,7 @@ def _network(call: Call, unit: Unit) -> dict[str, Any]:
     machine = call.ctx.draft.machines[unit.machine]
     address = machine.address
     if not address:
-        kinds = "ingress address" if not call.ctx.juju3 else ""
-        raise ToolError(f"no {kinds} attached to space for binding" if kinds else
-                        "no addresses attached to space for binding")
+        return Struct({"bind-addresses": [Struct({"mac-address": "", "interface-name": "eth0", "addresses": []})]})
     cidr = f"{address.rpartition('.')[0]}.0/24" if "." in address else f"{address}/128"
     bind = Struct({"mac-address": "", "interface-name": "lo" if address.startswith("127.") else "eth0",
                    "addresses": [Struct(hostname="", value=address, cidr=cidr)]})
@@ -188,7 +186,18 @@ def network_get(call: Call) -> Any:
     if p.primary_address and (p.bind_address or p.ingress_address or p.egress_subnets):
         raise ToolError("--primary-address must be the only flag specified")
     info = _network(call, call.ctx.unit)
-    address = info["bind-addresses"][0]["addresses"][0]["value"]
+    if not info["bind-addresses"][0]["addresses"] and (p.primary_address or p.bind_address or p.ingress_address):
+        kind = "primary" if p.primary_address else "bind" if p.bind_address else "ingress"
+        what = "addresses" if call.ctx.juju3 else f"{kind} address"
+        raise ToolError(f'no {what} attached to space for binding "{binding}"')
+    return _chosen(call, info)
+
+
+def _chosen(call: Call, info: dict[str, Any]) -> Any:
+    """What the options ask for of a unit's network; all of it where there are none."""
+    p = call.parsed
+    addresses = info["bind-addresses"][0]["addresses"]
+    address = addresses[0]["value"] if addresses else ""
     chosen: dict[str, Any] = {}
     if p.primary_address:
         return address
@@ -197,7 +206,7 @@ def network_get(call: Call) -> Any:
     if p.ingress_address:
         chosen["ingress-address"] = address
     if p.egress_subnets:
-        chosen["egress-subnets"] = info["egress-subnets"]
+        chosen["egress-subnets"] = info.get("egress-subnets", [])
     if len(chosen) == 1:
         return next(iter(chosen.values()))
     if chosen:
@@ -219,7 +228,7 @@ def unit_get(call: Call) -> Any:
     call.at_most(1)
     address = call.ctx.draft.machines[call.ctx.unit.machine].address
     if not address:
-        raise ToolError(f'"{call.ctx.unit_name}" has no {call.args[0].replace("-", " ")} set')
+        raise ToolError(f'{call.args[0].replace("-", " ")} not found')
     return address
 
 

@@ -12,8 +12,11 @@ from .flags import Flag
 from .formats import Struct, Time
 from .model import Model, Secret, Unit, unit_tag
 from .resolver import owned_by
-from .tools import PLAIN, SMART, Call, Raw, Tool
-from .tools_relation import relation_flag
+from .toolkit import PLAIN, SMART, Call, Raw, Tool
+from .tools_relation import APP_NAME, UNIT_NAME, relation_flag
+
+# What the controller does after all else of a hook, in this order (apiserver/facades/agent/uniter, commitHookChangesForOneUnit).
+LATE = ("", "grant", "revoke", "remove")
 
 
 def _own(call: Call, model: Model | None = None) -> list[Secret]:
@@ -36,7 +39,7 @@ def _owned(call: Call, secret_id: str, model: Model | None = None) -> Secret:
     return secret
 
 
-def _later(call: Call, secret_id: str, change: Callable[[Model], None]) -> None:
+def _later(call: Call, secret_id: str, change: Callable[[Model], None], turn: int = 0) -> None:
     """A change of a secret that the controller judges at the end of the hook, when it is asked for one that is not there."""
     ctx = call.ctx
 
@@ -45,7 +48,7 @@ def _later(call: Call, secret_id: str, change: Callable[[Model], None]) -> None:
             _owned(call, secret_id, model)
         if secret_id in model.secrets:
             change(model)
-    ctx.later(judged)
+    ctx.later(judged, turn)
 
 
 def _options(call: Call) -> list[Flag]:
@@ -242,12 +245,30 @@ def secret_remove(call: Call) -> None:
             secret.revisions.pop(str(revision), None)
         if not revision or not secret.revisions:
             del model.secrets[secret_id]
-    _later(call, secret_id, change)
+    _later(call, secret_id, change, LATE.index("remove"))
+
+
+def _check_names(app: str, unit: str) -> None:
+    if app and not APP_NAME.fullmatch(app):
+        raise usage(f'application "{app}" not valid')
+    if unit and not UNIT_NAME.fullmatch(unit):
+        raise usage(f'unit "{unit}" not valid')
 
 
 def _check_unit_in(app: str, unit: str) -> None:
+    _check_names("", unit)
     if unit.rpartition("/")[0] != app:
         raise usage(f'cannot specify unit "{unit}" in relation to application "{app}"')
+
+
+def _granted(access: dict[str, dict[str, str]], target: str, grant: dict[str, str]) -> bool:
+    """Whether nothing is left to do, by what was granted before this hook for the same relation."""
+    same = [name for name, given in access.items() if given == grant]
+    if target in same or any(name.startswith("application-") for name in same):
+        return True
+    if same and target.startswith("application-"):
+        raise ToolError("any unit level grants need to be revoked before granting access to the corresponding application")
+    return False
 
 
 def secret_grant(call: Call) -> None:
@@ -262,14 +283,22 @@ def secret_grant(call: Call) -> None:
     remote = relation.remote_app(ctx.app_name)
     if p.unit:
         _check_unit_in(remote, p.unit)
-    _owned(call, secret_id)
+    secret = ctx.draft.secrets.get(secret_id)
+    if secret is None or secret not in _own(call):
+        raise _not_found(secret_id)
     target = unit_tag(p.unit) if p.unit else f"application-{remote}"
-    grant = {"scope": f"relation-{relation.id}", "role": "view"}
+    grant = {"scope": relation.tag(), "role": "view"}
+    before = ctx.snapshot.secrets.get(secret_id)
+    if before and _granted(before.access, target, grant):
+        return
+    asked = (secret_id, relation.id)
+    ctx.grants[asked] = target
 
     def change(model: Model) -> None:
-        if secret_id in model.secrets and model is not ctx.draft:  # a hook does not see it
+        # A hook does not see it; of several for one relation the last counts.
+        if secret_id in model.secrets and model is not ctx.draft and ctx.grants[asked] == target:
             model.secrets[secret_id].access[target] = dict(grant)
-    ctx.later(change)
+    ctx.later(change, LATE.index("grant"))
 
 
 def secret_revoke(call: Call) -> None:
@@ -277,11 +306,12 @@ def secret_revoke(call: Call) -> None:
         raise usage("missing secret URI")
     p, ctx = call.parsed, call.ctx
     secret_id = secrets.parse_uri(call.args[0])
-    if p.app and p.unit:
+    _check_names(p.application, p.unit)
+    if p.application and p.unit:
         raise usage("specify only one of application or unit")
-    if p.relation is not None and p.app:  # in a relation's hook there always is one
+    if p.relation is not None and p.application:  # in a relation's hook there always is one
         raise usage("do not specify both relation and app")
-    app = p.app
+    app = p.application
     if p.relation is not None:
         app = ctx.relation(p.relation).remote_app(ctx.app_name)
     if not app and not p.unit:
@@ -292,12 +322,8 @@ def secret_revoke(call: Call) -> None:
     def change(model: Model) -> None:
         if model is ctx.draft:
             return
-        access = model.secrets[secret_id].access
-        access.pop(target, None)
-        if not p.unit:
-            for key in [k for k in access if k.startswith(f"unit-{app}-")]:
-                del access[key]
-    _later(call, secret_id, change)
+        model.secrets[secret_id].access.pop(target, None)
+    _later(call, secret_id, change, LATE.index("revoke"))
 
 
 def _revision(text: str) -> int:
@@ -322,6 +348,6 @@ TOOLS = {
     "secret-grant": Tool(secret_grant, "<ID>", lambda call: [
         relation_flag(call), Flag(("unit",), default="")]),
     "secret-revoke": Tool(secret_revoke, "<ID>", lambda call: [
-        relation_flag(call), Flag(("app",), default=""),
+        relation_flag(call), Flag(("app", "application"), default=""),
         Flag(("unit",), default="")]),
 }

@@ -14,7 +14,7 @@ from .flags import Flag
 from .formats import to_json
 from .inputs import key_values, string_map
 from .model import Model, PortRange, Status, now, unit_tag
-from .tools import SMART, Call, Raw, Tool
+from .toolkit import SMART, Call, Raw, Tool
 
 STATUSES = ("maintenance", "blocked", "waiting", "active")
 STATE_KEY_MAX = 256
@@ -116,7 +116,9 @@ def status_get(call: Call) -> Any:
     ctx, p = call.ctx, call.parsed
     model = ctx.store.read()
     if not p.application:
-        status = model.units[ctx.unit_name].workload
+        if ctx.status is None:
+            ctx.status = model.units[ctx.unit_name].workload
+        status = ctx.status
         if p.format == "smart" and not p.include_data:
             return status.status
         return _about(status, p.include_data)
@@ -196,6 +198,9 @@ def _ports(call: Call, opening: bool) -> None:
     call.at_most(1)
     endpoints = [n.strip() for n in call.parsed.endpoints.split(",")]
     name = call.ctx.unit_name
+    # Where the machine has no port open, the agent sends nothing to be closed, and forgets what this hook has opened for the same endpoint.
+    machine = call.ctx.snapshot.units[name].machine
+    committed = any(u.ports for u in call.ctx.snapshot.units.values() if u.machine == machine)
 
     def change(model: Model) -> None:
         unit = model.units[name]
@@ -206,8 +211,8 @@ def _ports(call: Call, opening: bool) -> None:
         if opening:
             unit.ports += [PortRange(e, protocol, first, last) for e in endpoints if not any(p.endpoint == e for p in same)]
         else:
-            unit.ports = [p for p in unit.ports if p not in same or (
-                endpoints != [""] and p.endpoint not in endpoints)]
+            everywhere = endpoints == [""] and committed and model is not call.ctx.draft
+            unit.ports = [p for p in unit.ports if p not in same or not (everywhere or p.endpoint in endpoints)]
     call.ctx.later(change)
 
 
@@ -256,10 +261,11 @@ def state_set(call: Call) -> None:
         values = string_map(call.file_or_stdin(call.parsed.file))
     values.update(arguments)
     for key, value in values.items():
-        if _json_size(key) > STATE_KEY_MAX:
-            raise ToolError(f"max allowed key length ({STATE_KEY_MAX}) exceeded")
-        if _json_size(value) > STATE_VALUE_MAX:
-            raise ToolError(f"max allowed value length ({STATE_VALUE_MAX}) exceeded")
+        for what, text, most in (("key", key, STATE_KEY_MAX), ("value", value, STATE_VALUE_MAX)):
+            if call.ctx.juju3 and len(text.encode("utf-8", "surrogateescape")) > most:
+                raise ToolError(f"max allowed {what} length ({most}) exceeded")
+            if not call.ctx.juju3 and _json_size(text) > most:
+                raise ToolError(f"max allowed {what} length ({most}): quota limit exceeded")
     name = call.ctx.unit_name
     if values:
         call.ctx.later(lambda model: model.units[name].state.update(values))
@@ -314,19 +320,33 @@ def storage_get(call: Call) -> Any:
     return values[call.args[0]]
 
 
+# The fields of a directive (storage/constraints.go): a pool's name, how many, how large each.
+_DIRECTIVE = (("pool", re.compile(r"[a-zA-Z]+[-?a-zA-Z0-9]*")), ("count", re.compile(r"-?[0-9]+")),
+              ("size", re.compile(r"-?[0-9]+(\.[0-9]+)?[MGTPEZY](i?B)?")))
+_TWICE = {"pool": 'pool name is already set to "{}", new value "{}" not valid', "count": "storage instance count is already set to {}, new value {} not valid"}
+
+
 def _directive(arg: str) -> tuple[str, int]:
     """NAME[=COUNT]."""
-    name, equals, count = arg.partition("=")
-    if not name:
+    name, equals, text = arg.partition("=")
+    if not name or "=" in text:
         raise usage(f'expected "name=constraints" or "name", got "{arg}"')
     wrong = f'cannot parse constraints for storage "{name}": '
-    if equals and not count:
+    found: dict[str, str] = {}
+    for part in filter(None, (text if equals else "1").split(",")):
+        kind = next((kind for kind, form in _DIRECTIVE if form.fullmatch(part)), "")
+        if not kind:
+            raise usage(f'{wrong}unrecognized storage constraint "{part}" not valid')
+        if kind == "count" and int(part) < 1:
+            raise usage(f'{wrong}cannot parse count: count must be greater than zero, got "{part}"')
+        if kind in found and kind in _TWICE:
+            raise usage(wrong + _TWICE[kind].format(*(int(t) if kind == "count" else t for t in (found[kind], part))))
+        found[kind] = part
+    if not found:
         raise usage(wrong + "storage constraints require at least one field to be specified")
-    if re.fullmatch(r"-?\d+", count) and int(count) < 1:
-        raise usage(f'{wrong}cannot parse count: count must be greater than zero, got "{count}"')
-    if equals and not count.isdigit():
+    if found.keys() != {"count"}:
         raise usage(f'only count can be specified for "{name}"')
-    return name, int(count or 1)
+    return name, int(found["count"])
 
 
 def storage_add(call: Call) -> None:

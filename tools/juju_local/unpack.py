@@ -89,6 +89,16 @@ def _make_parents(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
 
 
+def _make_folder(path: Path, mode: int) -> None:
+    """One that is there gets the entry's mode, a new one less the umask."""
+    if path.is_dir() and not path.is_symlink():
+        path.chmod(mode)
+        return
+    _make_parents(path)
+    _remove(path)
+    path.mkdir(mode=mode)
+
+
 def unpack(charm: Charm, target: Path) -> list[str]:
     """Unpacks over target and returns the names of the files."""
     hooks = {f"hooks/{name}" for name in charm.hooks()}
@@ -102,7 +112,7 @@ def unpack(charm: Charm, target: Path) -> list[str]:
             kind = stat.S_IFMT(mode)
             path = target / name
             if info.filename.endswith("/") or kind == stat.S_IFDIR:
-                path.mkdir(parents=True, exist_ok=True)
+                _make_folder(path, mode & 0o777)
                 continue
             _make_parents(path)
             if kind == stat.S_IFLNK:

@@ -53,8 +53,14 @@ def set_resources(store: Store, charm: Charm, app: Application, words: list[str]
 def deploy(session: Session, args: Arguments) -> int:
     source = Path(args.charm)
     if is_bundle(source):
-        deploy_bundle(session, source, args.machine_kind, args.trust)
+        given = [flag for flag, value in (("NAME", args.name), ("--config", args.config), ("--to", args.to), ("--storage", args.storage),
+                                          ("--resource", args.resource), ("-n", args.num_units != 1)) if value]
+        if given:
+            raise JujuLocalError(f"flags provided but not supported when deploying a bundle: {', '.join(given)}")
+        deploy_bundle(session, source, args.overlay, args.machine_kind, machine_options(args.machine_option), args.trust)
         return session.settle()
+    if args.overlay:
+        raise JujuLocalError("flags provided but only supported when deploying a bundle: --overlay")
     with session.store.change() as model:
         kind = args.machine_kind or model.config["default-machine-kind"]
         key = controller.add_charm(session.store, model, source)

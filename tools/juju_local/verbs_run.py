@@ -17,10 +17,12 @@ from . import controller, machinery, status
 from .agent import Agent
 from .console import read_log
 from .errors import JujuLocalError
-from .hookenv import AGENT_PATH
+from .hookenv import AGENT_PATH, kill_program
 from .model import Hook, Model, Storage, Task, Unit, now
 from .resolver import config_stamp
 from .verbs import Arguments, Session, read_yaml, show
+
+CANCELLING = 30.0  # seconds within which a task that begins has a process
 
 
 # ------------------------------------------------------------------ run, exec
@@ -110,11 +112,20 @@ def show_task(session: Session, args: Arguments) -> int:
 
 
 def cancel_task(session: Session, args: Arguments) -> int:
+    """One that waits never runs; the program of one that runs is killed, by whichever process it was started."""
     with session.store.change() as model:
         task = model.tasks.get(args.id)
-        if task is None or task.status != "pending":
-            raise JujuLocalError(f'task "{args.id}" is not waiting to run')
-        task.status, task.completed = "cancelled", now()
+        if task is None or task.status not in ("pending", "running"):
+            raise JujuLocalError(f'task "{args.id}" neither waits nor runs')
+        if task.status == "pending":
+            task.status, task.completed = "cancelled", now()
+            return 0
+        task.status = "aborting"
+    deadline = time.monotonic() + CANCELLING
+    while not kill_program(task.context) and session.store.read().tasks[args.id].status == "aborting":  # it may not have been started yet
+        if time.monotonic() > deadline:
+            raise JujuLocalError(f'task "{args.id}" has no process; if nothing runs it, juju-local settle ends it')
+        time.sleep(0.01)
     return 0
 
 

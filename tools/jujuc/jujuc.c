@@ -17,6 +17,7 @@
  * that took, from wait4(), to FILE as a JSON object. A small parent is needed for that: a
  * process inherits the memory peak of the one that exec'ed it.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -50,9 +51,20 @@ static void die(const char *what)
     exit(1);
 }
 
+/* The words of an errno as Go has them: libc's, in small letters. */
+static const char *words_of(int code)
+{
+    static char words[128];
+    snprintf(words, sizeof words, "%s", strerror(code));
+    for (char *c = words; *c != '\0'; c++) {
+        *c = (char)tolower((unsigned char)*c);
+    }
+    return words;
+}
+
 static void die_errno(const char *what, int code)
 {
-    fprintf(stderr, "ERROR %s: %s\n", what, strerror(code));
+    fprintf(stderr, "ERROR %s: %s\n", what, words_of(code));
     exit(1);
 }
 
@@ -209,7 +221,7 @@ static int connect_agent(const char *path)
     }
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)len + 1);
     if (connect(fd, (const struct sockaddr *)&address, size) < 0) {
-        fprintf(stderr, "ERROR dial unix %s: connect: %s\n", path, strerror(errno));
+        fprintf(stderr, "ERROR dial unix %s: connect: %s\n", path, words_of(errno));
         exit(1);
     }
     if (folder >= 0) {
@@ -314,7 +326,7 @@ static int measure_main(int argc, char **argv)
     }
     if (child == 0) {
         execv(argv[2], argv + 2);
-        fprintf(stderr, "ERROR %s: %s\n", argv[2], strerror(errno));
+        fprintf(stderr, "ERROR %s: %s\n", argv[2], words_of(errno));
         _exit(127);
     }
     while (wait4(child, &status, 0, &usage) < 0) {

@@ -21,7 +21,7 @@ from waiting import wait_for
 
 PACKAGE = "gzip"
 QUEUE = f"debci-{NAME}"
-SECONDS = 300
+SECONDS = 900  # an end for what hangs
 ALIVE = "user.autopkgtest-cloud-alive"  # when a worker was last at work in an instance
 
 
@@ -119,7 +119,7 @@ def test_nova(bed: Bed) -> None:
         bed.env[LIFE] = f"nova-{time.monotonic()}"
         worker = bed.ready_worker()
         bed.publish(PACKAGE, QUEUE)
-        wait_for("an instance", lambda: [server for server in cloud.servers.values() if server["status"] == "ACTIVE"], 120)
+        wait_for("an instance", lambda: [server for server in cloud.servers.values() if server["status"] == "ACTIVE"], SECONDS)
         worker.kill()
         for pid in marked(bed.env[LIFE]):
             with contextlib.suppress(ProcessLookupError):
@@ -131,7 +131,7 @@ def test_nova(bed: Bed) -> None:
         other = cloud.add_server("other", {"autopkgtest-cloud-unit": "autopkgtest-cloud/0"})
         log = tested(bed, "ssh", args=args)
         assert "Quota" not in log and "hidden" not in log, log
-        wait_for("the end of all but one", lambda: list(cloud.servers) == [other], 60)
+        wait_for("the end of all but one", lambda: list(cloud.servers) == [other])
         assert lost not in cloud.servers
         assert "testbeds of an earlier life were left behind, and are removed" in bed.workers[-1].text() or \
             "was left behind, and is removed" in bed.workers[-1].text()
@@ -145,7 +145,7 @@ def test_nova_reboot(bed: Bed) -> None:
     def setup(verb: str) -> str:
         return subprocess.run([BUILD / "bin/autopkgtest-nova-setup", verb, f"--rc={folder}/region.rc", "--name=reboot", "--unit=u", "--worker=w",
                                f"--key={folder}/keys/id", "--login=root", "--image=.*", "--flavor=cpu2-ram4-disk20"],
-                              stdout=subprocess.PIPE, text=True, check=True, timeout=120).stdout
+                              stdout=subprocess.PIPE, text=True, check=True, timeout=SECONDS).stdout
 
     with testbeds.openstack(folder) as cloud:
         address = dict(line.split("=", 1) for line in setup("open").splitlines())["hostname"]
@@ -153,114 +153,12 @@ def test_nova_reboot(bed: Bed) -> None:
         before = server["metadata"]["autopkgtest-cloud-boot"]
         ssh = ["ssh", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o",
                "LogLevel=ERROR", "-i", str(folder / "keys/id"), f"root@{address}"]
-        subprocess.run([*ssh, "systemctl reboot"], check=False, timeout=60)  # the connection may end with it
+        subprocess.run([*ssh, "systemctl reboot"], check=False, timeout=SECONDS)  # the connection may end with it
         setup("wait-reboot")
-        now = subprocess.run([*ssh, "cat /proc/sys/kernel/random/boot_id"], stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout.strip()
+        now = subprocess.run([*ssh, "cat /proc/sys/kernel/random/boot_id"], stdout=subprocess.PIPE, text=True, check=True, timeout=SECONDS).stdout.strip()
         assert before != now == server["metadata"]["autopkgtest-cloud-boot"], (before, now)
         setup("cleanup")
         assert cloud.servers == {}
-
-
-MODEL = "5e1b5a0e-7b52-4f0e-8f6e-2f4b0f3c9d11"
-
-
-def marks(mark: str, model: str) -> list[str]:
-    """How an instance tells whose it is."""
-    return [word for key, value in (("", mark), ("-model", model)) if value for word in ("-c", f"user.autopkgtest-cloud{key}={value}")]
-
-
-def cleaned(bed: Bed, remote: str) -> None:
-    """What is stale goes, whether it runs or not; nothing else does: what this unit has left is, whenever that was."""
-    run = "20261126_181500_ccccc@"
-    (bed.dir / f"work/local-amd64-2/{run}").mkdir(parents=True)
-    image = f"{remote}:{testbeds.tiny_image(bed.dir, bed.env, remote)}"
-    ended = "lxd-1-amd64-1-20261126-181447-aaaaa"
-    for name, mark, model in (("ours", "autopkgtest-cloud/0/local-amd64-2-20261126-181500-ccccc", MODEL), ("stopped", f"autopkgtest-cloud/0/{ended}", MODEL),
-                              ("other-model-s", f"autopkgtest-cloud/0/{ended}", "other"), ("other-application-s", f"autopkgtest/0/{ended}", MODEL),
-                              ("other-unit-s", f"autopkgtest-cloud/1/{ended}", MODEL), ("somebody-s", "", "")):
-        testbeds.run("lxc", "-q", "init", image, f"{remote}:{name}", *marks(mark, model), env=bed.env)
-    testbeds.run("lxc", "-q", "config", "set", f"{remote}:other-unit-s", f"{ALIVE}={int(time.time()) + 600}", env=bed.env)
-    testbeds.run("lxc", "-q", "image", "alias", "delete", image, env=bed.env)
-    testbeds.run("lxc", "-q", "launch", "--ephemeral", f"{remote}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{remote}:running",
-                 *marks(f"autopkgtest-cloud/1/{ended}", MODEL), env=bed.env)
-
-    def clean(*words: str) -> tuple[set[str], int]:
-        done = json.loads(cli(bed, "remote", "clean", "--format=json", *words, remote.removeprefix("lxd-")))[remote.removeprefix("lxd-")]
-        assert "why" not in done, done
-        return set(done["instances"]), len(done["images"])
-
-    def names() -> set[str]:
-        return set(listed(bed, "lxc", "list", f"{remote}:", "--format=csv", "--columns=n").split())
-
-    everything = names()
-    assert clean("--dry-run") == ({"stopped"}, 1), "those of other units are too young"
-    gone = {"stopped", "running"}
-    assert clean("--dry-run", "--older=0") == (gone, 1)
-    assert names() == everything
-    assert clean("--older=0") == (gone, 1)
-    assert names() == everything - gone
-    assert clean("--older=0") == (set(), 0)
-
-
-def images_made(bed: Bed, remote: str) -> None:
-    """The image is replaced by one that the program of the service makes, and stays when that fails."""
-    name, alias = f"{remote}-{RELEASE}-amd64", f"autopkgtest/ubuntu/{RELEASE}/amd64"
-    folder = bed.dir / "images"
-    folder.mkdir()
-    before = listed(bed, "lxc", "list", f"{remote}:", "--format=csv", "--columns=n")
-
-    def make(source: str, setup: str) -> str:
-        script = folder / "setup"
-        script.write_text(setup)
-        done = subprocess.run([testbeds.ROOT / "services/image/autopkgtest-image", name], text=True, capture_output=True, timeout=180, check=False, env=bed.env | {
-            "AUTOPKGTEST_IMAGES": str(folder), "AUTOPKGTEST_LXD_SOURCE": f"{remote}:{source}", "AUTOPKGTEST_SETUP": str(script),
-            "AUTOPKGTEST_MIRROR": "http://mirror.example/"})
-        assert listed(bed, "lxc", "list", f"{remote}:", "--format=csv", "--columns=n") == before, "an instance is left"
-        if done.returncode == 0:
-            assert not (folder / f"{name}.failed").exists()
-            return (folder / f"{name}.lxd").read_text().strip()
-        assert done.returncode == (1 if (folder / f"{name}.lxd").exists() else 69), done
-        return (folder / f"{name}.failed").read_text()
-
-    def images() -> dict[str, str]:
-        lines = listed(bed, "lxc", "image", "alias", "list", f"{remote}:", "--format=csv").splitlines()
-        return {line.split(",")[0]: line.split(",")[1] for line in lines}
-
-    def count() -> int:
-        return len(json.loads(listed(bed, "lxc", "image", "list", f"{remote}:", "--format=json")))
-
-    testbeds.run("lxc", "-q", "image", "alias", "create", f"{remote}:base", images()[alias], env=bed.env)
-    kept, number = images(), count()
-    failure = make("nothing", "true\n")
-    assert failure.startswith(f"launching {remote}:nothing on {remote}: ") and "not found" in failure, failure
-    failure = make("base", "echo E: no archive >&2; exit 1\n")
-    assert failure == "preparing it: E: no archive\n", failure
-    assert (images(), count()) == (kept, number), "nothing has changed"
-    first = make("base", "echo $RELEASE $MIRROR >/prepared\n")
-    assert images() == kept | {alias: first[:12]}
-    second = make("base", "echo again >/prepared\n")
-    assert images() == kept | {alias: second[:12]} and second != first
-    assert count() == number + 1, "the old one is gone"
-    assert make("base", "exit 1\n").startswith("preparing it: ")
-    assert images()[alias] == second[:12]
-    image = listed(bed, "lxc", "image", "info", f"{remote}:{alias}")
-    assert f"description: autopkgtest ubuntu {RELEASE} amd64" in image, image
-
-
-def test_lxd(bed: Bed) -> None:
-    """With the worker's own arguments. The instance of another unit stays."""
-    folder = bed.dir / "lxd"
-    folder.mkdir()
-    with testbeds.lxd(folder, bed.env, BUILD / "bin/autopkgtest-cloud") as remote:
-        listing = ("lxc", "list", f"{remote}:", "--format=csv", f"--columns=n,user.autopkgtest-cloud,{ALIVE}")
-        testbeds.run("lxc", "-q", "init", f"{remote}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{remote}:others",
-                     "-c", "user.autopkgtest-cloud=autopkgtest-cloud/10/testremote-amd64-1-20261126-181447-b9b95", env=bed.env)
-        log = tested(bed, "lxd", listing, cloud=remote, model=MODEL, lease_ttl=3)
-        assert "limits.memory=4GiB" in log
-        assert f"user.autopkgtest-cloud-model={MODEL}" in log
-        assert listed(bed, *listing).startswith("others,"), "nothing but the other unit's is there"
-        cleaned(bed, remote)
-        images_made(bed, remote)
 
 
 def machines(bed: Bed) -> list[int]:
@@ -300,7 +198,7 @@ def test_qemu(bed: Bed) -> None:
     with testbeds.qemu(folder, bed.env, PACKAGE):
         tested(bed, "qemu")
         info = json.loads((bed.stored()[0] / "output/testinfo.json").read_text())
-        assert info["virt_server"] == f"autopkgtest-virt-qemu --cpus=2 --ram-size=4096 {testbeds.QEMU_IMAGE}", info
+        assert info["virt_server"] == f"autopkgtest-virt-qemu --cpus=2 --ram-size=4096 --timeout-reboot=300 {testbeds.QEMU_IMAGE}", info
         assert info["cpu_model"].startswith("QEMU Virtual CPU"), info
         assert list((folder / "tmp").iterdir()) == []
         try:

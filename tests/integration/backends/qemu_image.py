@@ -47,7 +47,7 @@ class Apt:
         (folder / "lists").mkdir(parents=True)
         self.options = ["-q", *(word for setting in (
             f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}", "Dir::Etc::sourcelist=/dev/null",
-            f"Dir::Etc::sourceparts={root}/etc/apt/sources.list.d", "APT::Sandbox::User=root") for word in ("-o", setting))]
+            f"Dir::Etc::sourceparts={root}/etc/apt/sources.list.d", "APT::Sandbox::User=root", "Acquire::Retries::Delay=false") for word in ("-o", setting))]
         self.get(folder, "update")
 
     def get(self, folder: pathlib.Path, *words: str) -> None:

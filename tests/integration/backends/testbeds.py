@@ -25,7 +25,7 @@ from openstack_cloud import Cloud  # noqa: E402
 # A release of our own, so that nothing of the host's has the same name.
 RELEASE, ARCH = "testbed", "amd64"
 NAME = f"{RELEASE}-{ARCH}"
-QEMU_IMAGE = pathlib.Path(f"/var/lib/autopkgtest-cloud/images/{NAME}.qcow2")
+QEMU_IMAGE = pathlib.Path(f"/var/lib/autopkgtest-cloud/images/qemu-{NAME}.qcow2")
 PACKAGES = ("dpkg-dev", "apt-utils", "openssh-server", "python3-minimal")
 
 
@@ -112,7 +112,7 @@ def qemu(folder: pathlib.Path, env: dict[str, str], package: str) -> Iterator[No
 
 BRIDGE = "10.72.8"
 IN_MACHINE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root", "LANG": "C.UTF-8"}
-PRESEED = f"""config: {{core.https_address: ":8443", images.auto_update_interval: "0"}}
+PRESEED = f"""config: {{core.https_address: ":8443", images.auto_update_interval: "0", images.compression_algorithm: none}}
 networks: [{{name: lxdbr0, type: bridge, config: {{ipv4.address: {BRIDGE}.1/24, ipv4.nat: "true", ipv6.address: none}}}}]
 storage_pools: [{{name: default, driver: dir}}]
 profiles: [{{name: default, devices: {{root: {{path: /, pool: default, type: disk}},
@@ -203,7 +203,7 @@ def lxd(folder: pathlib.Path, env: dict[str, str], cli: pathlib.Path) -> Iterato
     try:
         machine.start(lambda line: None)
         inside("apt-get -q -y install --no-install-recommends lxd lxd-client dnsmasq-base nftables xz-utils")
-        inside("systemctl start lxd.socket lxd.service; lxd waitready --timeout=60; lxd init --preseed", PRESEED.encode())
+        inside("systemctl start lxd.socket lxd.service; lxd waitready --timeout=600; lxd init --preseed", PRESEED.encode())
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp384r1", "-nodes", "-days", "2", "-subj", "/CN=worker",
             "-keyout", conf / "client.key", "-out", conf / "client.crt", stderr=subprocess.DEVNULL)
         remote = trusted(env, cli, machine.address, lambda: inside("lxc config trust add --name worker"))

@@ -7,7 +7,7 @@
 #include "net/amqp.h"
 #include "test.h"
 
-#define TIMEOUT_US (5 * USEC_PER_SEC)
+#define TIMEOUT_US (180 * USEC_PER_SEC)
 
 static inline const char *env(const char *name)
 {

@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 def fetch(url: str, method: str = "GET") -> Answer:
     """Asked as anybody, without credentials."""
     try:
-        with DIRECT.open(urllib.request.Request(url, method=method), timeout=20) as answer:
+        with DIRECT.open(urllib.request.Request(url, method=method), timeout=180) as answer:
             return Answer(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -118,7 +118,7 @@ class BuiltIn(Store):
         env = dict(os.environ, AUTOPKGTEST_CLOUD_CONFIG=str(self.dir / "conf"))
         with open(self.dir / "web.log", "ab") as log:
             self.process = subprocess.Popen([BUILD / "bin/autopkgtest-web"], env=env, stdout=log, stderr=log)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 180
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

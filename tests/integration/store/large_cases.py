@@ -58,7 +58,7 @@ class AtSmallSwift(unittest.TestCase):
         self.assertEqual((listed[0]["bytes"], listed[0]["content_type"]), (len(content), "application/gzip"))
         request = urllib.request.Request(f"{self.store.url}/{run.container}/{name}",
                                          headers={"Range": f"bytes={MAX_FILE_SIZE - 10}-{MAX_FILE_SIZE + 9}"})
-        with DIRECT.open(request, timeout=20) as part:
+        with DIRECT.open(request, timeout=180) as part:
             self.assertEqual(part.read(), content[MAX_FILE_SIZE - 10:MAX_FILE_SIZE + 10])
         prefix = f"{name}/{hashlib.md5(content).hexdigest()}/{MAX_FILE_SIZE}/"
         count = -(-len(content) // MAX_FILE_SIZE)

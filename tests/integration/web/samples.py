@@ -111,17 +111,23 @@ def artifacts() -> bytes:
                     *((f"many/file-{n:04}.log", b"line\n") for n in range(700))])
 
 
+def fill_log(server: WebServer, compressed: bytes) -> None:
+    put(server, {"X-Auth-Token": server.token()}, "log.gz", compressed, {"Content-Type": "text/plain; charset=UTF-8", "Content-Encoding": "gzip"})
+
+
+def put(server: WebServer, signed: dict[str, str], name: str, body: bytes, headers: dict[str, str]) -> None:
+    """A file of the run's."""
+    status, _, _ = server.request("PUT", f"/swift/v1/autopkgtest-noble/{FOLDER}/{name}", body, signed | headers)
+    assert status == 201, status
+
+
 def fill_store(server: WebServer, log: bytes | None = None) -> None:
     signed = {"X-Auth-Token": server.token()}
     server.request("PUT", "/swift/v1/autopkgtest-noble", None, signed | {"X-Container-Read": ".r:*,.rlistings"})
     server.request("PUT", "/swift/v1/private-autopkgtest-noble", None, signed)
-    compressed = log if log is not None else gzip.compress(LOG.encode())
-    for name, body, headers in (
-            ("log.gz", compressed, {"Content-Type": "text/plain; charset=UTF-8", "Content-Encoding": "gzip"}),
-            ("artifacts.tar.gz", artifacts(), {"Content-Type": "application/gzip"}),
-            ("result.tar", result_tar(), {"Content-Type": "application/x-tar"})):
-        status, _, _ = server.request("PUT", f"/swift/v1/autopkgtest-noble/{FOLDER}/{name}", body, signed | headers)
-        assert status == 201, status
+    fill_log(server, log if log is not None else gzip.compress(LOG.encode()))
+    put(server, signed, "artifacts.tar.gz", artifacts(), {"Content-Type": "application/gzip"})
+    put(server, signed, "result.tar", result_tar(), {"Content-Type": "application/x-tar"})
     packages = "libc6\t2.39-0ubuntu7\nbash\t5.2\nzlib1g\t1.3\nleaver\t2\n"
     server.request("PUT", f"/swift/v1/autopkgtest-noble/noble/amd64/g/gzip/{PASSED}/result.tar", result_tar(0, packages), signed)
     server.request("PUT", "/swift/v1/private-autopkgtest-noble/secret", b"secret", signed)

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -63,6 +65,8 @@ class Api(unittest.TestCase):
         cls.tmp = tempfile.TemporaryDirectory(prefix="web-api-")
         cls.broker = Broker(Path(cls.tmp.name))
         cls.broker.start()
+        for queue in ("debci-noble-arm64", "debci-huge-noble-arm64"):
+            cls.broker.declare_queue(queue)
         keys = Path(cls.tmp.name) / "keys.json"
         keys.write_text(json.dumps({"gater": "the-key", "other": "another"}))
         cls.server = WebServer({"api-keys-file": str(keys), "architectures": "amd64 arm64", "releases": "noble jammy",
@@ -132,12 +136,14 @@ class Api(unittest.TestCase):
         self.state_of(uuid, "queued")
         event = {"uuid": uuid, "worker": "autopkgtest-cloud/0/local-amd64-1", "package": "gzip", "release": "noble", "architecture": "amd64"}
         run = run_of_day(0)
-        for state, more in (("running", {}), ("waiting", {"reason": "the testbed failed"}), ("running", {"reason": "the next attempt"}),
+        for state, more in (("taken", {}), ("returned", {"reason": "the worker was stopped"}), ("taken", {}), ("running", {}),
+                            ("waiting", {"reason": "the testbed failed"}), ("running", {"reason": "the next attempt"}),
                             ("storing", {}), ("done", {"container": "autopkgtest-noble", "run-id": run})):
             self.broker.publish(json.dumps(event | more | {"state": state, "time": int(time.time() * 1e6)}), exchange="autopkgtest.events")
             request = self.state_of(uuid, state)
-        self.assertEqual([e["state"] for e in request["history"]], ["queued", "running", "waiting", "running", "storing", "done"])
-        self.assertEqual(request["history"][2]["reason"], "the testbed failed")
+        self.assertEqual([e["state"] for e in request["history"]],
+                         ["queued", "taken", "returned", "taken", "running", "waiting", "running", "storing", "done"])
+        self.assertEqual([request["history"][n]["reason"] for n in (2, 5)], ["the worker was stopped", "the testbed failed"])
         self.assertEqual(request["url"], f"/packages/gzip/noble/amd64/{run.replace('@', '%40')}")
         status, headers, _ = self.server.request("GET", f"/run/{uuid}")
         self.assertEqual((status, headers["location"]), (302, request["url"]))
@@ -217,6 +223,21 @@ class Api(unittest.TestCase):
         self.assertNotEqual(other, first, "another user's key is another key")
         self.assertEqual(len(self.take("debci-noble-amd64")), 2)
 
+    def test_a_key_that_cannot_be_looked_up_is_not_taken(self) -> None:
+        """While the database is locked nobody knows whether it was used: the same would be queued twice."""
+        request = {**ONE, "package": "keyed-while-locked"}
+        with WebServer(self.server.settings, {key: self.broker.settings[key] for key in KEYS}) as server:
+            wait_for("the broker", lambda: json.loads(server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+            fill_database(server, [])
+            headers = {"X-Api-Key": "gater:the-key", "Content-Type": "application/json", "Idempotency-Key": "locked"}
+            with contextlib.closing(sqlite3.connect(server.dir / "results.db", isolation_level=None)) as db:
+                db.execute("PRAGMA locking_mode = EXCLUSIVE")
+                db.execute("BEGIN EXCLUSIVE")
+                status, _, body = server.request("POST", "/api/v1/requests", json.dumps(request).encode(), headers)
+                self.assertEqual((status, "cannot be read right now" in json.loads(body)["error"]), (503, True), body)
+            wait_for("the database", lambda: server.request("POST", "/api/v1/requests", json.dumps(request).encode(), headers)[0] == 202)
+            self.assertEqual(len(self.take("debci-noble-amd64")), 1)
+
     def test_a_test_that_is_on_its_way_is_refused_until_it_is_done(self) -> None:
         order = ONE | {"package": "again", "arch": "arm64"}
         uuid = self.call("POST", "/api/v1/requests", order, 202)["requests"][0]["uuid"]
@@ -234,6 +255,50 @@ class Api(unittest.TestCase):
         again = self.call("POST", "/api/v1/requests", order, 202)["requests"][0]["uuid"]
         self.assertNotEqual(again, uuid)
         self.assertEqual(len(self.take("debci-noble-arm64")), 2)
+
+    def test_what_somebody_else_has_put_into_a_queue_is_found_there(self) -> None:
+        """As gating programs do, that speak to the broker; huge is for when there is nothing else to do."""
+        request = json.dumps({"triggers": ["direct/1"], "submit-time": "2026-01-15 10:15:00+0000"})
+        self.broker.publish(f"direct\n{request}", "debci-noble-arm64")
+        self.broker.publish("direct\n" + request.replace("direct/1", "direct/2"), "debci-huge-noble-arm64")
+        wait_for("the queue is seen", lambda: self.server.request("GET", "/queues.json")[2].count(b"direct") == 4)
+        order = {"package": "direct", "release": "noble", "arch": "arm64", "trigger": "direct/1"}
+        self.assertEqual(self.call("POST", "/api/v1/requests", order, 403)["error"], "the same test of direct on noble arm64 is queued already")
+        for other in ({"trigger": "direct/2"}, {"trigger": "direct/3"}, {"env": "A_B=1"}, {"arch": "amd64"}):
+            self.call("POST", "/api/v1/requests", order | other, 202)
+        self.take("debci-noble-amd64"), self.take("debci-noble-arm64"), self.take("debci-huge-noble-arm64")
+        wait_for("the queue is seen to be empty", lambda: b"direct/1" not in self.server.request("GET", "/queues.json")[2])
+        first = self.call("POST", "/api/v1/requests", order, 202)["requests"][0]["uuid"]
+        self.state_of(first, "queued")
+        self.broker.publish(json.dumps({"uuid": first, "state": "done", "time": int(time.time() * 1e6)}), exchange="autopkgtest.events")
+        self.state_of(first, "done")
+        wait_for("it is looked at", lambda: first.encode() in self.server.request("GET", "/queues.json")[2])
+        second = self.call("POST", "/api/v1/requests", order, 202)["requests"][0]["uuid"]  # the queue is behind what is known
+        self.assertIn("is queued already", self.call("POST", "/api/v1/requests", order, 403)["error"])  # though an older one is done
+        self.assertEqual([request["uuid"] for request in self.take("debci-noble-arm64")], [first, second])
+
+    def test_a_package_that_is_nowhere_is_404(self) -> None:
+        """Where the archive's indices are read."""
+        with WebServer(self.server.settings, {key: self.broker.settings[key] for key in KEYS}) as server:
+            wait_for("the broker", lambda: json.loads(server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+            fill_database(server, [message("tested", "jammy", "arm64", run_of_day(9), 0)])
+
+            def ask(package: str, **more: Any) -> int:
+                order = {"package": package, "release": "noble", "arch": "amd64", "trigger": "glibc/2.39"} | more
+                status, _, body = server.request("POST", "/api/v1/requests", json.dumps(order).encode(), {"X-Api-Key": "gater:the-key"})
+                if status == 404:
+                    self.assertEqual(json.loads(body)["error"], f"package: {package} is not in noble, and has no results")
+                return status
+
+            self.assertEqual(ask("anything"), 202, "no index was read")
+            with contextlib.closing(sqlite3.connect(server.dir / "results.db")) as db, db:
+                db.execute("INSERT INTO current_version VALUES('noble', '', 'main', 'in-the-archive', '1')")
+            self.assertEqual([ask(name) for name in ("typo", "in-the-archive", "tested")], [404, 202, 202])
+            self.assertEqual(ask("typo", release="jammy"), 202, "no index was read of that one")
+            self.assertEqual([ask("newcomer", **more) for more in ({"trigger": "newcomer/1"}, {"all-proposed": True}, {"ppa": "me/tools"}, {"trigger": "newcomer2/1"})],
+                             [202, 202, 202, 404])
+        for queue in ("debci-noble-amd64", "debci-jammy-amd64", "debci-ppa-noble-amd64"):
+            self.take(queue)
 
     def test_names_of_packages_are_completed(self) -> None:
         for name in ("compl-a", "compl-b", "complete"):
@@ -282,7 +347,7 @@ class Api(unittest.TestCase):
         self.broker.rig("kill")
         wait_for("the server to know", lambda: json.loads(self.server.request("GET", "/healthz")[2])["checks"]["broker"] != "ok")
         error = self.call("POST", "/api/v1/requests", ONE, 503)["error"]
-        self.assertTrue(error.startswith("the broker is away, try again soon"), error)
+        self.assertRegex(error, "^the broker is away, try again soon: it has not answered for [0-9]+")
 
 
 class Units(unittest.TestCase):
@@ -316,6 +381,31 @@ class Units(unittest.TestCase):
             self.assertEqual(ask(one) + ask(other), 0)
         self.assertEqual(sorted(given), runs[10:])
         self.assertEqual(len(set(given)), len(given))
+
+    def test_results_that_come_meanwhile_move_no_page(self) -> None:
+        rows = [message(f"p{n % 3}", "noble", "amd64", f"20260101_0000{n:02}_{n:05x}@", 0) for n in range(60)]
+        with WebServer() as server:
+            fill_database(server, rows[:40])
+            seen, cursor = list[str](), ""
+            for page in range(6):
+                answer = json.loads(server.request("GET", f"/api/v1/results?limit=8{cursor}")[2])
+                seen += [result["run_id"] for result in answer["results"]]
+                fill_database(server, rows[40 + 4 * page:44 + 4 * page])
+                if "cursor" not in answer:
+                    break
+                cursor = f"&cursor={answer['cursor']}"
+            self.assertEqual((page, seen), (5, [str(row["swift_dir"]).rsplit("/", 1)[1] for row in rows[39::-1]]))
+
+    def test_a_filter_leads_on_behind_what_it_has_looked_through(self) -> None:
+        rows = [message("gzip", "noble", "amd64", f"2026{n // 1000 + 101:04}_{n % 1000 // 60:02}{n % 60:02}00_{n:05x}@", 4 if n in (3, 20_100) else 0) for n in range(20_101)]
+        with WebServer() as server:
+            fill_database(server, rows)
+            pages, cursor = list[list[str]](), ""
+            while not pages or cursor:
+                answer = json.loads(server.request("GET", f"/api/v1/results?verdict=fail&limit=100{cursor}")[2])
+                pages.append([result["run_id"][-6:] for result in answer["results"]])
+                cursor = f"&cursor={answer['cursor']}" if "cursor" in answer else ""
+            self.assertEqual(pages, [["04e84@"], ["00003@"]])
 
     def test_a_cursor_that_is_too_old_is_gone(self) -> None:
         with WebServer() as server:

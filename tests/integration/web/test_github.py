@@ -54,7 +54,8 @@ class Webhook(unittest.TestCase):
         cls.broker.start()
         cls.broker.declare_queue(QUEUE)
         secrets, credentials = Path(cls.tmp.name) / "secrets.json", Path(cls.tmp.name) / "credentials.json"
-        secrets.write_text(json.dumps({"systemd-upstream": SECRET, "lib-x--": "another"}))
+        secrets.write_text(json.dumps({"systemd-upstream": SECRET, "lib-x--": "another", "tied": f"systemd/stable,Systemd/systemd {SECRET}",
+                                       "elsewhere": f"o/systemd {SECRET}"}))
         credentials.write_text(json.dumps({"ci-user": TOKEN}))
         cls.server = WebServer({"releases": "noble", "authorization": "launchpad", "github-secrets-file": str(secrets), "public-url": "https://tests.example",
                                 "github-credentials-file": str(credentials), "github-api-url": cls.github.url},
@@ -79,9 +80,8 @@ class Webhook(unittest.TestCase):
         cls.tmp.cleanup()
 
     def all_is_told(self) -> None:
-        """What GitHub has taken is acknowledged. The broker counts every few seconds, and may not have seen the messages yet."""
-        time.sleep(1)
-        wait_for("an empty queue", lambda: self.broker.api("GET", "/queues/%2F/autopkgtest-github").get("messages") == 0)
+        """What GitHub has taken is acknowledged."""
+        wait_for("an empty queue", lambda: self.broker.messages("autopkgtest-github") == 0)
 
     def setUp(self) -> None:
         self.github.told.clear()
@@ -148,6 +148,11 @@ class Webhook(unittest.TestCase):
             self.assertEqual((status, text[:13]), (200, "nothing to do"))
         self.assertEqual((self.take(), self.github.told), ([], []))
 
+    def test_webhooks_are_not_limited_as_crawlers_are(self) -> None:
+        body = pull_request("")
+        headers = {"X-GitHub-Event": "ping", "User-Agent": "SomeBot/1.0", "X-Forwarded-For": "192.0.2.77"} | signature(SECRET, body)
+        self.assertEqual({self.server.request("POST", "/request.cgi?package=systemd-upstream", body, headers)[0] for _ in range(30)}, {200})
+
     def test_the_older_signature_alone_will_do(self) -> None:
         self.assertEqual(self.send(algorithm="sha1")[0], 202)
         self.told(1)
@@ -191,6 +196,27 @@ class Webhook(unittest.TestCase):
             status, text = self.send(**more)
             self.assertIn(status, (400, 404))
             self.assertIn(expected, json.loads(text)["error"])
+        self.assertEqual(self.take(), [])
+
+    def test_a_secret_may_be_for_some_repositories_only(self) -> None:
+        """Whoever knows it signs nothing for another one, nor for one whose addresses are another's."""
+        for event in ("pull_request", "ping", "push"):
+            status, text = self.send(event=event, package="elsewhere")
+            self.assertEqual((status, json.loads(text)["error"]), (403, 'the secret of elsewhere is not for the repository "systemd/systemd"'))
+        self.assertEqual(self.send(event="ping", package="tied"), (200, "OK\n"))
+        self.assertEqual(self.take(), [])
+        self.assertEqual(self.send(package="tied")[0], 202)
+        self.assertEqual(self.take_one()["requester"], "github:systemd/systemd")
+        query = urllib.parse.urlencode({"package": "elsewhere", "release": "noble", "arch": "amd64"})
+        for body, expected in ((b"{}", 200), (b'{"repository": {"full_name": "o/systemd"}}', 200), (b'{"repository": {"full_name": "O/Systemd"}}', 200),
+                               (b'{"repository": {"full_name": "o/systemd2"}}', 403), (b'{"repository": {"full_name": 1}}', 200)):
+            status = self.server.request("POST", f"/request.cgi?{query}", body, {"X-GitHub-Event": "ping"} | signature(SECRET, body, "sha256"))[0]
+            self.assertEqual(status, expected, body)
+
+    def test_a_pull_request_is_of_one_repository(self) -> None:
+        status, text = self.send(statuses=f"{self.github.url}/repos/o/r/statuses/a")
+        self.assertEqual(status, 400)
+        self.assertIn("expected addresses of the repository systemd/systemd", json.loads(text)["error"])
         self.assertEqual(self.take(), [])
 
     # ---- newer code
@@ -333,7 +359,7 @@ class Units(unittest.TestCase):
         self.broker.publish(json.dumps(completion(params, exitcode, day)), exchange="testcomplete.fanout")
 
     def told(self, count: int) -> list[tuple[str, str]]:
-        wait_for(f"{count} statuses", lambda: len(self.github.told) >= count, 90)
+        wait_for(f"{count} statuses", lambda: len(self.github.told) >= count)
         time.sleep(0.5)  # nothing comes behind them
         return [(path.rsplit("/", 1)[1], body["state"]) for path, _, body in self.github.told]
 

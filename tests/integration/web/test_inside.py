@@ -194,7 +194,7 @@ class InsideTest(unittest.TestCase):
             return int(next(t for t in status.read_text().splitlines() if t.startswith(key)).split()[1])
 
         before = kb("VmRSS")
-        slow = [http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10) for _ in range(READINGS_OF_CLIENT)]
+        slow = [http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=120) for _ in range(READINGS_OF_CLIENT)]
         for connection in slow:
             connection.request("GET", path)
         answers = [connection.getresponse() for connection in slow]
@@ -250,6 +250,24 @@ class InsideTest(unittest.TestCase):
                     self.assertEqual(re.findall("Lines ([0-9]+ to [0-9]+)", part), [shown] if shown else [])
                     self.assertEqual("The log ends here" in part, not later)
                     self.assertTrue(part.rstrip().endswith("</html>"))
+
+    def test_a_part_of_the_widest_lines_is_shown_in_little_memory(self) -> None:
+        lines, width = 2000, 16 * 1024  # services/web/log_lines.h; what HTML needs six bytes for
+        with WebServer() as server:
+            fill_store(server, gzip.compress((b'"' * (width - 1) + b"\n") * lines + b"the last one\n", 1))
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+            self.addCleanup(connection.close)
+            connection.request("GET", f"{RUN_PAGE}/log?from=1")
+            response = connection.getresponse()
+            self.assertEqual(response.status, 200)
+            marks, size = 0, 0
+            while piece := response.read(1024 * 1024):
+                marks, size = marks + piece.count(b"&"), size + len(piece)
+            self.assertTrue(piece == b"" and size > 6 * lines * (width - 1))
+            self.assertGreater(marks, lines * (width - 1) * 99 // 100)  # but for those between two pieces
+            assert server.process
+            peak = int(re.findall("VmHWM:\\s+([0-9]+)", Path(f"/proc/{server.process.pid}/status").read_text())[0])
+            self.assertLess(peak, 60 * 1024)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 """Logging in with a real OpenID provider, and what those may who are logged in."""
 from __future__ import annotations
 
+import gzip
 import html
 import http.client
 import json
@@ -50,7 +51,7 @@ class Visitor:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.jar.items())
         body = None if form is None else urllib.parse.urlencode(form).encode()
         connection_headers = headers | (FORM if form is not None else {})
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=120)
         connection.request("GET" if form is None else "POST", path, body, connection_headers)
         answer = connection.getresponse()
         text = answer.read().decode()
@@ -69,6 +70,11 @@ class Visitor:
         assert status == 303, text
         return self.go(self.back(provider.log_in(headers["location"], user)))
 
+    def log_out(self, **more: str) -> tuple[int, dict[str, str], str]:
+        """By the button that every page has."""
+        form = re.search(r'<form class="login" action="[^"]*/logout" method="post"><input type="hidden" name="logout-token" value="([^"]*)">', self.go("/")[2])
+        return self.go("/logout", {"logout-token": form[1] if form else ""}, **more)
+
     @staticmethod
     def back(address: str) -> str:
         parts = urllib.parse.urlsplit(address)
@@ -85,7 +91,7 @@ class Login(unittest.TestCase):
         cls.broker.start()
         cls.broker.declare_queue("debci-noble-amd64")
         keys = Path(cls.tmp.name) / "keys.json"
-        keys.write_text(json.dumps({"gater": "the-key"}))
+        keys.write_text(json.dumps({"gater": "the-key", "other": "another"}))
         cls.settings = {"api-keys-file": str(keys), "releases": "noble jammy", "authorization": "login", "login-url": cls.provider.url,
                         "allowed-requestors": "testers admins"}
         cls.server = WebServer(cls.settings, {key: cls.broker.settings[key] for key in KEYS})
@@ -157,21 +163,64 @@ class Login(unittest.TestCase):
             visitor = Visitor(server)
             status, headers, _ = visitor.log_in(self.provider, "alice", "/login?next=/recent")
             self.assertEqual((status, headers["location"]), (303, "/recent"))
+            self.assertTrue(all(c.endswith("; Secure") for c in visitor.set_cookies), visitor.set_cookies)
+            for path in ("/", "/static/style.css", "/queues.json", "/none", "/none?format=json"):
+                self.assertEqual(visitor.go(path)[1]["strict-transport-security"], "max-age=31536000", path)
             own, other = {"Origin": "https://tests.example.com"}, {"Origin": "https://evil.example"}
-            visitor.go("/logout", {}, **other)
+            visitor.log_out(**other)
             self.assertIn("session", visitor.jar)
-            self.assertEqual(visitor.go("/logout", {}, **own)[0], 303)
+            self.assertEqual(visitor.log_out(**own)[0], 303)
             self.assertNotIn("session", visitor.jar)
             address = urllib.parse.urlsplit(Visitor(server).go("/login")[1]["location"])
             self.assertTrue(dict(urllib.parse.parse_qsl(address.query))["openid.return_to"].startswith("https://tests.example.com/login/return?"))
 
     def test_logging_out_ends_it_but_no_other_site_may(self) -> None:
         self.alice.log_in(self.provider, "alice")
-        self.alice.go("/logout", {}, Sec_Fetch_Site="cross-site")
+        self.assertEqual(self.alice.log_out(Sec_Fetch_Site="cross-site")[0], 303)
         self.assertIn("session", self.alice.jar)
-        self.assertEqual(self.alice.go("/logout", {})[0], 303)
+        cookies = dict(self.alice.jar)
+        self.assertIn("Log out", self.alice.go("/")[2])
+        other = Visitor(self.server)
+        other.log_in(self.provider, "alice")
+        self.assertEqual(self.alice.log_out()[0], 303)
         self.assertNotIn("session", self.alice.jar)
         self.assertIn("Log in", self.alice.go("/")[2])
+        self.alice.jar = cookies  # a copy is worth nothing, also after the settings were read again
+        self.server.process.send_signal(signal.SIGHUP)
+        wait_for("the settings", lambda: "settings read again" in self.server.log())
+        self.assertIn("Log in", self.alice.go("/")[2])
+        self.assertIn("Log out", other.go("/")[2])
+
+    def test_only_a_form_of_ones_own_session_logs_out(self) -> None:
+        """Whatever a browser says, or does not say, of where it has the form from."""
+        self.alice.log_in(self.provider, "alice")
+        other = Visitor(self.server)
+        other.log_in(self.provider, "alice")
+        theirs = re.search(r'name="logout-token" value="([^"]*)"', other.go("/")[2])
+        requests = self.token(self.alice)
+        for token in (None, "", "x", requests, theirs[1] if theirs else "y"):
+            with self.subTest(token):
+                status, _, page = self.alice.go("/logout", {} if token is None else {"logout-token": token})
+                self.assertEqual(status, 403)
+                self.assertIn("the form is not of this login", page)
+                self.assertIn("session", self.alice.jar)
+        page = self.alice.go("/recent")[2]
+        own = re.search(r'name="logout-token" value="([^"]*)"', page)
+        self.assertNotIn(requests, page, "a page without forms for requests has their token")
+        self.assertEqual(self.request_form(self.alice, "tar", token=own[1])[0], 403)
+        self.assertEqual(self.alice.go("/logout", {"logout-token": own[1]})[0], 303)
+        self.assertNotIn("session", self.alice.jar)
+
+    def test_a_link_to_log_out_asks_first(self) -> None:
+        self.assertEqual(self.alice.go("/logout")[0], 303, "nobody is logged in")
+        self.alice.log_in(self.provider, "alice")
+        status, headers, page = self.alice.go("/logout")
+        self.assertEqual((status, headers["cache-control"]), (200, "no-store"))
+        self.assertIn("session", self.alice.jar)
+        self.assertIn("Log out", self.alice.go("/")[2])
+        token = re.search(r'<form class="request" action="/logout" method="post">\s*<input type="hidden" name="logout-token" value="([^"]*)">', page)
+        self.assertEqual(self.alice.go("/logout", {"logout-token": token[1]})[0], 303)
+        self.assertNotIn("session", self.alice.jar)
 
     def test_pages_of_one_are_not_kept_for_another(self) -> None:
         self.alice.log_in(self.provider, "alice")
@@ -307,6 +356,26 @@ class Login(unittest.TestCase):
         self.assertEqual(status, 200, page)
         self.assertIn('"requester":"alice"', self.broker.take("debci-noble-amd64")[0])
 
+    def test_an_answer_with_a_token_is_not_compressed_nor_kept(self) -> None:
+        with WebServer(self.settings, {key: self.broker.settings[key] for key in KEYS}) as server:
+            fill_database(server)
+            wait_for("the broker", lambda: json.loads(server.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
+            self.addCleanup(self.broker.take, "debci-noble-amd64")
+            alice = Visitor(server)
+            alice.log_in(self.provider, "alice")
+            token = self.token(alice)
+            status, _, page = self.request_form(alice, "zstd", token=token)
+            self.assertEqual(status, 200, page)
+            address = re.search(r'"(/requests/[0-9a-f-]{36})"', page)[1]
+            asked = HTML | {"Cookie": f"session={alice.jar['session']}", "Accept-Encoding": "gzip"}
+            for path, has_token in (("/request?package=reflected", True), (address, True), ("/", False), ("/nothing?package=reflected", False)):
+                status, headers, body = server.request("GET", path, None, asked)
+                self.assertEqual(status, 404 if "nothing" in path else 200, path)
+                self.assertEqual(headers.get("content-encoding"), None if has_token else "gzip", path)
+                self.assertEqual(token.encode() in (body if has_token else gzip.decompress(body)), has_token, path)
+                self.assertEqual(headers["cache-control"], "no-store, no-transform" if has_token else "private, no-cache", path)
+                self.assertIn("Cookie", headers["vary"])
+
     def test_a_form_of_another_login_is_refused(self) -> None:
         bob = Visitor(self.server)
         bob.log_in(self.provider, "bob")
@@ -348,6 +417,40 @@ class Login(unittest.TestCase):
         self.assertEqual(self.server.request("GET", query, headers={"X-Api-Key": "gater:the-key"})[0], 200)
         self.assertIn('"requester":"gater"', self.broker.take("debci-noble-amd64")[0])
 
+    def with_key(self, key: str, address: str) -> int:
+        """The status: a key that is right gets to the release, which is none."""
+        query = "/request.cgi?" + urllib.parse.urlencode(ORDER | {"release": "unknown", "trigger": "gzip/1"})
+        headers = {"X-Api-Key": key} | ({"X-Forwarded-For": address} if address else {})
+        status, self.headers, self.text = self.server.request("GET", query, headers=headers)
+        return status
+
+    def guess(self, address: str) -> None:
+        """Until no more is taken."""
+        wait_for("the limit of wrong keys", lambda: self.with_key("gater:guess", address) == 429)
+
+    def test_wrong_keys_are_not_tried_for_ever(self) -> None:
+        self.assertEqual([self.with_key(f"gater:guess-{n}", "192.0.2.50") for n in range(10)], [403] * 10)
+        self.guess("192.0.2.50")
+        self.assertRegex(json.loads(self.text)["error"], "^too many wrong API keys for one user from one address: try again in [1-6] s$")
+        self.assertRegex(self.headers["retry-after"], "^[1-6]$")
+        self.assertNotIn("guess", self.server.log())
+        for n in range(51, 60):  # or else one would go on guessing; once more where a moment has let it in
+            self.guess(f"192.0.2.{n}")
+            if self.with_key("gater:the-key", f"192.0.2.{n}") == 429:
+                return
+        self.fail("a right key is told from a wrong one")
+
+    def test_who_has_a_right_key_is_not_kept_from_using_it(self) -> None:
+        """Neither where it was used before, nor by another name there, nor at another address; nor on the unit itself."""
+        shared = "192.0.2.80"
+        self.assertEqual(self.with_key("gater:the-key", shared), 404)
+        self.guess(shared)
+        self.assertEqual({self.with_key("gater:the-key", shared) for _ in range(30)}, {404})
+        self.assertEqual({self.with_key("other:another", shared) for _ in range(30)}, {404})
+        self.assertEqual(self.with_key("gater:the-key", "192.0.2.81"), 404)
+        self.assertEqual({self.with_key("gater:guess", "") for _ in range(12)}, {403})
+        self.assertEqual(self.with_key("gater:the-key", ""), 404)
+
     # ---- too much at once
 
     def statuses(self, path: str, n: int, **headers: str) -> list[int]:
@@ -374,7 +477,7 @@ class Login(unittest.TestCase):
     def test_a_proxys_own_header_counts_not_one_that_the_client_has_sent(self) -> None:
         statuses = []
         for n in range(14):  # a crawler that calls itself by another name each time
-            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=120)
             connection.putrequest("GET", f"/queues?n={time.monotonic_ns()}")
             for name, value in (("User-Agent", "SomeBot/1.0"), ("X-Forwarded-For", f"203.0.113.{n}"), ("X-Forwarded-For", "198.51.100.44")):
                 connection.putheader(name, value)
@@ -382,6 +485,24 @@ class Login(unittest.TestCase):
             statuses.append(connection.getresponse().status)
             connection.close()
         self.assertEqual((set(statuses[:10]), statuses[-1]), ({200}, 429))
+
+    def test_no_client_has_more_by_changing_its_address(self) -> None:
+        """Of IPv6 each has a network; and what a client has made of the header does not make it the machine itself."""
+        for forwarded in (lambda n: f"2001:db8:7:1::{n:x}", lambda n: f"203.0.113.{n},"):
+            statuses = [self.statuses("/queues", 1, User_Agent="SomeBot/1.0", X_Forwarded_For=forwarded(n))[0] for n in range(14)]
+            self.assertEqual((set(statuses[:10]), statuses[-1]), ({200}, 429), forwarded(0))
+        self.assertEqual(self.statuses("/queues", 1, User_Agent="SomeBot/1.0", X_Forwarded_For="2001:db8:7:2::1"), [200])
+
+    def test_logins_are_no_pages(self) -> None:
+        """Who has read many may log in, and a login takes nothing from them; but nobody has logins looked at without end."""
+        reader = {"User_Agent": "SomeBot/1.0", "X_Forwarded_For": "192.0.2.60"}
+        self.assertIn(429, self.statuses("/queues", 100, **reader))
+        self.assertEqual(self.statuses("/login", 1, **reader), [303])
+        got = self.statuses("/login/return", 40, **reader)
+        self.assertEqual((got[:10], set(got)), ([400] * 10, {400, 429}))
+        crawler = {"User_Agent": "SomeBot/1.0", "X_Forwarded_For": "192.0.2.61"}
+        self.assertEqual(self.statuses("/login/return", 9, **crawler), [400] * 9)
+        self.assertEqual(self.statuses("/queues", 10, **crawler), [200] * 10)
 
     def test_logins_and_requests_are_counted(self) -> None:
         self.assertEqual(self.statuses("/login", 11, X_Forwarded_For="192.0.2.9")[9:], [303, 429])
@@ -431,18 +552,18 @@ class Login(unittest.TestCase):
             self.assertEqual(status, 404)
             self.assertIn("there is no such result, or it is not for bob", text)
         status, headers, text = self.alice.go(path)
-        self.assertEqual((status, headers["cache-control"]), (200, "no-store"))
+        self.assertEqual((status, headers["cache-control"]), (200, "no-store, no-transform"))
         self.assertIn("log.gz", text)
         self.assertNotIn("../", text)
         status, headers, text = self.alice.go(path + "log.gz")
-        self.assertEqual((status, text, headers["cache-control"]), (200, "what nobody else may see", "no-store"))
+        self.assertEqual((status, text, headers["cache-control"]), (200, "what nobody else may see", "no-store, no-transform"))
         self.put(f"{self.FOLDER}/artifacts.tar.gz", archive([("notes/secret", b"what nobody else may see")]))
         for name in ("artifacts.tar.gz/", "artifacts.tar.gz/notes/", "artifacts.tar.gz/notes/secret"):
             self.assertEqual(bob.go(path + name)[0], 404, name)
             self.assertEqual(Visitor(self.server).go(path + name)[0], 303, name)
             self.assertEqual(self.alice.go("/results" + path.removeprefix("/private-results") + name)[0], 404, name)
             status, headers, text = self.alice.go(path + name)
-            self.assertEqual((status, headers["cache-control"]), (200, "no-store"), name)
+            self.assertEqual((status, headers["cache-control"]), (200, "no-store, no-transform"), name)
         self.assertEqual(text, "what nobody else may see")
         self.assertEqual(self.alice.go("/results" + path.removeprefix("/private-results"))[0], 404)
         self.assertEqual(Visitor(self.server).go(path + "?format=json")[0], 401)
@@ -473,13 +594,31 @@ class Login(unittest.TestCase):
                                 ("autopkgtest-noble-me-x", "open-one", "alice")])
             alice = Visitor(other)
             alice.log_in(self.provider, "alice")
-            page = alice.go("/private-results")[2]
+            _, headers, page = alice.go("/private-results", Accept_Encoding="gzip")
+            self.assertEqual([headers["cache-control"], headers.get("content-encoding")], ["no-store, no-transform", None])
             self.assertIn("/private-results/private-autopkgtest-noble/noble/amd64/s/secret-one/20260115_101500_abcde%40/", page.replace("@", "%40"))
             self.assertNotIn("secret-two", page)
             self.assertNotIn("open-one", page)
             self.assertIn('href="/private-results"', alice.go("/user/alice")[2])
             self.assertNotIn('href="/private-results"', alice.go("/user/bob")[2])
             self.assertEqual(Visitor(other).go("/private-results")[0], 303)
+
+    def test_older_private_results_are_on_the_next_page(self) -> None:
+        with WebServer(self.settings) as other:
+            fill_database(other)
+            with sqlite3.connect(other.dir / "results.db") as db:
+                db.executemany("INSERT INTO special_result VALUES ('private-autopkgtest-noble', 'noble', 'amd64', ?, ?, '1', '', 10, 0, ?, '')",
+                               [(f"secret-{n}", f"20260115_{100000 + n}_abcde@", "bob" if n == 204 else "alice") for n in range(205)])
+            alice, seen, path = Visitor(other), list[str](), "/private-results"
+            alice.log_in(self.provider, "alice")
+            for page in range(3):
+                text = alice.go(path)[2]
+                seen += dict.fromkeys(re.findall(r"/amd64/s/(secret-\d+)/", text))
+                older = re.search(r'rel="next" href="([^"]+)"', text)
+                self.assertEqual(bool(older), page < 2)
+                path = "/private-results" + html.unescape(older[1]) if older else path
+            self.assertEqual(seen, [f"secret-{n}" for n in range(203, -1, -1)])
+            self.assertEqual(alice.go("/private-results?before=x")[0], 400)
 
 
 class Rights(unittest.TestCase):
@@ -488,7 +627,7 @@ class Rights(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.tmp = tempfile.TemporaryDirectory(prefix="web-rights-")
-        cls.provider = OpenIdProvider({"alice": ["testers"], "bob": [], "carol": []}).__enter__()
+        cls.provider = OpenIdProvider({"alice": ["testers"], "bob": [], "carol": [], "dora": []}).__enter__()
         cls.launchpad = Launchpad().__enter__()
         cls.broker = Broker(Path(cls.tmp.name))
         cls.broker.start()
@@ -498,7 +637,8 @@ class Rights(unittest.TestCase):
         keys.write_text(json.dumps({"gater": "the-key"}))
         cls.launchpad.published = {("primary", "noble", "gzip", "1.12-1"): "main", ("primary", "noble", "glib2.0", "2.80"): "main",
                                    ("primary", "jammy", "gzip", "1.10"): "main", ("bob/tools", "noble", "hello", "3~ppa1"): "main",
-                                   ("primary", "noble", "hello", "2"): "universe"}
+                                   ("primary", "noble", "hello", "2"): "universe", ("bob/tools", "noble", "tool", "1"): "main"}
+        cls.launchpad.published |= {("primary", "noble", name, "1"): "main" for name in ("bash", "coreutils", "dash", "nano", "sed", "vim")}
         cls.launchpad.uploaders = {("bob", "noble", "main", "glib2.0"), ("bob", "noble", "universe", "hello")}
         cls.launchpad.teams = {"carol": ["friends", "admins"], "bob": ["friends"]}
         cls.server = WebServer({"api-keys-file": str(keys), "releases": "noble jammy", "authorization": "launchpad", "login-url": cls.provider.url,
@@ -520,11 +660,15 @@ class Rights(unittest.TestCase):
         self.launchpad.asked.clear()
 
     def ask(self, user: str, package: str, trigger: str, **more: str) -> tuple[int, str]:
+        """The answer, once the broker has been there to ask: a busy machine may be too slow for a moment."""
+        return wait_for("the broker", lambda: (answer := self.ask_now(user, package, trigger, **more)) and "the broker is away" not in answer[1] and answer)
+
+    def ask_now(self, user: str, package: str, trigger: str, **more: str) -> tuple[int, str]:
         visitor = Visitor(self.server)
         visitor.log_in(self.provider, user)
         token = re.search(r'name="token" value="([0-9a-f]{64})"', visitor.go("/request")[2])[1]
         status, _, page = visitor.go("/request.cgi", ORDER | {"package": package, "trigger": trigger, "token": token} | more)
-        return status, html.unescape(page)
+        return status, re.sub(r'name="logout-token" value="[0-9a-f]{64}"', "", html.unescape(page))  # the same for each of a user's logins
 
     def queued(self, queue: str = "debci-noble-amd64") -> list[str]:
         return [message.split("\n")[0] for message in self.broker.take(queue)]
@@ -551,6 +695,17 @@ class Rights(unittest.TestCase):
         self.assertEqual(self.ask("alice", "gzip", "migration-reference/0")[0], 200)
         self.assertEqual(self.queued(), ["gzip"])
 
+    def test_a_package_or_ppa_that_is_not_there_is_404(self) -> None:
+        self.launchpad.empty = {"bob/empty"}
+        for package, more, said in (("tool", {}, "package: tool is not published in noble"), ("tool", {"ppa": "bob/empty"}, "package: tool is not published in noble or the PPAs"),
+                                    ("gzip", {"ppa": "bob/none"}, "ppa: there is no bob/none"), ("gzip", {"ppa": "bob/none", "build-git": "https://host/tree"}, "ppa: there is no bob/none")):
+            status, page = self.ask("alice", package, "gzip/1.12-1", **more)
+            self.assertEqual((status, said in page), (404, True), page)
+        self.assertEqual(self.ask("alice", "tool", "gzip/1.12-1", ppa="bob/tools")[0], 200)
+        self.assertEqual(self.ask("alice", "tree", "gzip/1.12-1", **{"ppa": "bob/tools", "build-git": "https://host/tree"})[0], 200, "of a tree")
+        self.assertEqual(self.ask("alice", "hidden", "gzip/1.12-1", ppa="me:token@bob/none")[0], 200, "what Launchpad does not tell")
+        self.assertEqual(self.queued("debci-ppa-noble-amd64"), ["tool", "tree", "hidden"])
+
     def test_a_trigger_may_be_in_the_ppa(self) -> None:
         self.assertEqual(self.ask("bob", "hello", "hello/3~ppa1", ppa="bob/tools")[0], 200)
         self.assertEqual(self.ask("bob", "hello", "hello/4~ppa1", ppa="bob/tools")[0], 404)
@@ -561,6 +716,19 @@ class Rights(unittest.TestCase):
         asked = list(self.launchpad.asked)
         self.assertEqual(self.ask("bob", "bash", "gzip/1.12-1"), first)
         self.assertEqual(self.launchpad.asked, asked)
+
+    def test_a_request_counts_once_however_often_launchpad_is_asked(self) -> None:
+        def limit(requests: str) -> None:
+            self.server.settings["request-rate-limit"] = requests
+            self.server.configure()
+            self.server.process.send_signal(signal.SIGHUP)
+        said = self.server.log().count("settings read again")
+        self.addCleanup(limit, "30")
+        limit("1")
+        wait_for("the settings", lambda: self.server.log().count("settings read again") > said)
+        self.assertEqual(self.ask("dora", "coreutils", "gzip/1.12-1")[0], 403)
+        self.assertGreater(len(self.launchpad.asked), 1)
+        self.assertEqual(self.ask("dora", "coreutils", "gzip/1.12-1")[0], 429)
 
     def test_a_key_needs_no_rights_but_something_published(self) -> None:
         def call(version: str) -> int:

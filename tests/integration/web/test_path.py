@@ -89,6 +89,26 @@ class BelowAPath(unittest.TestCase):
         for link in links:
             self.assertTrue(link.startswith(SITE + "/"), link)
 
+    def test_forms_are_posted_below_the_path(self) -> None:
+        """As a browser does, through a proxy that keeps the path and through one that takes it away; not from another site."""
+        own = HTML | {"Origin": "https://proxy.example", "Sec-Fetch-Site": "same-origin", "Host": "10.0.0.9:8080",
+                      "Content-Type": "application/x-www-form-urlencoded"}
+        strange = own | {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+        form = b"release=noble&arch=amd64&package=gzip&trigger=gzip%2F1"
+        for prefix in (BASE, ""):
+            with self.subTest(prefix=prefix):
+                status, headers, _ = self.server.request("POST", prefix + "/logout", b"", own)
+                self.assertEqual((status, headers["location"]), (303, BASE + "/"))
+                self.assertRegex(headers["set-cookie"], rf"^session=; Path={BASE}/; Max-Age=0;")
+                status, headers, _ = self.server.request("POST", prefix + "/logout", b"", strange)
+                self.assertEqual((status, headers["location"], headers.get("set-cookie")), (303, BASE + "/", None))
+                status, headers, body = self.server.request("POST", prefix + "/request.cgi", form, strange)
+                self.assertEqual(status, 403)
+                self.assertIn(b"another site", body)
+                status, headers, body = self.server.request("POST", prefix + "/request.cgi", form, own)
+                self.assertEqual(status, 401, body)  # who asks has to log in first
+                self.assertIn(f'href="{BASE}/login'.encode(), body)
+
 
 if __name__ == "__main__":
     counted.main()

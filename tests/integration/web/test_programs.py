@@ -3,6 +3,7 @@
 """What programs read of results: recent.json, feeds, badges, metrics; and that pages are kept for a second only."""
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import subprocess
@@ -82,10 +83,40 @@ class Programs(unittest.TestCase):
         self.assertEqual([row["package"] for row in self.recent("?arch=arm64")], ["other"])
         self.assertEqual([row["requester"] for row in self.recent("?user=me")], ["me"])
         self.assertEqual([row["code"] for row in self.recent("?result=fail&release=noble")], ["fail", "fail"])
-        for wrong in ("limit=0", "limit=10001", "limit=x", "offset=-1"):
+        for wrong in ("limit=0", "limit=10001", "limit=x", "offset=-1", "offset=1000001"):
             status, _, body = self.server.request("GET", f"/api/experimental/recent.json?{wrong}")
             self.assertEqual(status, 400)
             self.assertTrue(json.loads(body)["error"].startswith(wrong.split("=")[0]), body)
+
+    def test_recent_gives_a_hundred_unless_more_are_asked_for(self) -> None:
+        with WebServer() as server:
+            fill_database(server, [message("p", "noble", "amd64", f"20260101_000000_{number:05x}@", 0) for number in range(101)])
+            for query, number in (("", 100), ("?limit=101", 101), ("?limit=10000", 101), ("?offset=1", 100), ("?offset=100", 1), ("?offset=1000000", 0)):
+                self.assertEqual(len(json.loads(server.request("GET", f"/api/experimental/recent.json{query}")[2])), number, query)
+
+    def test_recent_finds_what_is_rare_however_far_back_it_is(self) -> None:
+        long = "/api/experimental/recent.json?result=fail&release=noble&offset=900000"  # holds all of the months against it that have one
+
+        def ask(server: WebServer) -> http.client.HTTPConnection:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+            self.addCleanup(connection.close)
+            connection.request("GET", long)
+            return connection
+
+        with WebServer() as server:
+            subprocess.run([build_dir() / "tests/bench/fill_results", f"{server.dir}/results.db", "60000"], check=True)
+            fill_database(server, [message(name, "noble", "riscv64", run, 99, requester="me") for name, run in (("older", "20200101_000000_00001@"), ("newer", "20210101_000000_00001@"))])
+            for query in ("result=denylisted", "release=noble&result=denylisted", "arch=riscv64&user=me"):
+                rows = json.loads(server.request("GET", f"/api/experimental/recent.json?{query}")[2])
+                self.assertEqual([row["package"] for row in rows], ["newer", "older"], query)
+            self.assertEqual(len(json.loads(server.request("GET", "/api/experimental/recent.json?result=tmpfail&offset=3000&limit=500")[2])), 500)
+            asked = [ask(server) for _ in range(8)]
+            for connection in asked[::2]:
+                connection.close()
+            self.assertEqual([json.loads(connection.getresponse().read()) for connection in asked[1::2]], [[]] * 4)
+            for _ in range(4):
+                ask(server)
+            self.assertEqual(server.stop(), 0)
 
     def entries(self, path: str) -> list[str]:
         feed = ET.fromstring(self.get(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -101,13 +102,33 @@ class Reports(unittest.TestCase):
         (day,) = data["days"]
         self.assertEqual((day["date"], day["runs"]), (time.strftime("%Y-%m-%d", time.gmtime()), 2))
 
+    def test_nothing_is_counted_as_0(self) -> None:
+        data = self.data("/statistics")
+        for row in data["tests"] + data["days"]:
+            self.assertLessEqual({"pass", "fail", "neutral", "denylisted", "tmpfail", "error", "otherfail", "runs"}, set(row))
+        self.assertNotIn(b'<td class="number"></td><td class="number"></td>', self.server.request("GET", "/statistics", None, HTML)[2])
+
+    def test_a_ppa_with_many_results_has_pages(self) -> None:
+        row = {**message("p", "noble", "amd64", "", 0), "container": "autopkgtest-noble-busy-stable"}
+        with WebServer() as server:
+            fill_database(server, [{**row, "swift_dir": f"noble/amd64/p/p/20260101_000000_{number:05x}@"} for number in range(101)])
+            first = json.loads(server.request("GET", "/user/busy/ppa/stable?format=json")[2])
+            self.assertEqual(len(first["results"]), 100)
+            [link] = re.findall(rb'rel="next" href="([^"]+)">Older results', server.request("GET", "/user/busy/ppa/stable", None, HTML)[2])
+            rest = json.loads(server.request("GET", f"/user/busy/ppa/stable{link.decode()}&format=json")[2])
+            self.assertEqual([r["run_id"] for r in rest["results"]], ["20260101_000000_00000@"])
+            self.assertNotIn("older", rest)
+            self.assertEqual(server.request("GET", "/user/busy/ppa/stable?before=x")[0], 400)
+
     def test_a_user_has_results_and_ppas(self) -> None:
         data = self.data("/user/me")
         self.assertEqual({r["package"] for r in data["results"]}, {"shaky"})
         self.assertEqual(data["ppas"], ["other", "tools"])
         (result,) = self.data("/user/me/ppa/tools")["results"]
         self.assertEqual(result["url"], "/results/autopkgtest-noble-me-tools/noble/amd64/p/ppa-package/20260106_000000_abcde%40/")
-        self.assertEqual(self.data("/user/me/ppa/secret")["results"], [], "private results are nowhere")
+        for nothing in ("secret", "none"):  # private results are nowhere
+            status, _, body = self.server.request("GET", f"/user/me/ppa/{nothing}")
+            self.assertEqual((status, json.loads(body)["error"]), (404, f"there are no results of a PPA me/{nothing}"))
         self.assertEqual(self.data("/user/nobody")["results"], [])
         self.assertEqual(self.server.request("GET", "/user/" + "x" * 200, None, {})[0], 404)
 
@@ -150,6 +171,35 @@ class Queues(unittest.TestCase):
         self.assertEqual([(r["context"], r["release"], r["arch"], r["queued"], r["running"], r["wait_s"]) for r in rows],
                          [("ubuntu", "noble", "amd64", 3, 2, 1800), ("ppa", "noble", "amd64", 2, 2, 1200)])
 
+    def test_the_overview_leads_to_what_waits_and_runs_at_a_place(self) -> None:
+        wait_for("running tests", lambda: self.data("/running")["running_total"] == 2)
+        page = self.server.request("GET", "/", None, HTML)[2].decode()
+        for name, number in (("running", 2), ("queues", 2)):
+            self.assertIn(f'href="/{name}?release=noble&amp;arch=amd64"', page)
+            everywhere, here, elsewhere = (self.data(f"/{name}{place}")[name] for place in ("", "?release=noble&arch=amd64", "?release=jammy&arch=amd64"))
+            self.assertEqual((len(everywhere), here, elsewhere), (number, everywhere, []))
+            self.assertEqual(len(self.data(f"/{name}?release=noble")[name]), number)
+            self.assertEqual(self.data(f"/{name}?arch=arm64&release=noble")[name], [])
+        page = self.server.request("GET", "/running?release=noble&arch=amd64", None, HTML)[2].decode()
+        self.assertIn('Running now on noble amd64: <b data-running-total>2</b> <a href="/running">', page)
+        self.assertNotIn("<h2>Running</h2>", page, "it says so already")
+        self.assertIn(b"of noble", self.server.request("GET", "/queues?release=noble", None, HTML)[2])
+        self.assertIn(b"Nothing waits here", self.server.request("GET", "/queues?arch=arm64", None, HTML)[2])
+        self.assertEqual(self.server.request("GET", "/running?package=%ff")[0], 400)
+
+    def test_more_running_tests_of_a_place_are_of_that_place(self) -> None:
+        for number in range(51):
+            self.announce(f"many{number}")
+        self.announce("elsewhere-but-late", arch="amd64")
+        wait_for("many running tests", lambda: self.data("/running?arch=arm64")["running_total"] == 51)
+        page = self.server.request("GET", "/running?arch=arm64", None, HTML)[2].decode()
+        self.assertIn('href="/running?arch=arm64&amp;from=50" rel="next"', page)
+        self.assertEqual(len(self.data("/running?arch=arm64&from=50")["running"]), 1)
+        for number in range(51):
+            self.announce(f"many{number}", running=False)
+        self.announce("elsewhere-but-late", running=False, arch="amd64")
+        wait_for("their ends", lambda: self.data("/running")["running_total"] == 2)
+
     def test_a_queue_shows_positions_and_nothing_private(self) -> None:
         rows = self.data("/queues?context=ubuntu&release=noble&arch=amd64")["requests"]
         self.assertEqual([(r["position"], r["package"], r.get("triggers")) for r in rows],
@@ -161,12 +211,12 @@ class Queues(unittest.TestCase):
         self.assertNotIn(b"secret", body)
         self.assertNotIn(b">top<", body)
         self.assertEqual(self.data("/queues?context=huge&release=jammy&arch=arm64")["has_requests"], False)
-        for wrong in ("context=odd&release=noble&arch=amd64", "release=noble", "context=ubuntu&release=x&arch=amd64"):
+        for wrong in ("context=odd&release=noble&arch=amd64", "context=ubuntu&release=noble", "release=x", "arch=x", "context=ubuntu&release=x&arch=amd64"):
             self.assertEqual(self.server.request("GET", f"/queues?{wrong}")[0], 404)
         self.assertEqual([b.split("\n")[0] for b in self.broker.peek("debci-noble-amd64")], ["gzip", "nonsense {", "bash"])
 
     def stream(self, query: str = "") -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=120)
         connection.request("GET", f"/running/events{query}")
         answer = connection.getresponse()
         self.assertEqual((answer.status, answer.getheader("Content-Type")), (200, "text/event-stream"))
@@ -183,8 +233,8 @@ class Queues(unittest.TestCase):
         self.assertTrue(line.startswith(b"data: "), line)
         return json.loads(line[6:])
 
-    def announce(self, package: str, running: bool = True, logtail: str = "the log") -> None:
-        self.broker.publish(json.dumps({"release": "noble", "architecture": "arm64", "package": package, "running": running, "params": {},
+    def announce(self, package: str, running: bool = True, logtail: str = "the log", arch: str = "arm64") -> None:
+        self.broker.publish(json.dumps({"release": "noble", "architecture": arch, "package": package, "running": running, "params": {},
                                         "duration": 61, "logtail": logtail}), exchange="teststatus.fanout")
 
     def test_running_tests_are_told_at_once(self) -> None:
@@ -197,8 +247,8 @@ class Queues(unittest.TestCase):
             self.assertEqual((event["package"], event["running"], event["duration_text"], event["url"]),
                              ("live", True, "1m 01s", "/packages/live/noble/arm64"))
             self.assertNotIn("logtail", event)
-        self.broker.publish(json.dumps({"release": "noble", "architecture": "arm64", "package": "mine", "running": True, "duration": 1, "logtail": "",
-                                        "params": {"requester": "somebody"}}), exchange="teststatus.fanout")
+        mine = {"release": "noble", "architecture": "arm64", "package": "mine", "running": True, "duration": 1, "logtail": "", "params": {"requester": "somebody"}}
+        self.broker.publish(json.dumps(mine), exchange="teststatus.fanout")
         self.assertEqual(self.event(everything)["package"], "mine")
         self.assertEqual([t["package"] for t in self.data("/user/somebody")["running"]], ["mine"])
         one = self.stream(f"?id={event['id']}")
@@ -214,6 +264,7 @@ class Queues(unittest.TestCase):
         for stream in (everything, other, narrow, one):
             stream.close()
         self.announce("another", running=False)
+        self.broker.publish(json.dumps({**mine, "running": False}), exchange="teststatus.fanout")
 
     def test_z_without_broker_it_says_so(self) -> None:
         self.broker.rig("kill")

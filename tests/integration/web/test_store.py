@@ -11,13 +11,13 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 import counted  # noqa: E402
+from waiting import wait_for  # noqa: E402
 from webserver import PASSWORD, WebServer  # noqa: E402
 
 PUBLIC = {"X-Container-Read": ".r:*,.rlistings"}
@@ -346,7 +346,7 @@ class StoreTest(unittest.TestCase):
         self.assertEqual(info["max_file_size"], 1 << 40)
         path = self.container()
         for length, answer in ((6 << 30, b" 100 "), (1 << 40, b" 100 "), ((1 << 40) + 1, b" 413 ")):
-            with socket.create_connection(("127.0.0.1", self.server.port), 10) as s:
+            with socket.create_connection(("127.0.0.1", self.server.port), 120) as s:
                 s.sendall(f"PUT {path}/o HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {self.token}\r\n"
                           f"Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n".encode())
                 self.assertIn(answer, s.recv(4096).split(b"\r\n")[0], length)
@@ -360,21 +360,17 @@ class StoreTest(unittest.TestCase):
 
     def test_refused_upload_is_not_continued(self) -> None:
         path = self.container()
-        with socket.create_connection(("127.0.0.1", self.server.port), 10) as s:
+        with socket.create_connection(("127.0.0.1", self.server.port), 120) as s:
             s.sendall(f"PUT {path}/o HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n"
                       "Expect: 100-continue\r\n\r\n".encode())
             self.assertIn(b" 401 ", s.recv(4096).split(b"\r\n")[0])
 
     def test_broken_upload_leaves_nothing(self) -> None:
         path = self.container()
-        with socket.create_connection(("127.0.0.1", self.server.port), 10) as s:
+        with socket.create_connection(("127.0.0.1", self.server.port), 120) as s:
             s.sendall(f"PUT {path}/o HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {self.token}\r\n"
                       "Content-Length: 1000\r\n\r\nonly this".encode())
-        for _ in range(100):
-            if not os.listdir(self.server.dir / "store" / ".uploads"):
-                break
-            threading.Event().wait(0.05)
-        self.assertEqual(os.listdir(self.server.dir / "store" / ".uploads"), [])
+        wait_for("the end of the upload", lambda: not os.listdir(self.server.dir / "store" / ".uploads"))
         self.assertEqual(self.ask("GET", f"{path}/o")[0], 404)
 
     def test_headers_that_are_too_long_are_refused(self) -> None:
@@ -383,21 +379,29 @@ class StoreTest(unittest.TestCase):
 
 
 class StopTest(unittest.TestCase):
+    @staticmethod
+    def is_refused(port: int) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), 120).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
     def test_term_finishes_an_upload(self) -> None:
         with WebServer() as server:
             token = server.token()
             server.request("PUT", "/swift/v1/c", None, {"X-Auth-Token": token})
-            with socket.create_connection(("127.0.0.1", server.port), 10) as s:
+            with socket.create_connection(("127.0.0.1", server.port), 120) as s:
                 s.sendall(f"PUT /swift/v1/c/o HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {token}\r\n"
                           "Content-Length: 6\r\n\r\nfirst".encode())
-                threading.Event().wait(0.3)
+                wait_for("the upload", lambda: [file.read_bytes() for file in (server.dir / "store/.uploads").iterdir()] == [b"first"])
                 assert server.process
                 server.process.send_signal(signal.SIGTERM)
-                threading.Event().wait(0.3)
+                wait_for("no new connection", lambda: self.is_refused(server.port))
                 self.assertIsNone(server.process.poll())
                 s.sendall(b"!")
                 self.assertIn(b" 201 ", s.recv(4096).split(b"\r\n")[0])
-            self.assertEqual(server.process.wait(10), 0)
+            self.assertEqual(server.process.wait(120), 0)
             server.process = None
             self.assertEqual((server.dir / "store/c/o").read_bytes(), b"first!")
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,6 +24,16 @@ def build_dir() -> Path:
 def free_port() -> int:
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as s:
         return int(s.getsockname()[1])
+
+
+def read_until(response: http.client.HTTPResponse, mark: bytes, gzipped: zlib._Decompress | None = None) -> bytes:
+    """What has come when `mark` has; `gzipped` is what expands it."""
+    text = b""
+    while mark not in text:
+        piece = response.read1()
+        assert piece, text[-200:]
+        text += gzipped.decompress(piece) if gzipped else piece
+    return text
 
 
 class WebServer:
@@ -61,7 +72,7 @@ class WebServer:
         log = open(self.dir / "log", "ab")
         with log:
             self.process = subprocess.Popen([str(program)], env=environment, stderr=log)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -76,7 +87,7 @@ class WebServer:
         if not self.process:
             return 0
         self.process.send_signal(number)
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         self.process = None
         return code
 
@@ -99,7 +110,7 @@ class WebServer:
     def request(self, method: str, path: str, body: bytes | None = None,
                 headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
         """One request on a connection of its own: status, headers (lower case), body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()

@@ -10,18 +10,26 @@ import subprocess
 import sys
 import time
 import uuid
-from typing import Any
+from typing import Any, Callable
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
 from broker import Broker  # noqa: E402  (the path comes first)
-from waiting import wait_for  # noqa: E402
+from waiting import WAIT_S, wait_for  # noqa: E402
 
 BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
-WAIT_S = 30.0
 COMPLETE = "test.complete"
 STATUS = "test.status"
+
+
+# What a test does that runs until Bed.go().
+HOLD = 'while [ ! -e "$FAKE_DIR/go" ]; do sleep 0.05; done\n'
+ATTEMPTS = 40
+
+
+class TooSlow(Exception):
+    """The machine was too busy for what this attempt had to show."""
 
 
 class Skip(Exception):
@@ -109,6 +117,20 @@ class Bed:
         wait_for("connected", lambda: "connected to the broker" in worker.text()[worker.earlier:])
         return worker
 
+    def attempts(self, attempt: Callable[["Bed"], None]) -> None:
+        """Until one of them, each on a bed of its own, is not too slow."""
+        for number in range(ATTEMPTS):
+            bed = Bed(self.dir / str(number), self.broker)
+            try:
+                attempt(bed)
+                return
+            except TooSlow as reason:
+                print(f"        once more: {reason}", flush=True)
+            finally:
+                bed.close()
+                self.workers += bed.workers
+        raise AssertionError(f"too slow {ATTEMPTS} times")
+
     def close(self) -> None:
         for worker in self.workers:
             if worker.process.poll() is None:
@@ -139,6 +161,38 @@ class Bed:
 
     def peek(self, queue: str) -> list[str]:
         return self.broker.peek(queue)
+
+    def go(self) -> None:
+        (self.fake / "go").touch()
+
+    def leased_test(self, **params: Any) -> tuple[Worker, str]:
+        """Worker 1 with a test that runs until go(), its request leased and acknowledged; and the request's uuid."""
+        self.behave(HOLD)
+        worker = self.ready_worker()
+        request = self.request(**params)
+        self.wait_leased()
+        return worker, request
+
+    def wait_leased(self, runs: int = 1) -> None:
+        self.wait_runs(runs)
+        wait_for("the lease", lambda: len(self.leases()) == 1)
+        # It comes by the channel of the acknowledgement, and after it.
+        wait_for("the first word of the test", lambda: self.peek(STATUS))
+
+    def unacknowledged(self, queue: str) -> int:
+        """How many messages of the queue are in somebody's hands."""
+        lines = self.broker.rig("ctl", "list_queues", "-q", "--no-table-headers", "name", "messages_unacknowledged").splitlines()
+        return int(dict(line.split("\t") for line in lines)[queue])
+
+    def lease_outlives(self, seconds: float) -> None:
+        """Waits until the lease of a running test has held for so long: a busy machine may lose one now and then."""
+        start = time.monotonic()
+        end = start + ATTEMPTS * seconds
+        while time.monotonic() < start + seconds:
+            assert time.monotonic() < end, "leases run out again and again"
+            if self.get("debci-noble-amd64"):
+                start = time.monotonic()
+            time.sleep(0.2)
 
     def completions(self, count: int, seconds: float = WAIT_S) -> list[dict[str, Any]]:
         got: list[dict[str, Any]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import signal
 import time
@@ -11,13 +12,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
-from bed import Bed, Broker
-from waiting import wait_for
+from bed import WAIT_S, Bed, Broker, wait_for
 from webstore import WebStore
 
 QUEUE = "debci-noble-amd64"
 UNANSWERED = "this queue does not answer"
-HOLD = 'while [ ! -e "$FAKE_DIR/go" ]; do sleep 0.05; done\n'
 
 
 def knows_quorum_leases(broker: Broker) -> bool:
@@ -63,11 +62,7 @@ def test_in_a_cluster_a_request_outlives_its_unit_and_the_broker_with_its_lease(
         bed.broker.declare_queue(QUEUE)  # lives on the first
         bed.configure(lease_ttl=6)
         use_hosts(bed, "127.0.0.2", "127.0.0.3", "127.0.0.1")
-        bed.behave(HOLD)
-        worker = bed.ready_worker(1)
-        uuid = bed.request()
-        bed.wait_runs(1)
-        wait_for("the lease", lambda: len(bed.leases()) == 1)
+        worker, uuid = bed.leased_test()
         lease = bed.broker.api("GET", "/queues/%2F/autopkgtest.lease.autopkgtest-cloud-0.local-amd64-1")
         if knows_quorum_leases(bed.broker):
             assert lease["type"] == "quorum" and lease["arguments"]["x-dead-letter-strategy"] == "at-least-once", lease
@@ -77,12 +72,12 @@ def test_in_a_cluster_a_request_outlives_its_unit_and_the_broker_with_its_lease(
         worker.signal(signal.SIGKILL)
         brokers["127.0.0.2"].rig("kill")
         shutil.rmtree(bed.dir / "work")
-        wait_for("the copy is back", lambda: any(uuid in text for text in bed.peek(QUEUE)), 60)
-        (bed.fake / "go").touch()
+        wait_for("the copy is back", lambda: any(uuid in text for text in bed.peek(QUEUE)))
+        bed.go()
         bed.configure(unit="autopkgtest-cloud/1", lease_ttl=6)
         use_hosts(bed, "127.0.0.2", "127.0.0.3", "127.0.0.1")
         bed.worker(2)
-        bed.completions(1, 60)
+        bed.completions(1)
         bed.no_more_completions()
         assert len(bed.runs()) == 2
 
@@ -96,14 +91,14 @@ def test_in_a_cluster_a_worker_goes_on_with_the_queues_that_are_left(outer: Bed)
         worker = bed.ready_worker(1)
         assert home(bed, QUEUE) != home(bed, "debci-jammy-amd64")
         brokers["127.0.0.2"].rig("kill")
-        wait_for("connected to another", lambda: worker.text().count("connected to the broker") >= 2, 60)
+        wait_for("connected to another", lambda: worker.text().count("connected to the broker") >= 2)
         bed.request(queue="debci-jammy-amd64")
-        bed.completions(1, 60)
+        bed.completions(1)
         wait_for("what is missing is said", lambda: QUEUE in worker.text())
         brokers["127.0.0.2"].start()
-        wait_for("the queue is back", lambda: bed.broker.api("GET", f"/queues/%2F/{QUEUE}").get("state") == "running", 60)
+        wait_for("the queue is back", lambda: bed.broker.api("GET", f"/queues/%2F/{QUEUE}").get("state") == "running")
         bed.request()
-        bed.completions(1, 60)
+        bed.completions(1)
         assert len(bed.runs()) == 2
 
 
@@ -120,7 +115,7 @@ def test_in_a_cluster_the_pages_go_on_with_the_queues_that_are_left(outer: Bed) 
 
         def page(path: str) -> str:
             wanted = urllib.request.Request(f"http://127.0.0.1:{web.port}{path}", headers={"Accept": "text/html"})
-            with urllib.request.urlopen(wanted, timeout=10) as answer:
+            with urllib.request.urlopen(wanted, timeout=WAIT_S) as answer:
                 return str(answer.read().decode())
 
         def queued() -> dict[str, list[str]]:
@@ -139,19 +134,22 @@ def test_in_a_cluster_the_pages_go_on_with_the_queues_that_are_left(outer: Bed) 
             web.start()
             wait_for("both", lambda: is_there(["gzip"]))
             brokers["127.0.0.2"].rig("kill")
-            wait_for("what is left", lambda: is_there(["gzip", UNANSWERED]), 60)
+            wait_for("what is left", lambda: is_there(["gzip", UNANSWERED]))
             for _ in range(12):  # until they look again several times
-                assert is_there(["gzip", UNANSWERED])
+                seen = queued()
+                assert seen["noble"] == ["gzip", UNANSWERED] and seen["jammy"][0] == "gzip", seen
                 time.sleep(0.5)
             assert "does not answer" in page("/queues") and "a queue that does not answer" in page("/")
             assert "does not answer" in page("/queues?context=ubuntu&release=noble&arch=amd64")
-            assert "does not answer" not in page("/queues?context=ubuntu&release=jammy&arch=amd64")
-            metrics = page("/metrics")
-            assert 'requests{context="ubuntu",release="jammy"' in metrics and 'requests{context="ubuntu",release="noble"' not in metrics
+            # What is left answers within a second, but for a moment in which the machine has other things to do.
+            wait_for("the page of what is left", lambda: "does not answer" not in page("/queues?context=ubuntu&release=jammy&arch=amd64"))
+            wait_for("the figure of what is left", lambda: 'requests{context="ubuntu",release="jammy"' in page("/metrics"))
+            assert 'requests{context="ubuntu",release="noble"' not in page("/metrics")
             brokers["127.0.0.2"].start()
-            wait_for("all are back", lambda: is_there(["gzip"]), 120)
+            wait_for("all are back", lambda: is_there(["gzip"]))
             log = (bed.dir / "web.log").read_text()
-            assert log.count(f"queue {QUEUE} does not answer: ") == log.count(f"queue {QUEUE} answers again") == 1, log
+            told = re.findall(f"queue {QUEUE} (does not answer: |answers again)", log)
+            assert told and told == ["does not answer: ", "answers again"] * (len(told) // 2), log  # once each time
             assert log.count("connected to the broker") == 1 and "no broker" not in log, log
         finally:
             web.kill()

@@ -6,10 +6,8 @@ import contextlib
 import json
 from typing import Any, Iterator
 
-from bed import Bed, wait_for
+from bed import HOLD, Bed, wait_for
 from journald import Journald
-
-HOLD = 'while [ ! -e "$FAKE_DIR/go" ]; do sleep 0.05; done\n'
 
 
 @contextlib.contextmanager
@@ -40,7 +38,7 @@ def test_the_journal_has_the_fields_of_the_request_while_it_is_in_hand(bed: Bed)
         assert (params["triggers"], params["requester"], params["testname"]) == (["gzip/1.12-1"], "ann", "smoke"), params
         expected = {"PACKAGE": "gzip", "RELEASE": "noble", "ARCH": "amd64", "UUID": first}
         assert fields(started) == expected | {"PARAMS": fields(started)["PARAMS"]}, started
-        (bed.fake / "go").touch()
+        bed.go()
         bed.completions(1)
         assert fields(journal.find("exit code 0")) == fields(started)
 

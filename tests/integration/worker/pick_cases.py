@@ -35,7 +35,7 @@ def test_full_queues_get_their_shares_of_two_workers(bed: Bed) -> None:
     releases = ["noble", "jammy"]
     fill(bed, releases, WAITING)
     workers = [bed.worker(1), bed.worker(2)]
-    wait_for(f"{PICKS} tests", lambda: len(bed.runs()) >= PICKS, 90)
+    wait_for(f"{PICKS} tests", lambda: len(bed.runs()) >= PICKS, 600)
     for worker in workers:
         assert worker.stop() == 0
     counter = picked(bed, releases, PICKS)

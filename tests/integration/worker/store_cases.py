@@ -5,12 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
-import random
 import tarfile
-import time
 
-from bed import COMPLETE, Bed, Worker, wait_for
+from bed import Bed, wait_for
 from webstore import use_real_upload
 
 
@@ -59,11 +56,11 @@ def test_private_results_are_closed(bed: Bed) -> None:
 def test_a_store_that_is_killed_gets_its_results_later(bed: Bed) -> None:
     store = use_real_upload(bed)
     try:
-        bed.ready_worker()
+        worker = bed.ready_worker()
         bed.request()
         bed.request()
         wait_for("two spooled results", lambda: len(bed.spooled()) == 2)
-        time.sleep(1)
+        wait_for("an upload that failed", lambda: "the result waits in the spool" in worker.text())
         store.start()
         for done in bed.completions(2):
             assert store.result(f"{done['container']}/{done['swift_dir']}")["exitcode"] == "0\n"
@@ -107,38 +104,5 @@ def test_a_copy_that_comes_back_is_found_in_the_store_and_announced(bed: Bed) ->
         assert again == first | {"requester": again["requester"]}, again
         assert len(bed.runs()) == 1
         bed.assert_clean()
-    finally:
-        store.kill()
-
-
-def test_kills_at_random_moments_lose_nothing(bed: Bed) -> None:
-    seed = int(os.environ.get("CHAOS_SEED", random.randrange(1 << 32)))
-    print(f"        CHAOS_SEED={seed}", flush=True)
-    chance = random.Random(seed)
-    store = use_real_upload(bed)
-    store.start()
-    try:
-        bed.behave("sleep 0.1\n")
-        uuids = {bed.request() for _ in range(40)}
-        workers: dict[int, Worker] = {n: bed.worker(n) for n in (1, 2, 3)}
-        for _ in range(25):
-            time.sleep(chance.uniform(0.02, 0.4))
-            number = chance.randint(1, 3)
-            workers[number].kill()
-            workers[number] = bed.worker(number)
-        seen: dict[str, set[str]] = {}
-
-        def all_announced() -> bool:
-            for text in bed.get(COMPLETE):
-                done = json.loads(text)
-                uuid = store.result(f"{done['container']}/{done['swift_dir']}")["uuid"].strip()
-                seen.setdefault(uuid, set()).add(done["swift_dir"])
-            return set(seen) >= uuids
-
-        wait_for("every request announced", all_announced, 60)
-        assert set(seen) == uuids
-        doubled = {uuid: runs for uuid, runs in seen.items() if len(runs) > 1}
-        assert not doubled, doubled
-        bed.assert_clean(1, 2, 3)
     finally:
         store.kill()

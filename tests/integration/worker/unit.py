@@ -80,7 +80,7 @@ class UnitWorker:
 
     def signal(self, number: int) -> None:
         if self.is_running():
-            wait_for("the start of a worker", lambda: not self.is_running() or self.heeds_signals(), 5)
+            wait_for("the start of a worker", lambda: not self.is_running() or self.heeds_signals())
             self.process.send_signal(number)
 
     def kill(self) -> None:

@@ -9,7 +9,7 @@ import tarfile
 import urllib.error
 import urllib.request
 
-from bed import BUILD, ROOT, Bed, wait_for
+from bed import BUILD, ROOT, WAIT_S, Bed, wait_for
 
 
 class WebStore:
@@ -38,7 +38,8 @@ class WebStore:
     def start(self) -> None:
         with open(self.bed.dir / "web.log", "ab") as log:
             self.process = subprocess.Popen([BUILD / "bin/autopkgtest-web"], env=self.bed.env, stdout=log, stderr=log)
-        wait_for("the store", self.answers)
+        wait_for("the store", lambda: self.answers() or self.process.poll() is not None)
+        assert self.process.poll() is None, (self.bed.dir / "web.log").read_text()
 
     def kill(self) -> None:
         if self.process:
@@ -62,7 +63,7 @@ class WebStore:
     def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body, asked without any credentials."""
         try:
-            with urllib.request.urlopen(f"{self.url}/{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.url}/{path}", timeout=WAIT_S) as answer:
                 return answer.status, dict(answer.headers), answer.read()
         except urllib.error.HTTPError as error:
             return error.code, dict(error.headers), error.read()

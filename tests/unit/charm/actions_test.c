@@ -277,9 +277,13 @@ TEST(the_checkout_is_updated_and_workers_are_told)
     same = run_action(&rig, &action_update_sources, "{}");
     ck_assert_ptr_nonnull(strstr(same, "commit=bbbb changed=false previous=bbbb"));
     rig_assert_not_called(same, "systemctl reload");
-    rig_script(&rig, "git", "#!/bin/sh\necho 'fatal: not found' >&2; exit 128\n");
+    rig_script(
+        &rig, "git",
+        "#!/bin/sh\ncat >&2 <<END\nCloning into 'x'...\nfatal: '/srv/x' is no git repository\n"
+        "fatal: Could not read from remote repository.\n\nPlease make sure you have the "
+        "correct access rights\nand the repository exists.\nEND\nexit 128\n");
     assert_action_fails(&rig, &action_update_sources, "{}",
-                        "autopkgtest-source: git clone: fatal: not found");
+                        "autopkgtest-source: git clone: fatal: '/srv/x' is no git repository");
 }
 
 TEST(the_distributions_package_is_updated_by_apt)
@@ -348,10 +352,9 @@ TEST(images_are_made_anew)
                         "there is no such image; this unit has noble-amd64, jammy-amd64");
     configure(&rig, "{\"local-workers\": \"amd64: {null: 1}\"}");
     reconcile(&rig, HOOK_CONFIG_CHANGED);
-    assert_action_fails(
-        &rig, &action_build_images, "{}",
-        "autopkgtest-cloud/0 tests in no image: they are of LXD hosts and of "
-        "local workers with another backend than null or qemu, without worker-args");
+    assert_action_fails(&rig, &action_build_images, "{}",
+                        "autopkgtest-cloud/0 tests in no image: they are of LXD hosts and of "
+                        "local workers with another backend than null, without worker-args");
 }
 
 TEST(an_image_that_cannot_be_made_tells_why)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // Workers elsewhere than on the unit: which there are, how they are called, numbers set by hand.
-#include "charm/plan_internal.h"
+#include "charm/instances.h"
 #include "charm/worker_counts.h"
 #include "data/json.h"
 #include "test.h"
 
 static int note(const struct instance *instance, void *userdata)
 {
-    return strv_take(userdata, plan_instance_name(instance));
+    return strv_take(userdata, instance_name(instance));
 }
 
 // The names of all instances; the caller frees.
@@ -15,7 +15,7 @@ static char *names_of(const struct settings *settings)
 {
     _cleanup_strv_ struct strv names = STRV_INIT;
 
-    ck_assert_int_eq(plan_each_instance(settings, note, &names), 0);
+    ck_assert_int_eq(instances_each(settings, note, &names), 0);
     return strv_join(&names, " ");
 }
 

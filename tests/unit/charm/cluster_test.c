@@ -235,6 +235,57 @@ TEST(a_key_that_was_changed_is_taken_up)
     }
 }
 
+#define REMOVE "secret-remove secret:abc --revision 1"
+
+static char *told_of_old_revision(const struct rig *rig)
+{
+    char *calls;
+
+    setenv("JUJU_SECRET_ID", "secret:abc", 1);
+    setenv("JUJU_SECRET_REVISION", "1", 1);
+    calls = calls_of(rig, HOOK_SECRET_REMOVE);
+    unsetenv("JUJU_SECRET_ID");
+    unsetenv("JUJU_SECRET_REVISION");
+    return calls;
+}
+
+TEST(a_key_that_nobody_reads_any_more_is_taken_away)
+{
+    _cleanup_rig_ struct rig rig = sharing_new(true);
+    _cleanup_free_ char *calls = told_of_old_revision(&rig), *other = NULL;
+
+    rig_assert_called(calls, REMOVE);
+    other = calls_of(&rig, HOOK_SECRET_CHANGED);
+    rig_assert_not_called(other, "secret-remove");
+}
+
+TEST(a_key_that_is_gone_or_another_leader_s_is_no_failure)
+{
+    static const char *const answers[] = {"ERROR secret \"secret:abc\" not found\n",
+                                          "ERROR permission denied\n"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        _cleanup_rig_ struct rig rig = sharing_new(true);
+
+        rig_fail(&rig, "secret-remove", "1", answers[i]);
+        free(told_of_old_revision(&rig));
+    }
+}
+
+TEST(a_key_that_juju_cannot_take_away_now_is_tried_again)
+{
+    _cleanup_rig_ struct rig rig = sharing_new(true);
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    rig_fail(&rig, "secret-remove", "1", "ERROR connection is shut down\n");
+    setenv("JUJU_SECRET_ID", "secret:abc", 1);
+    setenv("JUJU_SECRET_REVISION", "1", 1);
+    ck_assert_int_eq(charm_reconcile(rig.root, HOOK_SECRET_REMOVE, &err), -EIO);
+    unsetenv("JUJU_SECRET_ID");
+    unsetenv("JUJU_SECRET_REVISION");
+    ck_assert_str_eq(error_message(&err), "secret-remove: ERROR connection is shut down");
+}
+
 TEST(only_the_leader_changes_the_key_and_only_where_there_is_one)
 {
     _cleanup_rig_ struct rig rig = sharing_new(false);

@@ -14,7 +14,8 @@ static void install_all(const struct rig *rig)
     _cleanup_free_ char *more = str_format(
         "%s\n" INSTALLED("schroot") INSTALLED("podman") INSTALLED("netavark") INSTALLED("iptables")
             INSTALLED("lxc") INSTALLED("rsync") INSTALLED("dnsmasq-base") INSTALLED("qemu-utils")
-                INSTALLED("qemu-system-x86") INSTALLED("qemu-system-misc"),
+                INSTALLED("qemu-system-x86") INSTALLED("qemu-system-misc") INSTALLED("fdisk")
+                    INSTALLED("e2fsprogs"),
         status);
 
     rig_put(rig, "/var/lib/dpkg/status", more);
@@ -24,7 +25,7 @@ TEST(packages_are_those_of_the_backends)
 {
     static const char *const cases[][2] = {
         {"{amd64: {qemu: 1}, i386: {qemu: 1}, riscv64: {qemu: 1}}",
-         "qemu-utils qemu-system-x86 qemu-system-misc"},
+         "qemu-utils fdisk e2fsprogs qemu-system-x86 qemu-system-misc"},
         {"amd64: {podman: 1}", "podman netavark iptables"},
         {"amd64: {lxc: 2}", "lxc rsync dnsmasq-base"},
         {"amd64: {unshare: 1, schroot: 1}", "schroot"},
@@ -123,22 +124,55 @@ TEST(lxc_has_containers_of_its_own_and_they_go_with_the_unit)
     rig_assert_not_called(removed, "podman");
 }
 
-TEST(an_image_of_qemu_that_nobody_has_made_yet_is_asked_for)
+TEST(qemu_has_disks_that_the_unit_makes)
+{
+    _cleanup_rig_ struct rig rig = unit_new();
+    _cleanup_free_ char *first = NULL, *made = NULL, *old = NULL, *gone = NULL, *worker = NULL,
+                        *failed = str_format("%s" IMAGES "/qemu-noble-amd64.failed", rig.root);
+
+    install_all(&rig);
+    configure(&rig, "{\"releases\": \"noble\", \"local-workers\": \"i386: {qemu: 1}\"}");
+    first = calls_of(&rig, HOOK_INSTALL);
+    rig_assert_called(first, "systemctl start --no-block -- autopkgtest-worker.target "
+                             "autopkgtest-image@qemu-noble-amd64.service");
+    rig_assert_called(first, "status-set -- waiting image of noble/amd64 for qemu is being made");
+    worker = rig_get(&rig, "/etc/autopkgtest-cloud/worker.conf");
+    ck_assert_ptr_nonnull(strstr(worker, "\nimage = " IMAGES "/qemu-$RELEASE-$HOSTARCH.qcow2\n"));
+    ck_assert_msg(!strstr(worker, "\nargs ="), "the worker's own depend on the package");
+    // What an earlier attempt was killed over is no image.
+    rig_put(&rig, IMAGES "/.qemu-noble-amd64.new.qcow2", "half");
+    rig_put(&rig, IMAGES "/qemu-noble-amd64.failed", "no network\n");
+    gone = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(gone, "status-set -- blocked image of noble/amd64 for qemu cannot be made: "
+                            "no network; tried again every 5 minutes, or: juju ssh "
+                            "autopkgtest-cloud/0 sudo systemctl restart "
+                            "autopkgtest-image@qemu-noble-amd64");
+    rig_put(&rig, IMAGES "/qemu-noble-amd64.qcow2", "");
+    old = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_called(old, "status-set -- maintenance image of noble/amd64 for qemu is an old one, "
+                           "it cannot be renewed: no network");
+    ck_assert_int_eq(unlink(failed), 0);
+    made = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_not_called(made, "status-set -- maintenance image");
+    rig_assert_not_called(made, "systemctl start --no-block -- autopkgtest-image@");
+}
+
+TEST(a_disk_that_the_unit_cannot_make_is_asked_for)
 {
     _cleanup_rig_ struct rig rig = unit_new();
     _cleanup_free_ char *missing = NULL, *there = NULL, *own = NULL;
 
     install_all(&rig);
-    configure(&rig, "{\"releases\": \"noble\", \"local-workers\": \"i386: {qemu: 1}\"}");
+    configure(&rig, "{\"releases\": \"noble\", \"local-workers\": \"riscv64: {qemu: 1}\"}");
     missing = calls_of(&rig, HOOK_INSTALL);
-    rig_assert_called(missing, "status-set -- blocked image of noble/amd64 for qemu is missing: "
-                               "make " IMAGES "/noble-amd64.qcow2 on autopkgtest-cloud/0, with "
-                               "autopkgtest-build-qemu");
+    rig_assert_called(missing, "status-set -- blocked image of noble/riscv64 for qemu is missing: "
+                               "make " IMAGES "/qemu-noble-riscv64.qcow2 on autopkgtest-cloud/0, "
+                               "with autopkgtest-build-qemu");
     rig_assert_not_called(missing, "autopkgtest-image@");
-    rig_put(&rig, IMAGES "/noble-amd64.qcow2", "");
+    rig_put(&rig, IMAGES "/qemu-noble-riscv64.qcow2", "");
     there = calls_of(&rig, HOOK_UPDATE_STATUS);
     rig_assert_not_called(there, "status-set -- blocked");
-    configure(&rig, "{\"releases\": \"jammy\", \"local-workers\": \"amd64: {qemu: 1}\", "
+    configure(&rig, "{\"releases\": \"jammy\", \"local-workers\": \"riscv64: {qemu: 1}\", "
                     "\"worker-args\": \"/srv/jammy.img\"}");
     own = calls_of(&rig, HOOK_CONFIG_CHANGED);
     rig_assert_not_called(own, "status-set -- blocked");

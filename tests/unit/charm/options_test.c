@@ -139,8 +139,58 @@ TEST(wrong_words_are_named)
     assert_complaint("{\"releases\": 3}", -EINVAL, "releases: expected a string, got a number");
 }
 
+#define KNOWN                                                                                      \
+    "known are $RELEASE, $ARCHITECTURE, $HOSTARCH, $PACKAGE, $NAME, $UNIT, $MODEL, $TIMESTAMP, "   \
+    "$PACKAGESIZE, $VMOPT, $VMFLAG, $LXD_REMOTE, $MIRROR, $DISTRIBUTION"
+
+TEST(the_image_is_a_regular_expression_of_known_variables)
+{
+    _cleanup_settings_ struct settings s = {0};
+
+    parse("{\"worker-image\": \"(a|[$RELEASE])-$HOSTARCH-x+\\\\+$\"}", &s);
+    ck_assert_str_eq(s.nova.image, "(a|[$RELEASE])-$HOSTARCH-x+\\+$");
+    assert_complaint("{\"worker-image\": \"ubuntu-($RELEASE-daily\"}", -EINVAL,
+                     "worker-image: character 23: expected a regular expression, got "
+                     "\"ubuntu-($RELEASE-daily\": missing closing parenthesis; a special "
+                     "character that stands for itself has a backslash before it");
+    assert_complaint("{\"worker-image\": \"$RELEASE-*+*\"}", -EINVAL,
+                     "worker-image: character 12: expected a regular expression, got "
+                     "\"$RELEASE-*+*\": quantifier does not follow a repeatable item; a special "
+                     "character that stands for itself has a backslash before it");
+    assert_complaint("{\"worker-image\": \"ubuntu-$SERIES-.*\"}", -EINVAL,
+                     "worker-image: character 8: unknown variable $SERIES; " KNOWN);
+    assert_complaint("{\"worker-image\": \"a .*\"}", -EINVAL,
+                     "worker-image: expected one word, got \"a .*\"");
+}
+
+TEST(unknown_variables_of_commands_are_named)
+{
+    _cleanup_settings_ struct settings s = {0};
+
+    parse("{\"worker-args\": \"$$NAME a$ $VMOPT$VMFLAG x$1\","
+          "\"worker-setup-command\": \"export A=${HOME} b=$c$(d); $TIMESTAMPs\"}",
+          &s);
+    ck_assert_str_eq(s.setup_command, "export A=${HOME} b=$c$(d); $TIMESTAMPs");
+    assert_complaint("{\"worker-args\": \"--tarball /srv/$SUITE.tar\"}", -EINVAL,
+                     "worker-args: character 16: unknown variable $SUITE; " KNOWN);
+    assert_complaint("{\"worker-args\": \"$NAME $RELEASE_NAME\"}", -EINVAL,
+                     "worker-args: character 7: unknown variable $RELEASE_NAME; " KNOWN);
+    assert_complaint("{\"worker-args\": \"/srv/$release b\"}", -EINVAL,
+                     "worker-args: character 6: unknown variable $release; " KNOWN);
+    assert_complaint("{\"worker-args\": \"/srv/${RELEASE}.tar\"}", -EINVAL,
+                     "worker-args: character 6: unknown variable ${RELEASE}; " KNOWN);
+    assert_complaint("{\"worker-args\": \"$X\\n\"}", -EINVAL,
+                     "worker-args: expected one line of text, got a control character in it");
+    assert_complaint("{\"worker-setup-command2\": \"PATH=$PATH:/x\"}", -EINVAL,
+                     "worker-setup-command2: character 6: unknown variable $PATH (of the "
+                     "testbed's shell: ${NAME}); " KNOWN);
+}
+
 TEST(numbers_have_ranges)
 {
+    assert_complaint("{\"trusted-proxies\": \"10.0.0.7 proxy.example\"}", -EINVAL,
+                     "trusted-proxies: expected addresses such as 10.0.0.7 or 10.0.0.0/24, "
+                     "separated by blanks, got \"proxy.example\"");
     assert_complaint("{\"page-rate-limit\": -1}", -EINVAL,
                      "page-rate-limit: expected a whole number from 0 to 100000, got -1");
     assert_complaint("{\"request-rate-limit\": 0.5}", -EINVAL,

@@ -88,6 +88,7 @@ TEST(the_web_reads_what_was_configured)
                     "\"authorization\": \"api-key\","
                     "\"login-url\": \"https://login.example/+openid\","
                     "\"allowed-requestors\": \"testers, admins\","
+                    "\"launchpad-api-url\": \"https://launchpad.example/api/\","
                     "\"github-secrets\": \"secret:def\","
                     "\"github-status-credentials\": \"secret:ghi\","
                     "\"external-web-requests-api-keys\": \"secret:abc\"}");
@@ -104,7 +105,7 @@ TEST(the_web_reads_what_was_configured)
     ck_assert_str_eq(web.login_url, "https://login.example/+openid");
     ck_assert_uint_eq(web.allowed_requestors.len, 2);
     ck_assert_str_eq(web.allowed_requestors.items[1], "admins");
-    ck_assert_str_eq(web.launchpad_api_url, "https://api.launchpad.net/1.0/");
+    ck_assert_str_eq(web.launchpad_api_url, "https://launchpad.example/api/");
     ck_assert_str_eq(web.github_secrets_file, "/etc/autopkgtest-cloud/github-secrets.json");
     ck_assert_str_eq(web.github_credentials_file, "/etc/autopkgtest-cloud/github-credentials.json");
     ck_assert_str_eq(web.github_api_url, "https://api.github.com");
@@ -127,6 +128,7 @@ TEST(the_web_reads_the_key_that_units_share)
     rig_answer(&rig, "secret-get", "{\"key\": \"0123\"}");
     read_web(&rig, &web);
     ck_assert_str_eq(web.session_key_file, "/etc/autopkgtest-cloud/session-key.json");
+    ck_assert_str_eq(web.launchpad_api_url, "https://api.launchpad.net/1.0/");
     key = rig_get(&rig, web.session_key_file);
     ck_assert_str_eq(key, "{\"key\":\"0123\"}\n");
     web_settings_release(&web);

@@ -267,6 +267,35 @@ TEST(regions_get_exactly_their_workers)
     rig_assert_called(fewer, "status-set -- active 0 of 1 worker busy on 1 cloud; web ready");
 }
 
+TEST(other_choices_of_nova_reach_the_running_workers)
+{
+    _cleanup_rig_ struct rig rig = unit_with_ssh();
+    _cleanup_free_ char *one = one_cloud("lcy02.rc", '0', RC), *calls = NULL, *args = NULL;
+    _cleanup_free_ char *dir = str_format("%s/etc/autopkgtest-cloud", rig.root), *options = NULL;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct worker_settings worker = {0};
+
+    configure_clouds(&rig, one, "lcy02: {amd64: 1}");
+    free(calls_of(&rig, HOOK_INSTALL));
+    options =
+        str_format("{\"novarcs\": \"%s\", \"n-workers\": \"lcy02: {amd64: 1}\","
+                   "\"local-workers\": \"\", \"worker-image\": \"own/$RELEASE-$ARCHITECTURE\","
+                   "\"worker-security-group\": \"testbeds\", \"worker-keypair\": \"people\","
+                   "\"worker-default-flavor\": \"cpu1-ram2-disk3\","
+                   "\"worker-big-flavor\": \"cpu4-ram5-disk6\"}",
+                   one);
+    configure(&rig, options);
+    calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(calls, "systemctl reload --no-block -- " WORKER("lcy02-amd64-1"));
+    ASSERT_OK(settings_load_worker(dir, "lcy02-amd64-1", &worker, &err), &err);
+    args = strv_join(&worker.backend_args, " ");
+    ck_assert_msg(str_ends_with(args, " --image=own/$RELEASE-$HOSTARCH --flavor=cpu1-ram2-disk3 "
+                                      "--big-flavor=cpu4-ram5-disk6 --network= "
+                                      "--security-group=testbeds --keypair=people"),
+                  "%s", args);
+    worker_settings_release(&worker);
+}
+
 TEST(a_region_without_its_file_blocks_and_changes_nothing)
 {
     _cleanup_rig_ struct rig rig = unit_with_ssh();

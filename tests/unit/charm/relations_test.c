@@ -21,21 +21,11 @@ static struct rig monitored_new(void)
     return rig;
 }
 
-static char *hook_of(const struct rig *rig, enum hook hook, const char *relation)
-{
-    char *calls;
-
-    setenv("JUJU_RELATION_ID", relation, 1);
-    calls = calls_of(rig, hook);
-    unsetenv("JUJU_RELATION_ID");
-    return calls;
-}
-
 TEST(an_agent_is_told_all_in_one_key)
 {
     _cleanup_rig_ struct rig rig = monitored_new();
     _cleanup_free_ char *first = calls_of(&rig, HOOK_INSTALL);
-    _cleanup_free_ char *calls = hook_of(&rig, HOOK_RELATION_CREATED, "cos-agent:7");
+    _cleanup_free_ char *calls = calls_of_relation(&rig, HOOK_RELATION_CREATED, "cos-agent:7");
     _cleanup_free_ char *socket = rig_get(&rig, "/etc/systemd/system/" SOCKET);
 
     rig_assert_not_called(first, SOCKET);
@@ -65,7 +55,7 @@ TEST(an_agent_is_told_all_in_one_key)
 TEST(what_was_told_is_not_told_again_until_it_changes)
 {
     _cleanup_rig_ struct rig rig = monitored_new();
-    _cleanup_free_ char *first = hook_of(&rig, HOOK_RELATION_CREATED, "cos-agent:7");
+    _cleanup_free_ char *first = calls_of_relation(&rig, HOOK_RELATION_CREATED, "cos-agent:7");
     _cleanup_free_ char *again = calls_of(&rig, HOOK_CONFIG_CHANGED);
     _cleanup_free_ char *port = NULL, *upgraded = NULL;
 
@@ -86,7 +76,7 @@ TEST(what_was_told_is_not_told_again_until_it_changes)
 TEST(what_a_killed_hook_told_is_told_again)
 {
     _cleanup_rig_ struct rig rig = monitored_new();
-    _cleanup_free_ char *first = hook_of(&rig, HOOK_RELATION_CREATED, "cos-agent:7");
+    _cleanup_free_ char *first = calls_of_relation(&rig, HOOK_RELATION_CREATED, "cos-agent:7");
     _cleanup_free_ char *killed = NULL, *again = NULL, *next = NULL, *later = NULL;
 
     (void)first;
@@ -105,7 +95,7 @@ TEST(what_a_failed_hook_told_is_told_again)
 {
     _cleanup_rig_ struct rig rig = monitored_new();
     _cleanup_error_ struct error err = ERROR_INIT;
-    _cleanup_free_ char *first = hook_of(&rig, HOOK_RELATION_CREATED, "cos-agent:7");
+    _cleanup_free_ char *first = calls_of_relation(&rig, HOOK_RELATION_CREATED, "cos-agent:7");
     _cleanup_free_ char *again = NULL, *later = NULL;
 
     (void)first;
@@ -122,7 +112,7 @@ TEST(what_a_failed_hook_told_is_told_again)
 TEST(without_an_agent_nobody_reads_the_figures)
 {
     _cleanup_rig_ struct rig rig = monitored_new();
-    _cleanup_free_ char *first = hook_of(&rig, HOOK_RELATION_CREATED, "cos-agent:7");
+    _cleanup_free_ char *first = calls_of_relation(&rig, HOOK_RELATION_CREATED, "cos-agent:7");
     _cleanup_free_ char *down = NULL, *broken = NULL, *after = NULL;
 
     (void)first;
@@ -134,7 +124,7 @@ TEST(without_an_agent_nobody_reads_the_figures)
     down = calls_of(&rig, HOOK_UPDATE_STATUS);
     rig_assert_called(down, "status-set -- maintenance " SOCKET
                             " is failed: juju ssh autopkgtest-cloud/0 journalctl -u " SOCKET);
-    broken = hook_of(&rig, HOOK_RELATION_BROKEN, "cos-agent:7");
+    broken = calls_of_relation(&rig, HOOK_RELATION_BROKEN, "cos-agent:7");
     rig_assert_called(broken, "systemctl disable -- " SOCKET);
     rig_assert_called(broken, "systemctl stop --no-block -- " SOCKET);
     rig_assert_not_called(broken, "relation-set");
@@ -232,7 +222,7 @@ static struct rig proxied_new(bool leader)
 TEST(a_proxy_learns_of_unit_and_application)
 {
     _cleanup_rig_ struct rig rig = proxied_new(false);
-    _cleanup_free_ char *follower = hook_of(&rig, HOOK_RELATION_CREATED, PROXY);
+    _cleanup_free_ char *follower = calls_of_relation(&rig, HOOK_RELATION_CREATED, PROXY);
     _cleanup_free_ char *elected = calls_of(&rig, HOOK_LEADER_ELECTED);
 
     rig_assert_called(follower, UNIT_DATA);
@@ -244,7 +234,7 @@ TEST(a_proxy_learns_of_unit_and_application)
 TEST(who_becomes_leader_again_tells_what_another_one_may_have_changed)
 {
     _cleanup_rig_ struct rig rig = proxied_new(true);
-    _cleanup_free_ char *first = hook_of(&rig, HOOK_RELATION_CREATED, PROXY);
+    _cleanup_free_ char *first = calls_of_relation(&rig, HOOK_RELATION_CREATED, PROXY);
     _cleanup_free_ char *next = calls_of(&rig, HOOK_CONFIG_CHANGED);
     _cleanup_free_ char *elected = calls_of(&rig, HOOK_LEADER_ELECTED);
 
@@ -257,7 +247,8 @@ TEST(who_becomes_leader_again_tells_what_another_one_may_have_changed)
 TEST(nothing_is_asked_or_told_between_changes)
 {
     _cleanup_rig_ struct rig rig = proxied_new(true);
-    _cleanup_free_ char *first = hook_of(&rig, HOOK_RELATION_CREATED, PROXY), *port = NULL;
+    _cleanup_free_ char *first = calls_of_relation(&rig, HOOK_RELATION_CREATED, PROXY),
+                        *port = NULL;
     _cleanup_free_ char *status = calls_of(&rig, HOOK_UPDATE_STATUS);
     _cleanup_free_ char *same = calls_of(&rig, HOOK_CONFIG_CHANGED), *worker = NULL;
 
@@ -283,12 +274,13 @@ TEST(nothing_is_asked_or_told_between_changes)
 TEST(the_proxys_answer_is_where_people_find_us)
 {
     _cleanup_rig_ struct rig rig = proxied_new(true);
-    _cleanup_free_ char *first = hook_of(&rig, HOOK_RELATION_CREATED, PROXY), *calls = NULL;
+    _cleanup_free_ char *first = calls_of_relation(&rig, HOOK_RELATION_CREATED, PROXY),
+                        *calls = NULL;
     _cleanup_free_ char *settings = NULL, *later = NULL, *broken = NULL, *after = NULL;
 
     (void)first;
     proxy_says(&rig, "https://tests.example.com/");
-    calls = hook_of(&rig, HOOK_RELATION_CHANGED, PROXY);
+    calls = calls_of_relation(&rig, HOOK_RELATION_CHANGED, PROXY);
     rig_assert_called(calls, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready at "
                              "https://tests.example.com");
     rig_assert_called(calls, "systemctl restart -- autopkgtest-web.service "
@@ -299,7 +291,7 @@ TEST(the_proxys_answer_is_where_people_find_us)
     later = calls_of(&rig, HOOK_UPDATE_STATUS);
     rig_assert_called(later, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready at "
                              "https://tests.example.com");
-    broken = hook_of(&rig, HOOK_RELATION_BROKEN, PROXY);
+    broken = calls_of_relation(&rig, HOOK_RELATION_BROKEN, PROXY);
     rig_assert_called(broken, "status-set -- active 0 of 2 workers busy on 1 cloud; web ready");
     rig_assert_not_called(broken, "relation-set");
     after = rig_get(&rig, "/etc/autopkgtest-cloud/web.conf");
@@ -313,7 +305,7 @@ TEST(an_address_may_have_a_path)
     _cleanup_free_ char *calls = NULL, *settings = NULL;
 
     proxy_says(&rig, "http://proxy:8080/model-tests/");
-    calls = hook_of(&rig, HOOK_RELATION_CHANGED, PROXY);
+    calls = calls_of_relation(&rig, HOOK_RELATION_CHANGED, PROXY);
     rig_assert_not_called(calls, "status-set -- blocked");
     settings = rig_get(&rig, "/etc/autopkgtest-cloud/web.conf");
     ck_assert_ptr_nonnull(strstr(settings, "\nhostname = proxy:8080\n"));
@@ -335,7 +327,7 @@ TEST(an_answer_that_cannot_be_used_is_told)
         _cleanup_free_ char *status = str_format("status-set -- blocked ingress: %s", bad[i][1]);
 
         proxy_says(&rig, bad[i][0]);
-        calls = hook_of(&rig, HOOK_RELATION_CHANGED, PROXY);
+        calls = calls_of_relation(&rig, HOOK_RELATION_CHANGED, PROXY);
         rig_assert_called(calls, status);
         settings = rig_get(&rig, "/etc/autopkgtest-cloud/web.conf");
         ck_assert_ptr_nonnull(strstr(settings, "\nhostname = localhost\n"));
@@ -348,7 +340,7 @@ TEST(an_answer_that_is_no_json_is_waited_past)
     _cleanup_free_ char *calls = NULL;
 
     rig_answer(&rig, "relation-get.traefik", "{\"ingress\": \"url: http://x\"}");
-    calls = hook_of(&rig, HOOK_RELATION_CHANGED, PROXY);
+    calls = calls_of_relation(&rig, HOOK_RELATION_CHANGED, PROXY);
     rig_assert_called(calls,
                       "status-set -- waiting waiting for ingress to tell the public address");
 }

@@ -75,6 +75,7 @@ TEST(a_host_that_does_not_trust_the_unit_gets_no_work)
     _cleanup_free_ char *path = str_format("%s" LXD "/client.key", rig.root);
     struct stat st;
 
+    rig_put(&rig, "/var/lib/dpkg/status", "Package: libcurl4\nStatus: install ok installed\n");
     configure(&rig, REMOTES);
     calls = calls_of(&rig, HOOK_CONFIG_CHANGED);
     rig_assert_called(calls, "autopkgtest-cloud remote check --format=json 10.0.0.1");
@@ -83,6 +84,7 @@ TEST(a_host_that_does_not_trust_the_unit_gets_no_work)
                "yet: juju run autopkgtest-cloud/0 add-remote arch=… address=10.0.0.1 token=…, with "
                "what `lxc config trust add` prints there");
     ck_assert_ptr_nonnull(strstr(calls, "lxd-client"));
+    ck_assert_ptr_nonnull(strstr(calls, " mmdebstrap uidmap zstd distro-info-data"));
     rig_assert_not_called(calls, "autopkgtest-worker@");
     list = rig_get(&rig, LXD "/config.yml");
     ck_assert_ptr_nonnull(
@@ -156,6 +158,33 @@ TEST(an_image_of_a_host_is_made_when_asked_for_and_renewed_from_then_on)
     configure(&rig, "{\"lxd-remotes\": \"\", \"local-workers\": \"\"}");
     gone = calls_of(&rig, HOOK_CONFIG_CHANGED);
     ck_assert_ptr_nonnull(strstr(gone, IMAGE_OF_HOST ".timer"));
+}
+
+#define MACHINE "vm-lxd-10.0.0.1-noble-armhf"
+
+TEST(an_image_of_machines_is_made_when_it_is_asked_for)
+{
+    _cleanup_rig_ struct rig rig = remotes_rig();
+    _cleanup_free_ char *without = NULL, *with = NULL, *renewed = NULL, *status = NULL;
+
+    configure(&rig, REMOTES);
+    mark(&rig, "trusts");
+    free(calls_of(&rig, HOOK_CONFIG_CHANGED));
+    without = run_action(&rig, &action_build_images, "{\"release\": \"noble\"}");
+    rig_assert_not_called(without, MACHINE);
+    with = run_action(&rig, &action_build_images, "{\"release\": \"noble\", \"vm\": true}");
+    ck_assert_ptr_nonnull(strstr(with, " qemu-utils fdisk e2fsprogs mtools\n"));
+    rig_assert_called(with, "systemctl restart -- " IMAGE_OF_HOST
+                            ".service autopkgtest-image@" MACHINE ".service");
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/images/" MACHINE ".lxd", "abc\n");
+    rig_put(&rig, "/var/lib/autopkgtest-cloud/images/" MACHINE ".failed", "no room\n");
+    renewed = run_action(&rig, &action_build_images, "{\"release\": \"noble\"}");
+    ck_assert_ptr_nonnull(strstr(renewed, " vm-lxd-10-0-0-1-noble-armhf=failed: no room\n"));
+    status = calls_of(&rig, HOOK_UPDATE_STATUS);
+    ck_assert_ptr_nonnull(strstr(status, "enable -- autopkgtest-image@" MACHINE ".timer"));
+    rig_assert_called(status,
+                      "status-set -- maintenance image of vm-lxd-10.0.0.1-noble/armhf is an "
+                      "old one, it cannot be renewed: no room");
 }
 
 TEST(a_host_is_known_until_its_last_test_has_ended)

@@ -225,6 +225,32 @@ TEST(workers_of_another_application_upload_to_its_store)
     ck_assert(!rig_has(&rig, ETC "/swift.cred"));
 }
 
+// A unit that is removed leaves the relation before it stops.
+TEST(last_tests_keep_what_their_results_are_stored_with)
+{
+    _cleanup_rig_ struct rig rig = worker_new();
+
+    free(calls_of(&rig, HOOK_INSTALL));
+    rig_put(&rig, "/run/autopkgtest-cloud/worker-local-amd64-1/state", "");
+    free(calls_in(&rig, "results-store:4", HOOK_RELATION_BROKEN));
+    assert_has(&rig, ETC "/swift.cred", "SWIFT_PASSWORD=hidden-token\n");
+}
+
+TEST(a_store_that_replaces_another_is_used_when_the_old_one_breaks)
+{
+    _cleanup_rig_ struct rig rig = worker_new();
+    _cleanup_free_ char *calls = calls_of(&rig, HOOK_INSTALL), *broken = NULL;
+
+    rig_assert_called(calls, "relation-list --format=json -r results-store:4 --app");
+    rig_answer(&rig, "relation-ids.results-store", "[\"results-store:4\", \"results-store:7\"]");
+    rig_answer(&rig, "relation-get.tests-web",
+               "{\"auth-url\": \"http://10.0.0.7/auth/v1.0\", \"secret\": \"secret:abc\"}");
+    broken = calls_in(&rig, "results-store:4", HOOK_RELATION_BROKEN);
+    rig_assert_called(broken, "relation-list --format=json -r results-store:7 --app");
+    rig_assert_called(broken, "status-set -- active 0 of 2 workers busy on 1 cloud");
+    assert_has(&rig, ETC "/swift.cred", "SWIFT_AUTH_URL=http://10.0.0.7/auth/v1.0\n");
+}
+
 TEST(workers_wait_until_the_store_is_told_and_the_secret_granted)
 {
     _cleanup_rig_ struct rig rig = worker_new();
@@ -294,7 +320,7 @@ static char *stop_with_results(const struct rig *rig)
 
 #define GOES_WITH_IT                                                                               \
     "juju-log -l WARNING -- autopkgtest-cloud/0 keeps the results of autopkgtest-cloud, in 1 "     \
-    "containers below /var/lib/autopkgtest-cloud/store: they go with its machine or its storage, " \
+    "containers below /var/lib/autopkgtest-cloud/store: they go with its machine, "                \
     "and are not on other units unless they were copied (docs/how-to/move-the-results.md)"
 
 TEST(a_unit_that_goes_says_that_results_go_with_it)
@@ -309,6 +335,36 @@ TEST(a_unit_that_goes_says_that_results_go_with_it)
     rig_assert_not_called(none, "juju-log -l WARNING"); // nothing is lost with an empty store
     calls = stop_with_results(&rig);
     rig_assert_called(calls, GOES_WITH_IT);
+}
+
+// The calls of the hook of a storage `data` with something of the store in it.
+static char *data_hook(const struct rig *rig, enum hook hook)
+{
+    setenv("JUJU_STORAGE_ID", "data/0", 1);
+    setenv("JUJU_STORAGE_LOCATION", "/srv/data", 1);
+    return calls_of(rig, hook);
+}
+
+TEST(the_log_tells_which_results_go_with_storage)
+{
+    _cleanup_rig_ struct rig rig = peer_new("{}");
+    _cleanup_free_ char *empty = NULL, *calls = NULL, *again = NULL;
+
+    tell_of_unit_0(&rig);
+    free(data_hook(&rig, HOOK_STORAGE_ATTACHED));
+    reconcile(&rig, HOOK_INSTALL);
+    reconcile(&rig, HOOK_UPDATE_STATUS);
+    empty = data_hook(&rig, HOOK_STORAGE_DETACHING);
+    rig_assert_not_called(empty, "juju-log -l WARNING");
+    free(data_hook(&rig, HOOK_STORAGE_ATTACHED));
+    rig_put(&rig, "/srv/data/store/autopkgtest-noble/.container", "{}");
+    calls = data_hook(&rig, HOOK_STORAGE_DETACHING);
+    rig_assert_called(calls, "juju-log -l WARNING -- autopkgtest-cloud/0 keeps the results of "
+                             "autopkgtest-cloud, in 1 containers below /srv/data/store: they go "
+                             "with storage data/0, and are not on other units unless they were "
+                             "copied (docs/how-to/move-the-results.md)");
+    again = data_hook(&rig, HOOK_STORAGE_DETACHING);
+    rig_assert_not_called(again, "juju-log -l WARNING");
 }
 
 TEST(a_unit_whose_results_are_elsewhere_goes_without_a_word)

@@ -192,6 +192,7 @@ static inline struct rig rig_new(void)
                                         "secret-info-get",
                                         "secret-add",
                                         "secret-set",
+                                        "secret-remove",
                                         "secret-grant"};
     struct rig rig = {.dir = strdup(test_dir())};
     _cleanup_free_ char *recorder = str_format("%s/recorder", rig.dir);

@@ -75,3 +75,14 @@ static inline char *calls_of(const struct rig *rig, enum hook hook)
     reconcile(rig, hook);
     return rig_calls(rig);
 }
+
+// The same of a hook of that relation.
+static inline char *calls_of_relation(const struct rig *rig, enum hook hook, const char *relation)
+{
+    char *calls;
+
+    setenv("JUJU_RELATION_ID", relation, 1);
+    calls = calls_of(rig, hook);
+    unsetenv("JUJU_RELATION_ID");
+    return calls;
+}

@@ -145,11 +145,12 @@ def _default_archives(suite: str, mirror: str) -> list[str]:
 
 
 def apt_settings() -> list[str]:
-    """What the host's apt was told about reaching archives (proxy, dates, retries) holds inside too."""
+    """What the host's apt was told about reaching archives (proxy, dates, retries) holds inside too. With delays before
+    retries apt 2.6 may wait forever."""
     wanted = re.compile(r'Acquire::(http|https|Check-Valid-Until|Check-Date|Retries|ForceIPv[46]|'
                         r'Languages|GzipIndexes)(::\S*)? ".+";')
     dump = run("apt-config", "dump") if shutil.which("apt-config") else ""
-    return [line for line in dump.splitlines() if wanted.fullmatch(line)]
+    return [*(line for line in dump.splitlines() if wanted.fullmatch(line)), 'Acquire::Retries::Delay "false";']
 
 
 def ensure(base: Base, on_progress: Callable[[str], None]) -> Path:

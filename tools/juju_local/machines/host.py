@@ -122,7 +122,7 @@ class ProcessFile:
             return None
         return pid if start_time(pid) == started else None
 
-    def kill(self, number: int = signal.SIGKILL, wait: float = 5.0) -> bool:
+    def kill(self, number: int = signal.SIGKILL, wait: float = 60.0) -> bool:
         """Signals the process; true when it is gone within that many seconds."""
         pid = self.pid()
         if pid is not None:
@@ -211,5 +211,5 @@ def cgroup_remove(name: str) -> None:
                     pass
         return not any((root / name).exists() for root in cgroup_roots())
 
-    if not wait_until(gone, 10):
+    if not wait_until(gone, 120):
         raise MachineError(f"the cgroup {name} cannot be removed: something in it does not die")

@@ -21,7 +21,7 @@ from . import paths
 from .host import ProcessFile, built_tool, namespace, require_host, wait_until
 from .machine import SOCKET_DIR, TOOL_ENVIRONMENT, Machine, MachineError, Progress
 
-START_SECONDS = 10
+START_SECONDS = 120
 RECORDER_HOME = "var/lib/juju-local/recorder"
 TOOLS_HOME = "usr/lib/juju-local"
 

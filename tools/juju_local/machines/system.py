@@ -23,8 +23,8 @@ from .host import (ProcessFile, attempt, built_tool, cgroup2_root, cgroup_proces
 from .machine import SOCKET_DIR, TOOL_ENVIRONMENT, Machine, MachineError, Progress
 from .network import Network, locked
 
-BOOT_SECONDS = 60
-STOP_SECONDS = 30
+BOOT_SECONDS = 600
+STOP_SECONDS = 120
 
 
 def network_down(state_dir: Path) -> None:
@@ -261,7 +261,7 @@ class SystemMachine(Machine):
     def _entry(self) -> list[str]:
         self._need()
         # between two boots, and while systemd starts the agent's service, there is a moment without
-        if not wait_until(lambda: self._agent_cgroup() is not None or not self.running(), 10):
+        if not wait_until(lambda: self._agent_cgroup() is not None or not self.running(), 120):
             raise MachineError(f"machine {self.name}: systemd does not run {bases.AGENT_UNIT}")
         leader, cgroup = self._leader(), self._agent_cgroup()
         if leader is None or cgroup is None:

@@ -99,7 +99,7 @@ TEST(an_older_database_is_kept_and_a_newer_one_refused)
     ck_assert_int_eq(
         sqlite3_exec(database_handle(db), "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
     ck_assert_int_eq(database_open(path, &again, &err), -ENOTSUP);
-    ck_assert_int_eq(database_open_readonly(path, &again, &err), -ENOTSUP);
+    ck_assert_int_eq(database_open_readonly(path, DATABASE_WAIT_MS, &again, &err), -ENOTSUP);
 }
 
 TEST(a_database_of_before_gets_the_tables_of_current_versions)
@@ -130,15 +130,15 @@ TEST(a_reader_needs_a_database_with_tables)
     struct file_attributes attributes = FILE_ATTRIBUTES(0600);
     struct database *db = NULL;
 
-    ck_assert_int_eq(database_open_readonly(path, &db, NULL), -ENOENT);
+    ck_assert_int_eq(database_open_readonly(path, DATABASE_WAIT_MS, &db, NULL), -ENOENT);
     ck_assert_int_eq(file_replace(path, "", 0, &attributes, NULL, NULL), 0);
-    ck_assert_int_eq(database_open_readonly(path, &db, NULL), -ENOENT);
+    ck_assert_int_eq(database_open_readonly(path, DATABASE_WAIT_MS, &db, NULL), -ENOENT);
     ck_assert_int_eq(file_replace(path,
                                   "no database, but longer than its header would be, surely "
                                   "so; a hundred bytes it takes to be read as one....",
                                   105, &attributes, NULL, NULL),
                      0);
-    ck_assert_int_eq(database_open_readonly(path, &db, NULL), -EUCLEAN);
+    ck_assert_int_eq(database_open_readonly(path, DATABASE_WAIT_MS, &db, NULL), -EUCLEAN);
     ck_assert_int_eq(database_open(path, &db, NULL), -EUCLEAN);
 }
 
@@ -232,7 +232,7 @@ TEST(statistics_and_summaries_are_the_same_in_whatever_order_results_come)
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     database_close(TAKE_PTR(db));
-    ck_assert_int_eq(database_open_readonly(path, &db, &err), -EAGAIN);
+    ck_assert_int_eq(database_open_readonly(path, DATABASE_WAIT_MS, &db, &err), -EAGAIN);
     error_clear(&err);
     ASSERT_OK(database_open(path, &db, &err), &err);
     anew = dump(db);

@@ -187,3 +187,66 @@ TEST(a_variable_is_found_among_the_others)
     ck_assert_ptr_null(github_env_value("A=1,ABC=2", "AB"));
     ck_assert_ptr_null(github_env_value("", "AB"));
 }
+
+static bool is_of_one(const char *repository, const char *clone_url, const char *statuses_url)
+{
+    char *texts[] = {strdup(repository), strdup(clone_url), strdup(statuses_url)};
+    struct github_pull pull = {
+        .repository = texts[0], .clone_url = texts[1], .statuses_url = texts[2]};
+    bool one = github_pull_is_of_one(&pull);
+
+    github_pull_release(&pull);
+    return one;
+}
+
+TEST(the_addresses_of_a_pull_request_are_of_its_repository)
+{
+    static const char api[] = "https://api.github.com/repos/o/r/statuses/a1";
+    static const char git[] = "https://github.com/o/r.git";
+
+    ck_assert(is_of_one("o/r", git, api));
+    ck_assert(is_of_one("O/R", git, api));
+    ck_assert(!is_of_one("o/other", git, api));
+    ck_assert(!is_of_one("o/r", "https://github.com/o/other.git", api));
+    ck_assert(!is_of_one("o/r", "https://github.com/oo/r.git", api));
+    ck_assert(!is_of_one("o/r", "/o/r.git", "x"));
+    ck_assert(!is_of_one("o/r", git, "https://api.github.com/repos/o/other/statuses/a1"));
+    ck_assert(
+        !is_of_one("o/r", git, "https://api.github.com/repos/e/x/statuses/repos/o/r/statuses/a1"));
+    ck_assert(
+        !is_of_one("r", "https://github.com/r.git", "https://api.github.com/repos/r/statuses/a1"));
+}
+
+TEST(a_secret_is_for_the_repositories_before_it)
+{
+    static const struct {
+        const char *text, *secret, *repository;
+        bool good;
+    } rows[] = {
+        {"secret", "secret", "any/one", true},
+        {"o/r secret", "secret", "o/r", true},
+        {"o/r secret", "secret", "O/R", true},
+        {"o/r secret", "secret", "o/other", false},
+        {"o/r secret", "secret", "", false},
+        {"o/r,o/other  with blanks", "with blanks", "o/other", true},
+        // what is none is part of the secret, as it was before there were any
+        {"the shared secret", "the shared secret", "any/one", true},
+        {"a/b/c secret", "a/b/c secret", "any/one", true},
+        {"o/r,x secret", "o/r,x secret", "any/one", true},
+        {"/r secret", "/r secret", "any/one", true},
+        {"o/ secret", "o/ secret", "any/one", true},
+        {"o/r", "o/r", "any/one", true},
+    };
+    struct github_secret none;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        _cleanup_(github_secret_release) struct github_secret secret = {0};
+
+        ck_assert_int_eq(github_secret_parse(rows[i].text, &secret), 0);
+        ck_assert_str_eq(secret.secret, rows[i].secret);
+        ck_assert_msg(github_secret_is_for(&secret, rows[i].repository) == rows[i].good, "%s: %s",
+                      rows[i].text, rows[i].repository);
+    }
+    ck_assert_int_eq(github_secret_parse("", &none), -EINVAL);
+    ck_assert_int_eq(github_secret_parse("o/r ", &none), -EINVAL);
+}

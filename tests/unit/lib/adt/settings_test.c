@@ -124,6 +124,22 @@ TEST(the_web)
     ck_assert_ptr_null(s.store_dir);
 }
 
+TEST(results_whose_mark_is_missing_are_on_a_disk_that_is_not_mounted)
+{
+    static const char rest[] = "database = /d\ntemplates-dir = /t\nstatic-dir = /s\n";
+    const char *dir = folder_with("web.conf", rest);
+    _cleanup_free_ char *mark = path_join(dir, "web.conf"); // which is there
+    _cleanup_free_ char *here = str_format("[web]\nresults-mark = %s\n%s", mark, rest);
+    _cleanup_free_ char *gone = str_format("[web]\nresults-mark = %s/gone\n%s", mark, rest);
+    _cleanup_(web_settings_release) struct web_settings s = {0}, none = {0};
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(settings_load_results(folder_with("web.conf", here), &s, &err), &err);
+    ck_assert_int_eq(settings_load_results(folder_with("web.conf", gone), &none, &err), -ENODEV);
+    ck_assert_ptr_nonnull(strstr(error_message(&err), "the disk with the results is not mounted"));
+    ck_assert_ptr_nonnull(strstr(error_message(&err), mark));
+}
+
 TEST(a_web_service_is_found_by_its_name_or_by_a_proxys_address)
 {
     static const char rest[] = "database = /d\ntemplates-dir = /t\nstatic-dir = /s\n";

@@ -75,6 +75,21 @@ TEST(growth_keeps_the_content)
     ck_assert_uint_eq(b.len, 3);
 }
 
+TEST(what_fits_has_no_room_left_and_goes_on)
+{
+    _cleanup_buf_ struct buf b = BUF_INIT(100000);
+
+    buf_fit(&b);
+    ck_assert_ptr_null(b.data);
+    ck_assert_int_eq(buf_add_str(&b, "abc"), 0);
+    ck_assert_uint_gt(b.alloc, 4);
+    buf_fit(&b);
+    ck_assert_uint_eq(b.alloc, 4);
+    ck_assert_str_eq(buf_str(&b), "abc");
+    ck_assert_int_eq(buf_add_str(&b, "def"), 0);
+    ck_assert_str_eq(buf_str(&b), "abcdef");
+}
+
 TEST(strip_cuts_white_space_off_both_ends)
 {
     char text[] = " \t a b\r\n";

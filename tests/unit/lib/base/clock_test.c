@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
+#include "base/buf.h"
 #include "base/clock.h"
 #include "test.h"
 
@@ -34,6 +35,37 @@ TEST(compact_dates_round_trip)
     ck_assert_str_eq(back, "20240229_235959");
 }
 
+TEST(compact_dates_are_those_of_the_c_library)
+{
+    for (int64_t day = -719528; day < 2932897; day += 97) { // of the years 0000 to 9999
+        _cleanup_free_ char *text = NULL;
+        int64_t seconds = 0, when = day * 86400 + 45296;
+
+        text = clock_format_utc(when, "%Y%m%d_%H%M%S");
+        while (text && strlen(text) < 15) { // the library writes early years without zeros
+            char *longer = str_format("0%s", text);
+
+            free(text);
+            text = longer;
+        }
+        ck_assert_int_eq(clock_parse_compact(text, &seconds, NULL), 0);
+        ck_assert_int_eq(seconds, when);
+    }
+}
+
+TEST(dates_of_one_day_differ_by_their_times)
+{
+    int64_t first = 0, second = 0;
+
+    ck_assert_int_eq(clock_parse_compact("20240229_000000", &first, NULL), 0);
+    ck_assert_int_eq(clock_parse_compact("20240229_235959", &second, NULL), 0);
+    ck_assert_int_eq(second - first, 86399);
+    ck_assert_int_eq(clock_parse_compact("20240229_240000", &second, NULL), -EINVAL);
+    ck_assert_int_eq(clock_parse_compact("20240230_000000", &second, NULL), -EINVAL);
+    ck_assert_int_eq(clock_parse_compact("20240301_000000", &second, NULL), 0);
+    ck_assert_int_eq(second - first, 86400);
+}
+
 TEST(dates_no_calendar_has_are_refused)
 {
     static const char *const bad[] = {
@@ -41,6 +73,9 @@ TEST(dates_no_calendar_has_are_refused)
         "20240229",
         "20240229-235959",
         "20230229_000000",
+        "19000229_000000",
+        "20240132_000000",
+        "20240001_000000",
         "20240431_000000",
         "20241301_000000",
         "20240100_000000",

@@ -129,7 +129,7 @@ TEST(a_program_that_takes_too_long_is_killed)
     spec.new_session = true;
     ASSERT_FAILS(process_run(&spec, NULL, 0, 200 * USEC_PER_MSEC, &result, &err), -ETIMEDOUT, &err,
                  "sh: not done after 0.2 s, killed");
-    ck_assert_uint_lt(clock_monotonic_us() - before, 30 * USEC_PER_SEC);
+    ck_assert_uint_lt(clock_monotonic_us() - before, 500 * USEC_PER_SEC);
 }
 
 TEST(a_time_limit_holds_while_standard_error_is_flooded)
@@ -144,13 +144,13 @@ TEST(a_time_limit_holds_while_standard_error_is_flooded)
 TEST(a_descendant_that_keeps_the_outputs_open_is_not_waited_for)
 {
     _cleanup_process_result_ struct process_result result = PROCESS_RESULT_INIT(100);
-    struct process_spec spec = SPEC("sh", "-c", "echo $$; sleep 20 & echo started");
+    struct process_spec spec = SPEC("sh", "-c", "echo $$; sleep 1000 & echo started");
     uint64_t before = clock_monotonic_us();
 
     spec.new_session = true;
     run(&spec, NULL, &result);
     ck_assert_ptr_nonnull(strstr(buf_str(&result.out), "started\n"));
-    ck_assert_uint_lt(clock_monotonic_us() - before, 15 * USEC_PER_SEC);
+    ck_assert_uint_lt(clock_monotonic_us() - before, 500 * USEC_PER_SEC);
     kill(-(pid_t)strtol(buf_str(&result.out), NULL, 10), SIGKILL);
 }
 

@@ -42,6 +42,8 @@ TEST(several_are_added_at_once)
     assert_joined(&twice, "a|b|c|a|b|c");
     ck_assert(strv_contains(&v, "b"));
     ck_assert(!strv_contains(&v, "d"));
+    ck_assert_uint_eq(strv_find(&twice, "c"), 2);
+    ck_assert_uint_eq(strv_find(&twice, "d"), 6);
 }
 
 TEST(splitting_leaves_out_empty_pieces)

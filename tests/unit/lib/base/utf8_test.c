@@ -33,6 +33,24 @@ TEST(what_is_not_well_formed_has_no_length)
     expect_length("\xff", 1, 0);
 }
 
+TEST(a_text_is_well_formed_when_all_of_it_is)
+{
+    static const char good[] =
+        "a text of ASCII, \xc3\xa4\xe2\x82\xac, and more of it\0 behind a NUL";
+    char text[sizeof(good)];
+
+    for (size_t len = 0; len <= 17; len++)
+        ck_assert(utf8_is_valid(good, len));
+    ck_assert(!utf8_is_valid(good, 18));
+    ck_assert(utf8_is_valid(good, 19));
+    ck_assert(utf8_is_valid(good, sizeof(good) - 1));
+    for (size_t at = 0; at < sizeof(good) - 1; at++) {
+        memcpy(text, good, sizeof(good));
+        text[at] = (char)0xff;
+        ck_assert(!utf8_is_valid(text, sizeof(good) - 1));
+    }
+}
+
 TEST(bad_bytes_and_nul_are_replaced_one_by_one)
 {
     static const char text[] = "a\0\xff\xc3\xa4\xe2\x82";

@@ -229,3 +229,16 @@ TEST(copies_of_members_are_the_callers)
                  "c: expected a string, got a number");
     ASSERT_FAILS(json_copy_string(object, "d", &c, &err), -EINVAL, &err, "d: missing");
 }
+
+TEST(a_list_becomes_an_array_of_what_is_text)
+{
+    static const char *const texts[] = {"a", "\xff", "", "\xc3\xa4", NULL};
+    _cleanup_strv_ struct strv list = STRV_INIT;
+    _cleanup_json_ json_t *array = NULL;
+    _cleanup_buf_ struct buf out = BUF_INIT(100);
+
+    ck_assert_int_eq(strv_add_all(&list, texts), 0);
+    array = json_strings(&list);
+    ck_assert_int_eq(json_write(array, &out), 0);
+    ck_assert_str_eq(buf_str(&out), "[\"a\",\"\",\"\xc3\xa4\"]");
+}

@@ -2,6 +2,7 @@
 // The rules of the language are in template_cases/*.json, one file a chapter: each case has name,
 // template, data, partials and expected, or error instead; `strict` switches strict mode on. The
 // rest, which JSON cannot say, is here.
+#include "data/json.h"
 #include "data/template.h"
 #include "data/template_internal.h"
 #include "test.h"
@@ -152,6 +153,61 @@ TEST(a_template_renders_any_number_of_times_and_appends)
     ck_assert_str_eq(buf_str(&out), "x;x;x;");
 }
 
+static json_t *object_of(int members)
+{
+    json_t *object = json_object();
+
+    for (int i = 0; i < members; i++) {
+        _cleanup_free_ char *name = str_format("n%d", i);
+
+        ck_assert_int_eq(json_put_int(object, name, i), 0);
+    }
+    return object;
+}
+
+// Names of an object of any size, from inside it, from an object inside it, and by a dotted name.
+TEST(members_of_objects_of_any_size_are_found)
+{
+    static const int sizes[] = {1, 2, 47, 48, 49, 200};
+
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        _cleanup_json_ json_t *data = json_object();
+        _cleanup_buf_ struct buf text = BUF_INIT(100000), expected = BUF_INIT(100000),
+                                 out = BUF_INIT(100000);
+        _cleanup_(template_freep) struct template *t = NULL;
+        _cleanup_error_ struct error err = ERROR_INIT;
+
+        ck_assert_int_eq(json_put(data, "of", object_of(sizes[i])), 0);
+        ck_assert_int_eq(json_put_string(json_object_get(data, "of"), "aa", "A"), 0);
+        ck_assert_int_eq(buf_add_str(&text, "{{#of}}{{aa}}{{bB}}"), 0);
+        ck_assert_int_eq(buf_add_str(&expected, "A"), 0); // another of its hash is not taken for it
+        for (int n = 0; n <= sizes[i]; n++) {
+            ck_assert_int_eq(buf_addf(&text, "{{n%d}},{{of.n%d}};", n, n), 0);
+            ck_assert_int_eq(n < sizes[i] ? buf_addf(&expected, "%d,%d;", n, n)
+                                          : buf_add_str(&expected, ",;"),
+                             0);
+        }
+        ck_assert_int_eq(buf_add_str(&text, "{{/of}}"), 0);
+        ASSERT_OK(template_parse(text.data, text.len, "sizes", &t, &err), &err);
+        ASSERT_OK(template_render(t, data, NULL, &out, &err), &err);
+        ck_assert_str_eq(buf_str(&out), buf_str(&expected));
+    }
+}
+
+TEST(whole_numbers_are_written_to_their_limits)
+{
+    _cleanup_json_ json_t *data = json_pack("[I, I, I, I]", (json_int_t)0, (json_int_t)-7,
+                                            (json_int_t)INT64_MAX, (json_int_t)INT64_MIN);
+    static const char text[] = "{{#.}}{{.}} {{/.}}";
+    _cleanup_(template_freep) struct template *t = NULL;
+    _cleanup_buf_ struct buf out = BUF_INIT(1000);
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    ASSERT_OK(template_parse(text, strlen(text), "numbers", &t, &err), &err);
+    ASSERT_OK(template_render(t, data, NULL, &out, &err), &err);
+    ck_assert_str_eq(buf_str(&out), "0 -7 9223372036854775807 -9223372036854775808 ");
+}
+
 TEST(an_output_past_the_maximum_is_an_error_that_tells_the_line)
 {
     static const char *const texts[] = {"\n{{v}}{{v}}", "\n {{>p}}", "\n{{#l}}{{v}}{{/l}}",
@@ -283,6 +339,18 @@ TEST(nul_bytes_pass_in_text_and_are_refused_in_names_and_words)
                  "t: line 1: a name cannot contain a NUL byte");
     ck_assert_int_eq(template_escape(ESCAPE_SHELL, "a\0b", 3, &out), -EINVAL);
     ck_assert_int_eq(template_escape(ESCAPE_SYSTEMD, "a\0b", 3, &out), -EINVAL);
+}
+
+TEST(special_characters_behind_a_nul_byte_become_entities_too)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_(template_freep) struct template *t = parsed("{{v}}");
+    _cleanup_(json_decrefp) json_t *data = json_pack("{s:s%}", "v", "<a\0\0b&c\0'", (size_t)9);
+    _cleanup_buf_ struct buf out = BUF_INIT(100);
+
+    ASSERT_OK(template_render(t, data, NULL, &out, &err), &err);
+    ck_assert_uint_eq(out.len, 20);
+    ck_assert_mem_eq(buf_str(&out), "&lt;a\0\0b&amp;c\0&#39;", 20);
 }
 
 TEST(a_value_with_a_nul_byte_is_no_word_for_a_shell)

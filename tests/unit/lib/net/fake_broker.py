@@ -103,8 +103,9 @@ class Connection(socketserver.BaseRequestHandler):
 
     def content(self, properties: bytes, body: bytes) -> None:
         self.send(HEADER, 1, struct.pack(">HHQ", 60, 0, len(body)) + properties)
-        for start in range(0, len(body), 100000):
-            self.send(BODY, 1, body[start : start + 100000])
+        size = self.frame_max - 8  # without header and end
+        for start in range(0, len(body), size):
+            self.send(BODY, 1, body[start : start + size])
 
     # -------------------------------------------------------------- the conversation
 
@@ -131,7 +132,9 @@ class Connection(socketserver.BaseRequestHandler):
             return False
         beat = 1 if MODE == "mute" else int(MODE)
         self.method(0, 10, 30, struct.pack(">HIH", 10, 131072, beat))
-        self.expect(10, 31)
+        tuned = self.expect(10, 31)
+        tuned.take("H")
+        self.frame_max = tuned.take("I")
         if self.expect(10, 40).shortstr() != "/":
             self.method(0, 10, 50, self.close_text(530, "NOT_ALLOWED - no such vhost"))
             return False

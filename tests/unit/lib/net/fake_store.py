@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -33,6 +34,8 @@ containers: dict[str, dict[str, bytes]] = {}
 acls: dict[str, str] = {}
 tokens: dict[str, int] = {}
 counters: dict[str, int] = {}
+barriers: dict[str, threading.Barrier] = {}
+lock = threading.Lock()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -95,6 +98,11 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(302, b"moved", Location="/echo")
             case "away":
                 self.answer(302, b"", Location="file:///etc/passwd")
+            case "together":  # with so many others
+                with lock:
+                    barrier = barriers.setdefault(self.path, threading.Barrier(number))
+                barrier.wait()
+                self.answer(200)
             case "slow":
                 time.sleep(number)
                 self.answer(200)

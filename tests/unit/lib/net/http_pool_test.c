@@ -50,8 +50,7 @@ static const char *url(const struct fixture *f, const char *path)
 TEST(several_are_on_their_way_at_once)
 {
     FIXTURE(f, 4);
-    struct http_request request = {.url = url(&f, "/slow/1")};
-    uint64_t start = clock_monotonic_us();
+    struct http_request request = {.url = url(&f, "/together/4")};
     void *which = NULL;
     int r = 0;
 
@@ -65,7 +64,6 @@ TEST(several_are_on_their_way_at_once)
         ck_assert_int_eq(r, 0);
         ck_assert_int_eq(((struct http_response *)which)->status, 200);
     }
-    ck_assert_uint_lt(clock_monotonic_us() - start, 3 * USEC_PER_SEC);
     ASSERT_FAILS(http_pool_wait(f.pool, &which, &r, &f.err), -ENOENT, &f.err,
                  "no request is on its way");
 }
@@ -95,7 +93,7 @@ TEST(each_gives_its_own_answer_and_failures_are_told)
 TEST(what_is_not_waited_for_is_ended)
 {
     FIXTURE(f, 2);
-    struct http_request request = {.url = url(&f, "/slow/20")};
+    struct http_request request = {.url = url(&f, "/slow/300")};
 
     ASSERT_OK(http_pool_start(f.pool, &request, &f.answers[0], NULL, &f.err), &f.err);
     http_pool_free(TAKE_PTR(f.pool));

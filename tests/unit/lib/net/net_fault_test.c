@@ -79,7 +79,7 @@ TEST(a_link_survives_lack_of_memory)
                                     .user = strdup("u"),
                                     .password = strdup("secret"),
                                     .vhost = strdup("/"),
-                                    .timeout_us = 5000000};
+                                    .timeout_us = 180000000};
     ck_assert_int_eq(strv_add(&broker.hosts, "127.0.0.1"), 0);
     headers = json_pack("{s:s, s:i}", "worker", "w", "n", 1);
     fault_try_each(FAULT_MEMORY, ENOMEM, FAULT_TOLERATED, use_broker);

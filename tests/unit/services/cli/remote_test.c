@@ -64,24 +64,38 @@ TEST(what_old_tests_of_the_application_have_left_is_stale)
 
 TEST(images_without_their_name_are_stale)
 {
-    static const char *const old = "{\"properties\": {\"description\": \"autopkgtest Ubuntu noble "
-                                   "armhf\"}, \"aliases\": []}";
-    static const char *const kept[] = {
-        "{\"properties\": {\"description\": \"autopkgtest Ubuntu noble armhf\"}, \"aliases\": "
-        "[{\"name\": \"autopkgtest/ubuntu/noble/armhf\"}]}",
-        "{\"properties\": {\"description\": \"Ubuntu noble\"}, \"aliases\": []}",
-        "{\"properties\": {}, \"aliases\": []}",
+#define UPLOADED(when) "\"uploaded_at\": \"" when "\", "
+#define NAMELESS                                                                                   \
+    "\"properties\": {\"description\": \"autopkgtest Ubuntu noble armhf\"}, \"aliases\": []}"
+    static const struct {
+        const char *case_, *text;
+        uint64_t older_s;
+        bool stale;
+    } cases[] = {
+        {"an old one", "{" UPLOADED(OLD) NAMELESS, 48 * HOUR, true},
+        {"one that may be getting its name", "{" UPLOADED("2023-11-14T21:30:00.5Z") NAMELESS,
+         48 * HOUR, false},
+        {"unless that is told to be old", "{" UPLOADED("2023-11-14T21:30:00.5Z") NAMELESS, 600,
+         true},
+        {"without a date", "{" NAMELESS, HOUR, false},
+        {"with a name",
+         "{" UPLOADED(OLD) "\"properties\": {\"description\": \"autopkgtest Ubuntu noble armhf\"}, "
+                           "\"aliases\": [{\"name\": \"autopkgtest/ubuntu/noble/armhf\"}]}",
+         HOUR, false},
+        {"somebody's",
+         "{" UPLOADED(OLD) "\"properties\": {\"description\": \"Ubuntu noble\"}, \"aliases\": []}",
+         HOUR, false},
+        {"without properties", "{" UPLOADED(OLD) "\"properties\": {}, \"aliases\": []}", HOUR,
+         false},
     };
-    _cleanup_error_ struct error err = ERROR_INIT;
-    _cleanup_json_ json_t *image = NULL;
 
-    ASSERT_OK(json_parse(old, strlen(old), "image", &image, &err), &err);
-    ck_assert(remote_image_is_stale(image));
-    for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
-        _cleanup_json_ json_t *other = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct remote_stale stale = {.now = NOW, .older_s = cases[i].older_s};
+        _cleanup_error_ struct error err = ERROR_INIT;
+        _cleanup_json_ json_t *image = NULL;
 
-        ASSERT_OK(json_parse(kept[i], strlen(kept[i]), "image", &other, &err), &err);
-        ck_assert_msg(!remote_image_is_stale(other), "%s", kept[i]);
+        ASSERT_OK(json_parse(cases[i].text, strlen(cases[i].text), "image", &image, &err), &err);
+        ck_assert_msg(remote_image_is_stale(image, &stale) == cases[i].stale, "%s", cases[i].case_);
     }
 }
 

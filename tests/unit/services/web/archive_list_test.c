@@ -133,6 +133,100 @@ TEST(an_index_lists_as_the_archive_does)
         }
 }
 
+// What archive_follow() writes. *ret_last: the last line as JSON, the caller's; *ret_index: the
+// bytes behind it; the return: the lines between the first and that one.
+static char *follow(const struct buf *tar, size_t len, const struct archive_query *query,
+                    size_t index_max, json_t **ret_last, struct buf *ret_index)
+{
+    _cleanup_close_ int fd = file_of(tar, len), out = memfd_create("out", MFD_CLOEXEC);
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    const char *last, *line;
+    size_t index;
+
+    ASSERT_OK(archive_follow(fd, "t", query, index_max, out, &err), &err);
+    ck_assert_int_eq((int)lseek(out, 0, SEEK_SET), 0);
+    ck_assert_int_eq(file_read_fd(out, "out", &text, NULL), 0);
+    ck_assert(str_starts_with(buf_str(&text), "{}\n"));
+    last = line = buf_str(&text) + 3;
+    while (!str_starts_with(last, "{\"all_bytes\""))
+        last = strchr(last, '\n') + 1;
+    index = (size_t)(strchr(last, '\n') + 1 - text.data);
+    ASSERT_OK(json_parse(last, text.len - (size_t)(last - text.data) - (text.len - index), "last",
+                         ret_last, &err),
+              &err);
+    ck_assert_int_eq(buf_add(ret_index, text.data + index, text.len - index), 0);
+    return strndup(line, (size_t)(last - line));
+}
+
+TEST(an_archive_that_comes_is_told_line_by_line_with_an_index_behind)
+{
+    static const struct archive_query queries[] = {
+        {"", NULL, 0, 100}, {"logs/", NULL, 0, 2}, {"", "txt", 0, 100}, {"empty/", NULL, 0, 9}};
+    static const unsigned lines[] = {7, 2, 2, 0};
+    _cleanup_buf_ struct buf tar = BUF_INIT(BUF_OWN_MAX);
+
+    make_tar(&tar);
+    end_tar(&tar);
+    for (size_t cut = 0; cut < 2; cut++)
+        for (size_t i = 0; i < ARRAY_SIZE(queries); i++) {
+            size_t len = cut ? tar.len - 3 * TAR_BLOCK + 100 : tar.len;
+            _cleanup_buf_ struct buf index = BUF_INIT(BUF_OWN_MAX), expected = BUF_INIT(4096);
+            _cleanup_json_ json_t *last = NULL, *whole = NULL;
+            _cleanup_free_ char *text = follow(&tar, len, &queries[i], 4096, &last, &index);
+            _cleanup_fclose_ FILE *file = index_of(&tar, len);
+            _cleanup_close_ int fd = file_of(&tar, len);
+            unsigned n = 0;
+
+            for (const char *c = text; (c = strchr(c, '\n')); c++)
+                n++;
+            ck_assert_uint_eq(n, lines[i] - (cut && i == 0));
+            ck_assert_int_eq(file_read_fd(fileno(file), "index", &expected, NULL), 0);
+            ck_assert_uint_eq(index.len, expected.len);
+            ck_assert(memcmp(index.data, expected.data, index.len) == 0);
+            ck_assert_uint_eq((size_t)json_integer_value(json_object_get(last, "index")),
+                              index.len);
+            ck_assert_int_eq(archive_list(fd, "t", &queries[i], &whole, NULL), 0);
+            ck_assert_int_eq(json_object_del(last, "index"), 0);
+            ck_assert_int_eq(json_object_del(whole, "entries"), 0);
+            ck_assert(json_equal(last, whole));
+        }
+}
+
+TEST(an_index_that_becomes_too_large_is_left_out_of_what_is_told)
+{
+    const struct archive_query query = {"", NULL, 0, 100};
+    _cleanup_buf_ struct buf tar = BUF_INIT(BUF_OWN_MAX), index = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_json_ json_t *last = NULL;
+    _cleanup_free_ char *text = NULL;
+
+    make_tar(&tar);
+    end_tar(&tar);
+    text = follow(&tar, tar.len, &query, 100, &last, &index);
+    ck_assert_ptr_nonnull(strstr(text, "\"summary\""));
+    ck_assert_int_eq(json_integer_value(json_object_get(last, "index")), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(last, "total")), 7);
+    ck_assert_uint_eq(index.len, 0);
+}
+
+TEST(nothing_is_told_of_a_folder_that_is_not_there_nor_of_no_archive)
+{
+    _cleanup_buf_ struct buf tar = BUF_INIT(BUF_OWN_MAX), none = BUF_INIT(BUF_OWN_MAX);
+    const struct archive_query query = {"log/", NULL, 0, 10}, root = {"", NULL, 0, 10};
+    _cleanup_close_ int out = memfd_create("out", MFD_CLOEXEC), fd = -1, other = -1;
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    make_tar(&tar);
+    end_tar(&tar);
+    fd = file_of(&tar, tar.len);
+    ck_assert_int_eq(archive_follow(fd, "t", &query, 4096, out, &err), -ENOENT);
+    for (int i = 0; i < 1000; i++)
+        ck_assert_int_eq(buf_add_str(&none, "this is no archive\n"), 0);
+    other = file_of(&none, none.len);
+    ck_assert_int_eq(archive_follow(other, "t", &root, 4096, out, &err), -EBADMSG);
+    ck_assert_int_eq((int)lseek(out, 0, SEEK_END), 0);
+}
+
 TEST(an_index_that_is_cut_off_is_refused)
 {
     _cleanup_buf_ struct buf tar = BUF_INIT(BUF_OWN_MAX);
@@ -253,6 +347,45 @@ TEST(a_member_comes_after_what_it_is)
 
         ck_assert_msg(strcmp(text, cases[i].text) == 0, "%s: %s", cases[i].name, text);
     }
+}
+
+// As member(), of an archive that comes through a pipe.
+static char *member_of_pipe(const struct buf *tar, const char *name, int expected)
+{
+    _cleanup_close_ int out = memfd_create("out", MFD_CLOEXEC), from = -1, to = -1;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct buf text = BUF_INIT(BUF_OWN_MAX);
+    int fds[2];
+
+    ck_assert_int_eq(pipe(fds), 0);
+    from = fds[0];
+    to = fds[1];
+    ck_assert_uint_lt(tar->len, 65536); // what a pipe holds
+    ck_assert_int_eq(fd_write_all(to, tar->data, tar->len), 0);
+    close_fd(&to);
+    to = -1;
+    ck_assert_int_eq(archive_member(from, "t", name, "", out, &err), expected);
+    ck_assert_int_eq((int)lseek(out, 0, SEEK_SET), 0);
+    ck_assert_int_eq(file_read_fd(out, "out", &text, NULL), 0);
+    return buf_take(&text);
+}
+
+TEST(a_member_comes_through_a_pipe_but_for_one_that_stood_before)
+{
+    _cleanup_buf_ struct buf tar = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_free_ char *one = NULL, *hard = NULL;
+    char *header;
+
+    make_tar(&tar);
+    tarball_add(&tar, "hard", '1', "");
+    header = tar.data + tar.len - TAR_BLOCK;
+    memcpy(header + 157, "summary", strlen("summary"));
+    tarball_seal(header);
+    end_tar(&tar);
+    one = member_of_pipe(&tar, "logs/a.txt", 0);
+    ck_assert_str_eq(one, "{\"size\":4,\"text\":true}\ntext");
+    hard = member_of_pipe(&tar, "hard", -ESPIPE);
+    ck_assert_str_eq(hard, "");
 }
 
 TEST(a_part_of_a_member_is_what_its_range_says)

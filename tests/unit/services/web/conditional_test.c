@@ -96,3 +96,22 @@ TEST(dates_go_both_ways)
     ck_assert_int_eq(back, 784111777);
     ck_assert_int_eq(http_date_parse("yesterday", &back), -EINVAL);
 }
+
+TEST(older_forms_of_dates_are_read)
+{
+    static const struct {
+        const char *text;
+        int64_t expected;
+    } cases[] = {
+        {"Sunday, 06-Nov-94 08:49:37 GMT", 784111777},
+        {"Sun Nov  6 08:49:37 1994", 784111777},
+        {"Monday, 07-Jan-30 00:00:00 GMT", 1893974400},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int64_t back = 0;
+
+        ck_assert_int_eq(http_date_parse(cases[i].text, &back), 0);
+        ck_assert_int_eq(back, cases[i].expected);
+    }
+}

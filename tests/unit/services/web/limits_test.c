@@ -93,3 +93,33 @@ TEST(without_a_limit_nothing_is_counted)
     }
     ck_assert_uint_eq(take_all(limits, LIMIT_LOGIN, "a", SECOND), 10);
 }
+
+TEST(to_look_takes_nothing)
+{
+    _cleanup_(limits_freep) struct limits *limits = usual_limits();
+    unsigned wait = 0;
+
+    for (unsigned i = 0; i < 100; i++)
+        ck_assert(limits_allow(limits, LIMIT_WRONG_KEY, "a", SECOND, &wait));
+    ck_assert_uint_eq(take_all(limits, LIMIT_WRONG_KEY, "a", SECOND), 10);
+    ck_assert(!limits_allow(limits, LIMIT_WRONG_KEY, "a", SECOND, &wait));
+    ck_assert_uint_eq(wait, 6);
+    ck_assert(limits_allow(limits, LIMIT_WRONG_KEY, "b", SECOND, &wait));
+    ck_assert(!limits_allow(limits, LIMIT_WRONG_KEY, "a", 6 * SECOND, &wait));
+    ck_assert(limits_allow(limits, LIMIT_WRONG_KEY, "a", 7 * SECOND, &wait));
+}
+
+TEST(names_that_strangers_make_up_push_out_no_client)
+{
+    _cleanup_(limits_freep) struct limits *limits = usual_limits();
+    unsigned wait = 0;
+
+    ck_assert_uint_eq(take_all(limits, LIMIT_CRAWLER, "busy", SECOND), 10);
+    for (unsigned i = 0; i < 100000; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof(name), "%u", i);
+        (void)limits_take(limits, LIMIT_WRONG_KEY, name, SECOND + i, &wait);
+    }
+    ck_assert(!limits_take(limits, LIMIT_CRAWLER, "busy", SECOND + 1, &wait));
+}

@@ -50,32 +50,48 @@ TEST(lines_are_escaped_and_freed_of_controls)
     ck_assert_str_eq(buf_str(&b), "&lt;a&amp;b&gt;&quot;\tred");
 }
 
-// The whole HTML of a log, read in small pieces.
-static char *view(const char *text, size_t cut)
+static int packed(const char *text)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     const char *dir = test_dir(), *plain = test_path(dir, "log"),
                *packed = test_path(dir, "log.gz");
-    struct strv open_tests = STRV_INIT;
-    struct log_view *v = NULL;
-    struct buf html = BUF_INIT(BUF_OWN_MAX);
-    char piece[100];
-    ssize_t n;
     int fd;
 
     ASSERT_OK(file_replace(plain, text, strlen(text), &FILE_ATTRIBUTES(0600), NULL, &err), &err);
     ASSERT_OK(gzip_file(plain, packed, &err), &err);
     fd = open(packed, O_RDWR | O_CLOEXEC);
     ck_assert_int_ge(fd, 0);
+    return fd;
+}
+
+// The rest of the HTML, read in small pieces.
+static char *read_html(struct log_view *v)
+{
+    struct buf html = BUF_INIT(BUF_OWN_MAX);
+    char piece[100];
+    ssize_t n;
+
+    while ((n = log_view_read(v, piece, sizeof(piece))) > 0)
+        ck_assert_int_eq(buf_add(&html, piece, (size_t)n), 0);
+    ck_assert_int_eq((int)n, 0);
+    return buf_take(&html);
+}
+
+// The whole HTML of a log.
+static char *view(const char *text, size_t cut)
+{
+    struct strv open_tests = STRV_INIT;
+    struct log_view *v = NULL;
+    int fd = packed(text);
+    char *html;
+
     if (cut)
         ck_assert_int_eq(ftruncate(fd, (off_t)cut), 0);
     ck_assert_int_eq(strv_add(&open_tests, "b"), 0);
     ck_assert_int_eq(log_view_new(fd, &open_tests, NULL, &v), 0);
-    while ((n = log_view_read(v, piece, sizeof(piece))) > 0)
-        ck_assert_int_eq(buf_add(&html, piece, (size_t)n), 0);
-    ck_assert_int_eq((int)n, 0);
+    html = read_html(v);
     log_view_free(v);
-    return buf_take(&html);
+    return html;
 }
 
 // What growth() finds: the rest of a file that has come by half.
@@ -193,4 +209,69 @@ TEST(a_long_line_comes_in_pieces)
     html = view(buf_str(&text), 0);
     ck_assert_ptr_nonnull(strstr(html, "id=\"L3\""));
     ck_assert_ptr_null(strstr(html, "id=\"L4\""));
+}
+
+// The HTML of a part; `held`: when its lines were read before.
+static char *view_part(const char *text, uint64_t first, uint64_t count, bool held)
+{
+    const struct log_part part = {.first = first, .count = count};
+    struct strv none = STRV_INIT;
+    struct log_view *v = NULL;
+    bool more = false, more_held = false;
+    uint64_t last = 0;
+    char *html;
+
+    ck_assert_int_eq(log_view_new(packed(text), &none, &part, &v), 0);
+    if (held) {
+        ck_assert_int_eq(log_view_read_part(v), 0);
+        last = log_view_last_line(v, &more_held);
+    }
+    html = read_html(v);
+    ck_assert(!held || last == log_view_last_line(v, &more));
+    ck_assert(!held || more == more_held);
+    ck_assert_uint_eq(log_view_last_line(v, &more), first + count > 9 ? 8 : first + count - 1);
+    ck_assert(more == (first + count - 1 < 8));
+    log_view_free(v);
+    return html;
+}
+
+TEST(a_part_is_the_same_when_its_end_was_looked_for_before)
+{
+    static const char text[] = "first\n"
+                               "autopkgtest [1]: test a: [---------------\n<x>\n\n"
+                               "autopkgtest [1]: test b: [---------------\n"
+                               "y\n"
+                               "autopkgtest [1]: @@@@@@@@@@@@@@@@@@@@ summary\nlast";
+
+    for (uint64_t first = 1; first < 11; first++)
+        for (uint64_t count = 1; count < 11; count++) {
+            _cleanup_free_ char *html = view_part(text, first, count, true);
+            _cleanup_free_ char *as_read = view_part(text, first, count, false);
+
+            ck_assert_str_eq(html, as_read);
+            ck_assert_int_eq(*html == '\0', first > 8);
+        }
+}
+
+TEST(a_part_may_be_as_large_as_it_can_get)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(BUF_OWN_MAX);
+    _cleanup_free_ char *html = NULL;
+    struct strv none = STRV_INIT;
+    struct log_view *v = NULL;
+    bool more = true;
+    char line[LOG_LINE_MAX];
+
+    memset(line, 'x', sizeof(line));
+    for (size_t i = 0; i < 2000; i++)
+        ck_assert_int_eq(buf_add(&text, line, sizeof(line)), 0);
+    ck_assert_int_eq(log_view_new(packed(buf_str(&text)), &none,
+                                  &(struct log_part){.first = 1, .count = 2000}, &v),
+                     0);
+    ck_assert_int_eq(log_view_read_part(v), 0);
+    ck_assert_uint_eq(log_view_last_line(v, &more), 2000);
+    ck_assert(!more);
+    html = read_html(v);
+    ck_assert_ptr_nonnull(strstr(html, "id=\"L2000\""));
+    log_view_free(v);
 }

@@ -15,7 +15,8 @@ static const struct openid_party party = {.endpoint = "https://login.example/+op
                                           .realm = "https://tests.example/",
                                           .teams = &teams};
 
-// An assertion as a provider sends it; `change` is "NAME=VALUE" (an empty value: without it).
+// An assertion as a provider sends it; `change` is "NAME=VALUE" (an empty value: without it; of a
+// name that is not there: with it as well).
 static int read_changed(const char *change, struct openid_answer *ret, struct error *err)
 {
     static const char *const fields[][2] = {
@@ -38,15 +39,19 @@ static int read_changed(const char *change, struct openid_answer *ret, struct er
     _cleanup_params_ struct params query = {0};
     const char *equals = strchr(change, '=');
     size_t len = equals ? (size_t)(equals - change) : 0;
+    _cleanup_free_ char *name = strndup(change, len);
+    bool found = false;
 
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-        bool other =
-            len > 0 && strlen(fields[i][0]) == len && strncmp(fields[i][0], change, len) == 0;
+        bool other = strcmp(fields[i][0], name) == 0;
 
+        found = found || other;
         if (!other || equals[1])
             ck_assert_int_eq(params_add(&query, fields[i][0], other ? equals + 1 : fields[i][1]),
                              0);
     }
+    if (len > 0 && !found)
+        ck_assert_int_eq(params_add(&query, name, equals + 1), 0);
     return openid_read_answer(&query, &party, NOW, ret, err);
 }
 
@@ -96,6 +101,10 @@ TEST(an_assertion_that_is_off_in_one_place_is_refused)
          ANSWER "it was made more than five minutes ago, or the clocks differ"},
         {"openid.ns.s=http://other.example/",
          ANSWER "it does not tell your nickname; allow the provider to share it"},
+        {"openid.s.fullname=x\ns.nickname:root", ANSWER "a field could be read as another one"},
+        {"openid.s.nickname:root=x", ANSWER "a field could be read as another one"},
+        {"openid.s.x\n=x", ANSWER "a field could be read as another one"},
+        {"openid.sig=c2ln\r", ANSWER "a field could be read as another one"},
         {"openid.s.nickname=",
          ANSWER "it does not tell your nickname; allow the provider to share it"},
     };

@@ -73,3 +73,37 @@ TEST(one_is_found_by_its_place)
     second = queue_copy_get(&copy, 1);
     ck_assert_str_eq(json_string_value(second), "c");
 }
+
+TEST(those_of_a_package_are_found)
+{
+    _cleanup_(queue_copy_release) struct queue_copy copy = QUEUE_COPY_INIT;
+
+    ck_assert_uint_eq(queue_copy_find(&copy, "gzip", 0), 0);
+    add(&copy, "gone");
+    add(&copy, "gzip\n{\"requester\": \"me\"}");
+    add(&copy, "gzip-win32");
+    add(&copy, "gzip {\"triggers\": [\"a/1\"]}");
+    add(&copy, "gzip\n{\"swiftuser\": \"me\"}");
+    add(&copy, "gzip");
+    ck_assert(queue_copy_begin_at(&copy, number_of("gzip\n{\"requester\": \"me\"}")));
+    ck_assert_uint_eq(queue_copy_find(&copy, "gzip", 0), 0);
+    ck_assert_uint_eq(queue_copy_find(&copy, "gzip", 1), 2);
+    ck_assert_uint_eq(queue_copy_find(&copy, "gzip", 3), 4); // nobody may know of the private one
+    ck_assert_uint_eq(queue_copy_find(&copy, "gzip", 5), queue_copy_len(&copy));
+    ck_assert_uint_eq(queue_copy_find(&copy, "gone", 0), queue_copy_len(&copy));
+    ck_assert_uint_eq(queue_copy_find(&copy, "private", 0), queue_copy_len(&copy));
+}
+
+TEST(those_of_a_package_are_found_anywhere_in_a_long_queue)
+{
+    for (size_t at = 0; at < 70; at++) {
+        _cleanup_(queue_copy_release) struct queue_copy copy = QUEUE_COPY_INIT;
+
+        for (size_t i = 0; i < 70; i++)
+            add(&copy, i == at || i == 69 ? "gzip" : "bash");
+        ck_assert_uint_eq(queue_copy_find(&copy, "gzip", 0), at);
+        ck_assert_uint_eq(queue_copy_find(&copy, "gzip", at + 1), at == 69 ? 70 : 69);
+        ck_assert_uint_eq(queue_copy_find(&copy, "gzip", 70), 70);
+        ck_assert_uint_eq(queue_copy_find(&copy, "gone", at), 70);
+    }
+}

@@ -78,6 +78,9 @@ TEST(what_is_wrong_is_named)
         {"&trigger=migration-reference/0&trigger=xy/1", -EINVAL,
          "trigger: migration-reference/0 stands alone, without other triggers, all-proposed and "
          "ppa"},
+        {"&trigger=migration-reference/0&ppa=me/my-ppa", -EINVAL,
+         "trigger: migration-reference/0 stands alone, without other triggers, all-proposed and "
+         "ppa"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -72,7 +72,8 @@ TEST(other_methods_and_bad_escapes_are_told_apart)
     ck_assert_int_eq(find(METHOD_GET, "/a/%zz", &values, &row), -EINVAL);
     ck_assert_int_eq(find(METHOD_GET, "/a/%00", &values, &row), -EINVAL);
     ck_assert_str_eq(text, "GET, HEAD, PUT");
-    ck_assert_int_eq(method_parse("BREW"), METHOD_OTHER);
+    ck_assert_int_eq(method_parse("PATCH"), METHOD_OTHER);
+    ck_assert_int_eq(method_parse("BREW"), METHOD_UNKNOWN);
 }
 
 TEST(parameters_repeat_and_decode)

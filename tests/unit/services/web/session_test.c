@@ -88,11 +88,12 @@ TEST(the_token_of_a_form_is_of_one_session)
 {
     _cleanup_(session_release) struct session a = session_of("alice", ""),
                                               b = session_of("alice", "");
-    _cleanup_free_ char *token = session_form_token(&key, &a);
+    _cleanup_free_ char *token = session_form_token(&key, &a, SESSION_FORM_REQUESTS);
 
-    ck_assert(session_form_token_is(&key, &a, token));
-    ck_assert(!session_form_token_is(&key, &b, token));
-    ck_assert(!session_form_token_is(&key, &a, ""));
+    ck_assert(session_form_token_is(&key, &a, SESSION_FORM_REQUESTS, token));
+    ck_assert(!session_form_token_is(&key, &b, SESSION_FORM_REQUESTS, token));
+    ck_assert(!session_form_token_is(&key, &a, SESSION_FORM_REQUESTS, ""));
+    ck_assert(!session_form_token_is(&key, &a, SESSION_FORM_LOGOUT, token));
     ck_assert_str_ne(a.id, b.id);
 }
 

@@ -311,9 +311,11 @@ TEST(each_backend_has_arguments_of_its_own)
          "|--name|local-amd64-1|--vm|-r|far|far:autopkgtest/debian/trixie/amd64/vm|" LXD_LIMITS(
              "4", "8GiB", "100GiB")},
         {"qemu", "noble", false, false,
-         "|--cpus=2|--ram-size=4096|/var/lib/autopkgtest-cloud/images/noble-amd64.qcow2"},
+         "|--cpus=2|--ram-size=4096|--timeout-reboot=300|/var/lib/autopkgtest-cloud/images/"
+         "qemu-noble-amd64.qcow2"},
         {"qemu", "noble", true, false,
-         "|--cpus=4|--ram-size=8192|/var/lib/autopkgtest-cloud/images/noble-amd64.qcow2"},
+         "|--cpus=4|--ram-size=8192|--timeout-reboot=300|/var/lib/autopkgtest-cloud/images/"
+         "qemu-noble-amd64.qcow2"},
         {"docker", "noble", false, false, ""},
     };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "base/file.h"
 #include "test.h"
-#include "worker/worker.h"
+#include "worker/folder.h"
 
 #define RUN "20261123_041500_abc12@"
 

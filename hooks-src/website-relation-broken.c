@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-3.0-only
+#include "charm/reconcile.h"
+
+int main(void)
+{
+    return charm_hook_main(HOOK_RELATION_BROKEN);
+}
