@@ -27,6 +27,39 @@ class Case(unittest.TestCase):
     def test_broken(self): raise OSError("gone")
 unittest.main()
 """
+LONG = """import unittest
+class Case(unittest.TestCase):
+    def test_lists(self): self.assertEqual(["a", "b"], ["a"])
+    def test_long(self):
+        print("\\n".join(f"log {n}" for n in range(1000)))
+        raise AssertionError("it said:\\n" + "\\n".join(f"line {n}" for n in range(1000)) + "\\nthe end of what it said")
+    def test_chain(self):
+        try:
+            {}["gone"]
+        except KeyError:
+            raise ValueError("no answer\\n\\nuntil now")
+unittest.main()
+"""
+LOGS = """#!/bin/sh
+seq -f 'before %g' 1 500
+echo 'FAILED  test_bad'
+printf 'Traceback (most recent call last):\\n  File "x.py", line 1, in test_bad\\n    odd()\\nodd.Fault: first line\\n second line\\n'
+echo '---- log of worker 1'
+seq -f 'worker %g' 1 500
+echo '---- log of worker 2'
+seq -f 'second %g' 1 5
+echo 'ok      test_later (0.1 s)'
+echo 'FAILED  a page overflows: 5 pixels'
+echo 'demo: 1 passed, 2 failed, 0 skipped'
+exit 1
+"""
+CHECK_LONG = """#!/bin/sh
+printf 't/text_test.c:12:F:text:test_long:0: Assertion a == b failed: 3: is not\\nfour\\n\\n'
+echo 't/text_test.c:13:P:text:test_good:0: Passed'
+echo 't/text_test.c:14:E:text:test_died:0: (after this point) Received signal 6 (Aborted)'
+echo '33%: Checks: 3, Failures: 1, Errors: 1'
+exit 1
+"""
 CHECK = """#!/bin/sh
 echo '50%: Checks: 2, Failures: 1, Errors: 0'
 echo 'tests/unit/base/text_test.c:12:F:text:test_text:0: "a" is not "b"'
@@ -71,6 +104,44 @@ class Runners(unittest.TestCase):
             'not passed: demo/three_test: test_text: "a" is not "b"',
         ])
 
+    def test_a_layer_gives_the_whole_message_of_what_did_not_pass(self) -> None:
+        self.write("tests/demo/test_long.py", LONG)
+        self.write("tests/demo/test-logs", LOGS)
+        self.write("tests/demo/long_test", CHECK_LONG)
+        self.write("tests/demo/test-unnamed", "#!/usr/bin/python3\nraise OSError('gone,\\nall of it')\n")
+        _, said = self.run_it("tests/run-layer", "demo")
+        named = [line.removeprefix("not passed: demo/") for line in said if line.startswith("not passed")]
+        long = named.pop()
+        self.assertEqual(named, [
+            "long_test: test_died: (after this point) Received signal 6 (Aborted)",
+            "long_test: test_long: Assertion a == b failed: 3: is not | four",
+            "test-logs: a page overflows: 5 pixels",
+            "test-logs: test_bad: odd.Fault: first line | second line",
+            "test-unnamed: OSError: gone, | all of it",
+            "test_long.py: test_chain: ValueError: no answer | until now",
+            "test_long.py: test_lists: AssertionError: Lists differ: ['a', 'b'] != ['a'] | First list contains 1 additional elements. | "
+            "First extra element 1: | 'b' | - ['a', 'b'] | + ['a']",
+        ])
+        self.assertRegex(long, "^test_long.py: test_long: AssertionError: it said: [|] line 0 [|] .*…$")
+        self.assertEqual(len(long.split(": ", 2)[2]), 600)
+
+    def test_a_test_that_takes_too_long_is_named_with_that(self) -> None:
+        self.write("tests/demo/test-endless", "#!/bin/sh\nexec sleep 1000\n")
+        _, said = self.run_it("tests/run-layer", "--timeout", "0.1", "demo")
+        self.assertIn("not passed: demo/test-endless: not done after 0 s, ended", said)
+
+    def test_what_is_shown_of_a_failed_test_has_its_tracebacks_and_the_end_of_each_log(self) -> None:
+        self.write("tests/demo/test_long.py", LONG)
+        self.write("tests/demo/test-logs", LOGS)
+        _, said = self.run_it("tests/run-layer", "demo")
+        text = "\n".join(line.removeprefix("    | ") for line in said)
+        for kept in ("before 1\n[… 459 lines]\nbefore 461\n", "before 500\nFAILED  test_bad\nTraceback", "odd()\nodd.Fault: first line\n second line\n---- log",
+                     "---- log of worker 1\n[… 460 lines]\nworker 461\n", "worker 500\n----", "second 1\nsecond 2\n", "test_later", "5 pixels",
+                     "log 999", "in test_long\n    raise AssertionError", "AssertionError: it said:\nline 0\n", "line 999\nthe end of what it said",
+                     'KeyError: \'gone\'', "ValueError: no answer"):
+            self.assertIn(kept, text)
+        self.assertLess(len(said), 400)
+
     def test_a_layer_that_passes_names_nothing(self) -> None:
         self.write("tests/demo/test-five", "#!/bin/sh\necho '7 passed, 0 failed'\n")
         status, said = self.run_it("tests/run-layer", "demo")
@@ -85,14 +156,17 @@ class Runners(unittest.TestCase):
 
     def test_unit_tests_are_named_by_program_and_case(self) -> None:
         self.write("build/tests/unit/text_test", CHECK)
+        self.write("build/tests/unit/long_test", CHECK_LONG)
         self.write("build/tests/unit/died_test", "#!/bin/sh\nkill -9 $$\n")
         self.write("build/tests/unit/good_test", "#!/bin/sh\necho '100%: Checks: 5, Failures: 0, Errors: 0'\n")
         status, said = self.run_it("tests/run-unit", "build")
         self.assertEqual(status, 1)
-        self.assertEqual(said[-3:], [
+        self.assertEqual(said[-5:], [
             "not passed: died_test: status 137",
+            "not passed: long_test: test_long: Assertion a == b failed: 3: is not | four",
+            "not passed: long_test: test_died: (after this point) Received signal 6 (Aborted)",
             'not passed: text_test: test_text: "a" is not "b"',
-            "unit: 6 passed, 2 failed",
+            "unit: 7 passed, 4 failed",
         ])
 
     def test_the_sum_of_all_layers_is_below_what_did_not_pass(self) -> None:
