@@ -6,7 +6,6 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 import counted  # noqa: E402  (the path comes first)
+from open_files import unnamed_files  # noqa: E402
 from samples import FOLDER, RUN, fill_database, fill_store  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
 
@@ -125,11 +125,10 @@ class Forward(unittest.TestCase):
         self.assertEqual((status, len(body)), (200, size))
         self.assertEqual(len(self.other.request("GET", path, None, {"Range": f"bytes={size - 3}-"})[2]), 3)
         assert self.other.process
-        proc = Path(f"/proc/{self.other.process.pid}")
-        peak_kb = int(next(line.split()[1] for line in (proc / "status").read_text().splitlines() if line.startswith("VmHWM")))
+        status_file = Path(f"/proc/{self.other.process.pid}/status")
+        peak_kb = int(next(line.split()[1] for line in status_file.read_text().splitlines() if line.startswith("VmHWM")))
         self.assertLess(peak_kb, 60 * 1024)
-        saved = [file for file in (proc / "fd").iterdir() if "(deleted)" in os.readlink(file) and os.stat(file).st_size > 1_000_000]
-        self.assertEqual(saved, [])
+        self.assertEqual([file for file in unnamed_files(self.other.process.pid) if file.st_size > 1_000_000], [])
         self.assertEqual(len(slow.read()), size - 1)
 
     def ask(self, path: str) -> http.client.HTTPResponse:

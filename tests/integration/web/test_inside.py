@@ -19,6 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 import counted  # noqa: E402
+from open_files import unnamed_files  # noqa: E402
 from samples import FOLDER, RUN, archive, fill_database, fill_store  # noqa: E402
 from waiting import wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
@@ -167,8 +168,8 @@ class InsideTest(unittest.TestCase):
             self.assertEqual([(e["name"], e.get("bytes"), e.get("note")) for e in self.data(f"{path}/")["entries"]],  # type: ignore[attr-defined]
                              [("a", None, None), ("b", None, None), ("c", None, "hard link to b/two")])
         assert self.server.process
-        kept = [os.stat(f) for f in Path(f"/proc/{self.server.process.pid}/fd").iterdir() if "(deleted)" in os.readlink(f)]
-        self.assertEqual(len([f for f in kept if f.st_nlink == 0 and 0 < f.st_size < 1000]), 1)
+        pid = self.server.process.pid
+        wait_for("the one index", lambda: len([f for f in unnamed_files(pid) if 0 < f.st_size < 1000]) == 1)
         self.assertEqual([e["url"] for e in self.data(f"{path}/?q=TWO")["entries"]], ["b/two"])  # type: ignore[attr-defined]
         self.page(f"{path}/nope/", 404)
         self.put("large.tar.gz", archive([("other", random), ("cut", random)])[:9_000_000])

@@ -20,6 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "store"), str(HERE.parents[1] / "su
 import counted  # noqa: E402  (the path comes first)
 from at_swift import Between  # noqa: E402
 from failing_disk import fill, small_disk  # noqa: E402
+from open_files import unnamed_files  # noqa: E402
 from samples import FOLDER, LOG, RUN, fill_store  # noqa: E402
 from webserver import ROOT, WebServer, build_dir, read_until  # noqa: E402
 
@@ -171,8 +172,7 @@ class Sharing(unittest.TestCase):
                 self.assertNotIn("Content-Length", response.headers)
                 self.assertEqual(len(asked), 2 * n)
             assert server.process
-            files = [file for file in Path(f"/proc/{server.process.pid}/fd").iterdir() if "(deleted)" in os.readlink(file)]
-            self.assertEqual(sum(file.stat().st_size for file in files), 0)
+            self.assertEqual(sum(file.st_size for file in unnamed_files(server.process.pid)), 0)
             break_off.set()
 
     def test_without_room_it_is_passed_on(self) -> None:
