@@ -6,8 +6,8 @@ import json
 import os
 import pathlib
 import shlex
-import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +18,9 @@ import swiftclient
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
+sys.path.insert(0, str(ROOT / "tests/support"))
+from ports import claim_port, wait_listening  # noqa: E402  (the path comes first)
+
 BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -96,8 +99,7 @@ class BuiltIn(Store):
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__(directory)
         self.process: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = claim_port(directory)
         self.url = f"http://127.0.0.1:{port}/swift/v1"
         self.port = port
         self.settings = {"SWIFT_AUTH_URL": f"http://127.0.0.1:{port}/auth/v1.0", "SWIFT_USERNAME": "autopkgtest",
@@ -118,14 +120,7 @@ class BuiltIn(Store):
         env = dict(os.environ, AUTOPKGTEST_CLOUD_CONFIG=str(self.dir / "conf"))
         with open(self.dir / "web.log", "ab") as log:
             self.process = subprocess.Popen([BUILD / "bin/autopkgtest-web"], env=env, stdout=log, stderr=log)
-        end = time.monotonic() + 180
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                assert time.monotonic() < end and self.process.poll() is None, (self.dir / "web.log").read_text()
-                time.sleep(0.02)
+        wait_listening(self.process, self.port, self.dir / "web.log")
 
     def kill(self, what: str = "proxy") -> None:
         assert self.process

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import re
 import socket
 import subprocess
@@ -97,6 +98,16 @@ class Requests(Connections):
                 self.assertNotIn(b"200", statuses)
         self.assertEqual(self.answers_before_the_last(GET + b"\r\n" + HIDDEN), [b"200", b"200"])
         self.assertEqual(self.answers_before_the_last(POST + CHUNKED + b"\r\n0\r\n\r\n" + HIDDEN), [b"400", b"200"])
+
+    def test_a_second_service_does_not_take_a_part_of_them(self) -> None:
+        """One of the same user, which finds the port taken."""
+        other = WebServer({"port": str(self.server.port)})
+        self.addCleanup(other.folder.cleanup)
+        other.configure()
+        done = subprocess.run([build_dir() / "bin/autopkgtest-web"], env=os.environ | {"AUTOPKGTEST_CLOUD_CONFIG": str(other.dir)},
+                              stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
+        self.assertEqual(done.returncode, os.EX_TEMPFAIL, done.stderr)
+        self.assertIn(f"cannot listen on port {self.server.port}", done.stderr)
 
     def test_headers_have_a_limit(self) -> None:
         for request, status in ((GET + b"X: " + b"a" * 40000 + b"\r\n\r\n", b"431"), (b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"414"),

@@ -6,24 +6,21 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
+import sys
 import tempfile
-import time
 import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests/support"))
+from ports import claim_port, wait_listening  # noqa: E402  (the path comes first)
+
 PASSWORD = "built-in-store"
 
 
 def build_dir() -> Path:
     return Path(os.environ.get("BUILD") or ROOT / "build").absolute()
-
-
-def free_port() -> int:
-    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as s:
-        return int(s.getsockname()[1])
 
 
 def read_until(response: http.client.HTTPResponse, mark: bytes, gzipped: zlib._Decompress | None = None) -> bytes:
@@ -43,7 +40,7 @@ class WebServer:
                  broker: dict[str, str] | None = None) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="web-test-")
         self.dir = Path(self.folder.name)
-        self.port = free_port()
+        self.port = claim_port(self.dir)
         self.settings = settings or {}
         self.broker = broker
         self.process: subprocess.Popen[bytes] | None = None
@@ -72,16 +69,7 @@ class WebServer:
         log = open(self.dir / "log", "ab")
         with log:
             self.process = subprocess.Popen([str(program)], env=environment, stderr=log)
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                if self.process.poll() is not None:
-                    break
-                time.sleep(0.02)
-        raise RuntimeError(f"the server did not start: {self.log()}")
+        wait_listening(self.process, self.port, self.dir / "log")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         if not self.process:

@@ -11,6 +11,7 @@ import time
 from typing import Iterator
 
 from bed import Bed, TooSlow, Worker, wait_for
+from ports import claim_port
 from proxy import Proxy
 
 READY_WAIT_S = 10  # after which a worker is ready also without a place (services/worker/loop.c)
@@ -117,8 +118,7 @@ def few_connect_at_a_time(bed: Bed) -> None:
 
 
 def test_a_worker_without_a_broker_is_ready_and_says_why(bed: Bed) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = claim_port(bed.dir)  # nobody listens there
     bed.write_broker(port)
     systemd = Systemd(bed.dir)
     try:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import io
-import socket
 import subprocess
 import tarfile
 import urllib.error
 import urllib.request
 
-from bed import BUILD, ROOT, WAIT_S, Bed, wait_for
+from bed import BUILD, ROOT, WAIT_S, Bed
+from ports import claim_port, wait_listening
 
 
 class WebStore:
     def __init__(self, bed: Bed) -> None:
         self.bed = bed
         self.process: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = claim_port(bed.dir)
         self.dir = bed.dir / "store"
         self.dir.mkdir()
         self.configure("127.0.0.1", self.port)
@@ -38,20 +37,12 @@ class WebStore:
     def start(self) -> None:
         with open(self.bed.dir / "web.log", "ab") as log:
             self.process = subprocess.Popen([BUILD / "bin/autopkgtest-web"], env=self.bed.env, stdout=log, stderr=log)
-        wait_for("the store", lambda: self.answers() or self.process.poll() is not None)
-        assert self.process.poll() is None, (self.bed.dir / "web.log").read_text()
+        wait_listening(self.process, self.port, self.bed.dir / "web.log")
 
     def kill(self) -> None:
         if self.process:
             self.process.kill()
             self.process.wait()
-
-    def answers(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-            return True
-        except OSError:
-            return False
 
     def result(self, path: str) -> dict[str, str]:
         """The members of a result.tar."""
