@@ -169,3 +169,44 @@ struct MHD_Response *body_stream(const struct body_source *source, void *userdat
         stream_free(s);
     return response;
 }
+
+// ---- in memory, compressed while it is sent
+
+struct passage {
+    struct body *body;
+    size_t at;
+};
+
+static ssize_t passage_read(void *userdata, char *bytes, size_t max)
+{
+    struct passage *p = userdata;
+    size_t n = p->body->len - p->at < max ? p->body->len - p->at : max;
+
+    memcpy(bytes, p->body->bytes + p->at, n);
+    p->at += n;
+    return (ssize_t)n;
+}
+
+static void passage_await(void *userdata _unused_)
+{
+    // All of it is there.
+}
+
+static void passage_free(void *userdata)
+{
+    struct passage *p = userdata;
+
+    body_unref(p->body);
+    free(p);
+}
+
+struct MHD_Response *body_response_gzip(struct body *b)
+{
+    static const struct body_source source = {passage_read, passage_await, passage_free};
+    struct passage *p = calloc(1, sizeof(*p));
+
+    if (!p)
+        return NULL;
+    p->body = body_ref(b);
+    return body_stream(&source, p, b->len, true);
+}

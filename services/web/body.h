@@ -26,6 +26,9 @@ DEFINE_CLEANUP(struct body *, body_unref)
 struct body *body_gzip(const struct body *b, int level);
 // What sends it, with a reference of its own. NULL for lack of memory.
 struct MHD_Response *body_response(struct body *b);
+// The same, compressed at the pace at which a client takes it: compressing megabytes at once would
+// keep others waiting. NULL for lack of memory.
+struct MHD_Response *body_response_gzip(struct body *b);
 // Bytes of all bodies that there are: of what is kept, and of what slow clients have not taken yet.
 size_t body_bytes_held(void);
 

@@ -12,6 +12,7 @@
 #include <assert.h>
 
 #define ANSWER_MAX BUF_OWN_MAX
+#define COMPRESSED_AT_ONCE ((size_t)512 * 1024) // some milliseconds; what is longer, by and by
 
 // A proxy may pass on the path of the public address, or take it away.
 static int strip_base(struct exchange *x)
@@ -327,16 +328,19 @@ int exchange_answer_empty(struct exchange *x, unsigned status)
 int exchange_answer_buf(struct exchange *x, unsigned status, const char *type, struct buf *body)
 {
     _cleanup_(body_unrefp) struct body *plain = NULL, *coded = NULL;
+    bool later;
     int r;
 
     exchange_encode(x, type, body->len);
     plain = body_new(body);
     if (!plain || exchange_add_vary(x, type) < 0)
         return -ENOMEM;
-    if (x->gzip)
+    later = x->gzip && plain->len > COMPRESSED_AT_ONCE;
+    if (x->gzip && !later)
         coded = body_gzip(plain, COMPRESS_FAST);
-    x->gzip = coded != NULL;
-    r = exchange_answer(x, status, body_response(coded ? coded : plain));
+    x->gzip = later || coded;
+    r = exchange_answer(x, status,
+                        later ? body_response_gzip(plain) : body_response(coded ? coded : plain));
     return r == 0 && !add_header(x->response, "Content-Type", type) ? -ENOMEM : r;
 }
 

@@ -56,24 +56,33 @@ static char *joined_triggers(const json_t *row)
     return strv_join(&list, " ");
 }
 
+// An answer while its rows are looked for: thousands of rows are megabytes, which are made as they
+// come.
+struct recent {
+    struct results_search *search;
+    char *origin;
+    json_t *seen; // an object, for its keys
+    struct buf text;
+};
+
 // Whether a newer row is of the same test, version and triggers: then a retry was made already.
-static bool is_seen(struct strv *seen, const json_t *row, const char *triggers)
+static bool is_seen(json_t *seen, const json_t *row, const char *triggers)
 {
-    char *key = str_format("%s %s %s %s %s", json_text(row, "package"), json_text(row, "release"),
-                           json_text(row, "arch"), json_text(row, "version"), triggers);
-    bool known = key && strv_contains(seen, key);
+    _cleanup_free_ char *key =
+        str_format("%s %s %s %s %s", json_text(row, "package"), json_text(row, "release"),
+                   json_text(row, "arch"), json_text(row, "version"), triggers);
+    bool known = key && json_object_get(seen, key);
 
     if (key && !known)
-        (void)strv_add(seen, key);
-    free(key);
+        (void)json_object_set_new(seen, key, json_true());
     return known;
 }
 
-static json_t *recent_row(const json_t *row, const char *origin, struct strv *seen)
+static json_t *recent_row(const struct recent *recent, const json_t *row)
 {
     _cleanup_free_ char *date = date_text(json_text(row, "run_id"));
     _cleanup_free_ char *took = hours_text(json_integer_value(json_object_get(row, "duration")));
-    _cleanup_free_ char *url = folder_url(origin, row), *triggers = joined_triggers(row);
+    _cleanup_free_ char *url = folder_url(recent->origin, row), *triggers = joined_triggers(row);
     const char *requester = json_text(row, "requester"), *env = json_text(row, "env");
     const char *code = json_text(row, "verdict");
 
@@ -85,30 +94,59 @@ static json_t *recent_row(const json_t *row, const char *origin, struct strv *se
                      "arch", json_text(row, "arch"), "triggers", triggers, "additional_params", env,
                      "human_date", date, "human_sec", took, "requester",
                      *requester ? requester : "-", "code", code, "url", url, "show_retry",
-                     strcmp(code, "pass") != 0 && !is_seen(seen, row, triggers), "all_proposed",
-                     strstr(env, "all-proposed=1") != NULL);
+                     strcmp(code, "pass") != 0 && !is_seen(recent->seen, row, triggers),
+                     "all_proposed", strstr(env, "all-proposed=1") != NULL);
 }
 
-static int answer_recent(struct exchange *x, const json_t *rows)
+static int add_recent(struct recent *recent, const json_t *rows)
 {
-    _cleanup_free_ char *origin = exchange_site(x);
-    _cleanup_strv_ struct strv seen = STRV_INIT;
-    _cleanup_json_ json_t *list = json_array();
     size_t i;
     json_t *row;
 
-    if (!origin)
-        return -ENOMEM;
     json_array_foreach ((json_t *)rows, i, row) {
-        if (json_array_append_new(list, recent_row(row, origin, &seen)) < 0)
+        _cleanup_json_ json_t *object = recent_row(recent, row);
+
+        if (!object || buf_add_char(&recent->text, recent->text.len > 0 ? ',' : '[') < 0 ||
+            json_write(object, &recent->text) < 0)
             return -ENOMEM;
     }
-    return exchange_answer_json(x, MHD_HTTP_OK, list);
+    return 0;
 }
 
-static void free_search(void *search)
+static int answer_recent(struct exchange *x, struct recent *recent)
 {
-    results_search_free(search);
+    struct buf *text = &recent->text;
+
+    return buf_add_str(text, text->len > 0 ? "]\n" : "[]\n") < 0
+               ? -ENOMEM
+               : exchange_answer_buf(x, MHD_HTTP_OK, "application/json", text);
+}
+
+static void recent_free(void *userdata)
+{
+    struct recent *recent = userdata;
+
+    results_search_free(recent->search);
+    free(recent->origin);
+    json_decref(recent->seen);
+    buf_release(&recent->text);
+    free(recent);
+}
+
+static int recent_new(struct exchange *x, const struct results_filter *f, struct error *err)
+{
+    struct recent *recent = calloc(1, sizeof(*recent));
+
+    if (!recent)
+        return error_oom(err);
+    recent->text.max = BUF_OWN_MAX;
+    x->userdata = recent;
+    x->free_userdata = recent_free;
+    recent->origin = exchange_site(x);
+    recent->seen = json_object();
+    return !recent->origin || !recent->seen || results_search_new(f, &recent->search) < 0
+               ? error_oom(err)
+               : 0;
 }
 
 static int start_search(struct exchange *x, struct error *err)
@@ -120,32 +158,33 @@ static int start_search(struct exchange *x, struct error *err)
                                .limit = RECENT_LIMIT};
     const char *limit = params_get_filled(&x->query, "limit");
     const char *offset = params_get_filled(&x->query, "offset");
-    struct results_search *search = NULL;
 
     if (limit && parse_uint(limit, 1, RESULTS_MAX, &f.limit, err) < 0)
         return error_prefix(err, -EINVAL, "limit");
     if (offset && parse_uint(offset, 0, OFFSET_MAX, &f.offset, err) < 0)
         return error_prefix(err, -EINVAL, "offset");
-    if (results_search_new(&f, &search) < 0)
-        return error_oom(err);
-    x->userdata = search;
-    x->free_userdata = free_search;
-    return 0;
+    return recent_new(x, &f, err);
 }
 
 int page_recent_json(struct exchange *x, struct error *err)
 {
     struct database *db = NULL;
+    struct recent *recent;
     int r = x->userdata ? 0 : start_search(x, err);
 
     if (r < 0)
         return r;
+    recent = x->userdata;
     if (web_database(x->web, &db, err) < 0)
         return exchange_fail(x, 503, err, "the results cannot be read right now");
-    r = results_search_step(x->userdata, db, err);
-    if (r != 0)
-        return r < 0 ? r : turn_wait(x, err);
-    return answer_recent(x, results_search_rows(x->userdata)) < 0 ? error_oom(err) : 0;
+    r = results_search_step(recent->search, db, err);
+    if (r < 0)
+        return r;
+    if (add_recent(recent, results_search_rows(recent->search)) < 0)
+        return error_oom(err);
+    if (r > 0)
+        return turn_wait(x, err);
+    return answer_recent(x, recent) < 0 ? error_oom(err) : 0;
 }
 
 // ---- feeds

@@ -9,6 +9,7 @@
     "t.package, t.release, t.arch, r.run_id, r.version, r.triggers, r.duration, r.exitcode,"       \
     " r.requester, r.env"
 #define RESULT_COLUMNS_LEN 10
+#define RUN_COLUMN 3
 
 // What the exit code of `r` must be like, by its verdict (?3, '': any).
 #define FITS_VERDICT                                                                               \

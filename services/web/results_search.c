@@ -3,16 +3,18 @@
 
 #include "web/results_internal.h"
 
-// What a step does at most: each of the three takes one or two milliseconds.
+// What a step does at most: each of the four takes one or two milliseconds.
 #define STEP_ROWS "5000"               // results that are held against the filter
+#define STEP_FOUND ((size_t)100)       // results that are given
 #define STEP_SKIPPED ((uint64_t)50000) // entries of an index that are passed over
 #define STEP_DAYS "300"                // of YYYYMMDD: three months of statistics
 #define NEWEST "99999999"              // behind every run
 
 struct results_search {
     struct strv texts; // in the order of parameters: where it is, then the filter's
+    char *until;       // a step looks no further back than this run; NULL: to be found
     uint64_t limit, skip;
-    json_t *rows;
+    json_t *rows; // of the last step
     bool done;
 };
 
@@ -51,6 +53,7 @@ void results_search_free(struct results_search *s)
     if (!s)
         return;
     strv_release(&s->texts);
+    free(s->until);
     json_decref(s->rows);
     free(s);
 }
@@ -138,62 +141,103 @@ static int find_day(struct results_search *s, struct database *db, struct error 
 
 // ---- what is there
 
-// Adds the rows of the statement that fit, behind those that are passed over.
+// Whether the row is for the next step. What was run at the same moment stays together, since it is
+// by the run that the next step goes on.
+static bool is_enough(const struct results_search *s, sqlite3_stmt *rows)
+{
+    size_t n = json_array_size(s->rows);
+
+    return n >= STEP_FOUND && !str_equal(json_text(json_array_get(s->rows, n - 1), "run_id"),
+                                         results_column(rows, RUN_COLUMN));
+}
+
+// Adds the rows of the statement that fit, behind those that are passed over. 1: enough for a step,
+// there may be more.
 static int add_rows(struct results_search *s, sqlite3_stmt *rows, struct database *db,
                     struct error *err)
 {
     int rc = SQLITE_DONE;
 
-    while (json_array_size(s->rows) < s->limit && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
+    while (s->limit > 0 && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
         json_t *row = NULL;
 
         if (s->skip > 0) {
             s->skip--;
             continue;
         }
+        if (is_enough(s, rows))
+            return 1;
         if (results_row(rows, &row) < 0 || json_array_append_new(s->rows, row) < 0)
             return error_oom(err);
+        s->limit--;
     }
     return rc == SQLITE_DONE || rc == SQLITE_ROW
                ? 0
                : database_error(db, rc, "cannot read the results", err);
 }
 
-static int look(struct results_search *s, struct database *db, struct error *err)
+// Sets s->until, to "" where nothing has to be looked through.
+static int find_until(struct results_search *s, struct database *db, struct error *err)
 {
     bool requester = is_given(s, REQUESTER);
     bool every_fits = !looks_through(s) && s->skip <= STEP_SKIPPED;
     _cleanup_free_ char *last = NULL;
-    sqlite3_stmt *rows = NULL;
     int r = every_fits ? 0
                        : first_text(s, db, requester ? LAST_OF(OF_REQUESTER) : LAST_OF(""),
                                     requester ? 2 : 1, &last, err);
 
+    if (r < 0)
+        return r;
+    s->until = last ? TAKE_PTR(last) : strdup("");
+    return s->until ? 0 : error_oom(err);
+}
+
+// What the next step begins with: behind what was given, or behind what was looked through.
+static int go_on(struct results_search *s, bool more, struct error *err)
+{
+    size_t n = json_array_size(s->rows);
+    char *before;
+
+    s->done = s->limit == 0 || (!more && !*s->until);
+    if (s->done)
+        return 0;
+    before =
+        more ? strdup(json_text(json_array_get(s->rows, n - 1), "run_id")) : TAKE_PTR(s->until);
+    if (!before)
+        return error_oom(err);
+    go_on_before(s, before);
+    return 0;
+}
+
+static int look(struct results_search *s, struct database *db, struct error *err)
+{
+    sqlite3_stmt *rows = NULL;
+    int r = s->until ? 0 : find_until(s, db, err);
+
     if (r == 0)
-        r = database_statement(db, requester ? ROWS_FROM(OF_REQUESTER) : ROWS_FROM(""), &rows, err);
+        r = database_statement(db, is_given(s, REQUESTER) ? ROWS_FROM(OF_REQUESTER) : ROWS_FROM(""),
+                               &rows, err);
     if (r < 0)
         return r;
     if (results_bind(rows, (const char *const *)s->texts.items, TEXTS) != SQLITE_OK ||
-        sqlite3_bind_text(rows, TEXTS + 1, last ? last : "", -1, SQLITE_STATIC) != SQLITE_OK)
+        sqlite3_bind_text(rows, TEXTS + 1, s->until, -1, SQLITE_STATIC) != SQLITE_OK)
         r = error_oom(err);
     else
         r = add_rows(s, rows, db, err);
     (void)sqlite3_reset(rows);
-    s->done = !last || json_array_size(s->rows) >= s->limit;
-    if (last)
-        go_on_before(s, TAKE_PTR(last));
-    return r;
+    return r < 0 ? r : go_on(s, r > 0, err);
 }
 
 int results_search_step(struct results_search *s, struct database *db, struct error *err)
 {
     int r = 1;
 
+    (void)json_array_clear(s->rows);
     if (s->skip > 0 && !looks_through(s) && !is_given(s, REQUESTER)) {
         r = skip_some(s, db, err);
         if (r == 0)
             r = s->skip == 0 && !s->done;
-    } else if (looks_through(s) && !is_given(s, REQUESTER)) {
+    } else if (!s->until && looks_through(s) && !is_given(s, REQUESTER)) {
         r = find_day(s, db, err);
     }
     if (r > 0)

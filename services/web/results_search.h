@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 // A question to the results that may have to look through all of them, however rare what it asks
-// for: in steps, none of which takes more than some milliseconds.
+// for, or that asks for very many: in steps, none of which takes more than some milliseconds.
 #pragma once
 
 #include "web/results.h"
@@ -13,7 +13,8 @@ int results_search_new(const struct results_filter *filter, struct results_searc
 void results_search_free(struct results_search *search); // NULL: nothing to do
 // Looks further. 1: there is more to look through; 0: it is done.
 int results_search_step(struct results_search *search, struct database *db, struct error *err);
-// What was found until now, as results.h has results. Borrowed.
+// What the last step has found, which goes on where the one before ended, as results.h has results.
+// Borrowed until the next step.
 const json_t *results_search_rows(const struct results_search *search);
 
 DEFINE_CLEANUP(struct results_search *, results_search_free)

@@ -3,6 +3,7 @@
 """What programs read of results: recent.json, feeds, badges, metrics; and that pages are kept for a second only."""
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import re
@@ -93,6 +94,29 @@ class Programs(unittest.TestCase):
             fill_database(server, [message("p", "noble", "amd64", f"20260101_000000_{number:05x}@", 0) for number in range(101)])
             for query, number in (("", 100), ("?limit=101", 101), ("?limit=10000", 101), ("?offset=1", 100), ("?offset=100", 1), ("?offset=1000000", 0)):
                 self.assertEqual(len(json.loads(server.request("GET", f"/api/experimental/recent.json{query}")[2])), number, query)
+
+    def test_recent_gives_thousands_in_steps_and_loses_none(self) -> None:
+        with WebServer() as server:
+            subprocess.run([build_dir() / "tests/bench/fill_results", f"{server.dir}/results.db", "12000"], check=True)
+
+            def ask(query: str, headers: dict[str, str] | None = None) -> bytes:
+                status, answer, body = server.request("GET", f"/api/experimental/recent.json?{query}", headers=headers or {})
+                self.assertEqual(status, 200, body[:200])
+                self.assertEqual(answer.get("content-encoding"), "gzip" if headers else None)
+                return gzip.decompress(body) if headers else body
+
+            whole = ask("limit=10000")
+            self.assertEqual(whole, ask("limit=10000", {"Accept-Encoding": "gzip"}))
+            rows = json.loads(whole)
+            parts = [row for offset in range(0, 10000, 50) for row in json.loads(ask(f"limit=50&offset={offset}"))]
+            self.assertEqual([(row["package"], row["run_id"]) for row in rows], [(row["package"], row["run_id"]) for row in parts])
+            # Whether something newer is of the same test is told by all of the answer, not by one step of it.
+            seen = set()
+            for row in rows:
+                key = tuple(row[name] for name in ("package", "release", "arch", "version", "triggers"))
+                self.assertEqual(row["show_retry"], row["code"] != "pass" and key not in seen, row)
+                if row["code"] != "pass":
+                    seen.add(key)
 
     def test_recent_finds_what_is_rare_however_far_back_it_is(self) -> None:
         long = "/api/experimental/recent.json?result=fail&release=noble&offset=900000"  # holds all of the months against it that have one

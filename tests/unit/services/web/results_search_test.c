@@ -5,7 +5,8 @@
 #include "base/file.h"
 #include "test.h"
 
-#define TESTS 60000 // more than is passed over in a step
+#define TESTS 60000    // more than is passed over in a step
+#define STEP_FOUND 100 // what a step gives, of runs at different moments
 
 // Test number n, n = 0 … TESTS - 1, was run once, at minute n of 2025; of every thousandth the
 // release is noble and the requester rare, of the others jammy and often; of number 5 the
@@ -61,25 +62,28 @@ static char *wanted(struct database *db, const struct results_filter *f)
     return names;
 }
 
-// The same by a search, and how many steps it took.
+// The same by a search, and how many steps it took. No step gives much more than a hundred, and
+// each but the last of many gives that many.
 static char *found(struct database *db, const struct results_filter *f, unsigned *ret_steps)
 {
     _cleanup_(results_search_freep) struct results_search *search = NULL;
     _cleanup_strv_ struct strv names = STRV_INIT;
     _cleanup_error_ struct error err = ERROR_INIT;
-    const json_t *rows;
     int r;
 
     ck_assert_int_eq(results_search_new(f, &search), 0);
     *ret_steps = 0;
     do {
+        const json_t *rows;
+
         r = results_search_step(search, db, &err);
         ASSERT_OK(r, &err);
         ++*ret_steps;
+        rows = results_search_rows(search);
+        ck_assert_uint_le(json_array_size(rows), STEP_FOUND);
+        for (size_t i = 0; i < json_array_size(rows); i++)
+            ck_assert_int_eq(strv_add(&names, json_text(json_array_get(rows, i), "package")), 0);
     } while (r > 0);
-    rows = results_search_rows(search);
-    for (size_t i = 0; i < json_array_size(rows); i++)
-        ck_assert_int_eq(strv_add(&names, json_text(json_array_get(rows, i), "package")), 0);
     return strv_join(&names, " ");
 }
 
@@ -125,7 +129,9 @@ TEST(what_takes_long_takes_many_steps)
                                 rare = {.release = "noble", .limit = 100},
                                 often = {.release = "jammy", .limit = 100},
                                 one = {.arch = "riscv64", .limit = 100},
-                                none = {.verdict = "denylisted", .limit = 100};
+                                none = {.verdict = "denylisted", .limit = 100},
+                                many = {.limit = 10000},
+                                many_that_fit = {.release = "jammy", .limit = 10000};
     struct database *db = many_results();
     unsigned steps;
 
@@ -142,5 +148,53 @@ TEST(what_takes_long_takes_many_steps)
     ck_assert_uint_le(steps, 4);
     free(found(db, &none, &steps));
     ck_assert_uint_le(steps, 3);
+    free(found(db, &many, &steps));
+    ck_assert_uint_eq(steps, 10000 / STEP_FOUND);
+    free(found(db, &many_that_fit, &steps));
+    ck_assert_uint_ge(steps, 10000 / STEP_FOUND);
+    database_close(db);
+}
+
+TEST(what_ran_at_the_same_moment_is_not_torn_apart)
+{
+    static const char at_once[] =
+        "UPDATE result SET run_id = '20250201_000000_00000@' WHERE test_id IN"
+        " (SELECT test_id FROM result ORDER BY run_id DESC LIMIT 250 OFFSET 30)";
+    const struct results_filter every = {.limit = 1000}, first = {.limit = 100};
+    _cleanup_(results_search_freep) struct results_search *search = NULL;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_json_ json_t *seen = json_object();
+    struct database *db = many_results();
+    size_t n = 0;
+    int r;
+
+    ck_assert_int_eq(sqlite3_exec(database_handle(db),
+                                  "DELETE FROM result WHERE run_id < '20250201_000000_00000@'",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(database_handle(db),
+                                  "DELETE FROM result WHERE run_id > '20250201_060000_00000@'",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(database_handle(db), at_once, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(results_search_new(&every, &search), 0);
+    do {
+        const json_t *rows;
+
+        r = results_search_step(search, db, &err);
+        ASSERT_OK(r, &err);
+        rows = results_search_rows(search);
+        for (size_t i = 0; i < json_array_size(rows); i++, n++)
+            ck_assert_int_eq(json_object_set_new(
+                                 seen, json_text(json_array_get(rows, i), "package"), json_true()),
+                             0);
+    } while (r > 0);
+    // Each once: of six hours every minute's.
+    ck_assert_uint_eq(n, 361);
+    ck_assert_uint_eq(json_object_size(seen), 361);
+    results_search_free(TAKE_PTR(search));
+    ck_assert_int_eq(results_search_new(&first, &search), 0);
+    ck_assert_int_eq(results_search_step(search, db, &err), 0);
+    ck_assert_uint_eq(json_array_size(results_search_rows(search)), 100);
     database_close(db);
 }
