@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests/support"))
 from ports import claim_port, wait_listening  # noqa: E402  (the path comes first)
+from waiting import WAIT_S, wait_for  # noqa: E402
 
 PASSWORD = "built-in-store"
 
@@ -75,9 +77,21 @@ class WebServer:
         if not self.process:
             return 0
         self.process.send_signal(number)
-        code = self.process.wait(60)
+        code = self.process.wait(WAIT_S)
         self.process = None
         return code
+
+    def reload(self) -> None:
+        """Has it read its settings again, after which it has its broker again, if there is one."""
+        assert self.process
+        before = self.log().count("settings read again")
+        self.process.send_signal(signal.SIGHUP)
+        wait_for("the settings", lambda: self.log().count("settings read again") > before)
+        if self.broker:
+            self.wait_for_broker()
+
+    def wait_for_broker(self) -> None:
+        wait_for("the broker", lambda: json.loads(self.request("GET", "/healthz")[2])["checks"]["broker"] == "ok")
 
     def log(self) -> str:
         return (self.dir / "log").read_text(errors="replace")
@@ -98,7 +112,7 @@ class WebServer:
     def request(self, method: str, path: str, body: bytes | None = None,
                 headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
         """One request on a connection of its own: status, headers (lower case), body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
