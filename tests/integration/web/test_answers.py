@@ -50,6 +50,11 @@ def setUpModule() -> None:
     subprocess.run(["make", "--no-print-directory", "-s", "-C", str(ROOT), f"BUILD={build_dir()}", *targets], check=True)
 
 
+def timeless(text: bytes) -> bytes:
+    """Without that for how long the broker has been away."""
+    return re.sub(rb"for [0-9hms ]+ now", b"for long now", text)
+
+
 def long_log(kilobytes: int) -> bytes:
     """Lines that no two are alike, so that compressed pages are not tiny."""
     dice = random.Random(1)
@@ -96,7 +101,7 @@ class Answers(unittest.TestCase):
                     self.assertGreaterEqual(len(text), 1024)
                     self.assertLess(len(short), len(text))
                     if path not in CHANGING:
-                        self.assertEqual(gzip.decompress(short), text)
+                        self.assertEqual(timeless(gzip.decompress(short)), timeless(text))
                 self.assertEqual(coded.get("content-encoding") == "gzip", len(text) >= 1024, len(text))
         self.assertLessEqual(COMPRESSED, set(READABLE))
 
@@ -125,13 +130,15 @@ class Answers(unittest.TestCase):
 
     def test_head_is_get_without_a_body(self) -> None:
         for path in READABLE:
+            text = self.get(path)[2]
+            changes = path in CHANGING or text != timeless(text)
             for more in ({}, {"Accept_Encoding": "gzip"}):
                 got, head = self.get(path, **more), self.get(path, "HEAD", **more)
                 with self.subTest(path, **more):
                     self.assertEqual((head[0], head[2]), (got[0], b""))
                     self.assertIn("date", got[1])
                     for name in set(got[1]) | set(head[1]) - {"date"}:
-                        if name != "date" and not (name == "content-length" and path in CHANGING):
+                        if name != "date" and not (name == "content-length" and changes):
                             self.assertEqual(head[1].get(name), got[1].get(name), name)
 
     def test_parts_are_of_what_has_no_coding(self) -> None:

@@ -74,7 +74,8 @@ class BelowAPath(unittest.TestCase):
 
     def test_a_proxy_that_takes_the_path_away_gets_the_same(self) -> None:
         for page in ("/", "/packages/gzip", "/statistics"):
-            bodies = [self.server.request("GET", prefix + page, None, HTML)[::2] for prefix in (BASE, "")]
+            answers = [self.server.request("GET", prefix + page, None, HTML)[::2] for prefix in (BASE, "")]
+            bodies = [(status, re.sub(rb"for [0-9hms ]+ now", b"for long now", body)) for status, body in answers]  # since when the broker is away
             self.assertEqual(bodies[0], bodies[1], page)
         self.assertEqual(self.server.request("GET", BASE, None, HTML)[0], 200)
         self.assertEqual(self.server.request("GET", BASE + "x", None, HTML)[0], 404)
