@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -79,6 +80,19 @@ class Broker:
     def _get(self, queue: str, most: int, mode: str) -> list[str]:
         answer = self.api("POST", f"/queues/%2F/{queue}/get", {"count": most, "ackmode": mode, "encoding": "auto"})
         return [message["payload"] for message in answer]
+
+    def take_all(self, queue: str, count: int) -> list[str]:
+        """So many that wait in the queue: who looks into it may just have some in hand, which come back."""
+        taken: list[str] = []
+        wait_for(f"{count} messages in {queue}", lambda: taken.extend(self.take(queue, count - len(taken))) or len(taken) >= count)
+        return taken
+
+    def wait_for_all(self, queue: str, bodies: list[str]) -> None:
+        """Until these wait there, in this order, and nothing else; everything stays where it is."""
+        seen: list[list[str]] = []
+        with contextlib.suppress(AssertionError):
+            wait_for(queue, lambda: seen.append(self.peek(queue)) or seen[-1] == bodies)
+        assert seen[-1] == bodies, f"{seen[-1]} in {queue} in place of {bodies}"
 
     def messages(self, queue: str) -> int:
         """How many wait there or are not acknowledged yet, by the queue itself: the management API is seconds late."""
