@@ -4,6 +4,7 @@
 #include "charm/actions.h"
 
 #include "charm/juju.h"
+#include "charm/model_read.h"
 #include "charm/unit_command.h"
 #include "data/json.h"
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "charm/plan.h"
+#include "charm/state.h"
 #include "charm/systemd.h"
 
 struct apply {

@@ -9,6 +9,7 @@
 
 #include "charm/model.h"
 #include "charm/settings.h"
+#include "charm/state.h"
 
 #define SESSION_KEY_FILE "/etc/autopkgtest-cloud/session-key.json" // {"key": "…"}
 

@@ -6,6 +6,7 @@
 
 #include "charm/model.h"
 #include "charm/settings.h"
+#include "charm/state.h"
 
 // Where autopkgtest-metrics.socket listens (templates/systemd), on this machine alone.
 #define METRICS_PORT 9841

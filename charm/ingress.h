@@ -6,6 +6,7 @@
 
 #include "charm/model.h"
 #include "charm/settings.h"
+#include "charm/state.h"
 
 // Fills model->ingress, and of what the proxy has told model->public_url or model->ingress_trouble.
 // Asks Juju only in hooks of the relation, without a memory and after an upgrade.

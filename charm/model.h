@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// What Juju tells this unit, read once at the start of a hook with as few calls as possible:
-// options, the broker's relation, the website relations, storage. Raw values; options.h checks
-// them.
+// What Juju tells this unit: options, the broker's relation, the website relations, storage. Raw
+// values; model_read.h reads them, options.h checks them.
 #pragma once
 
 #include "charm/broker.h"
-#include "charm/state.h"
 
 #define DATA_DIR "/var/lib/autopkgtest-cloud"
 // The charm's folder by a name that does not change.
@@ -56,19 +54,6 @@ struct model {
 // The environment alone: enough to tell who we are. Also puts the model's proxies into it under the
 // names programs look at, for every program that is started.
 int model_read_environment(enum hook hook, struct model *ret, struct error *err);
-// The state's key, with the storage's name behind it, of the id of one that was detached and that
-// nothing took the place of.
-#define MODEL_STORAGE_GONE "storage-gone-"
-// Forgets them.
-int model_forget_storage(struct state *state, struct error *err);
-
-// The rest, by hook tools. Storage comes from `state`, which storage hooks keep.
-int model_read(struct model *model, struct state *state, struct error *err);
-// What the broker has told on the first of these relations (identifiers, of one endpoint of
-// interface rabbitmq), into an empty *ret; the state is BROKER_NONE without a relation.
-// *ret_trouble (the caller frees) tells why data cannot be used, and stays NULL where they can.
-int model_read_broker(const struct model *model, const json_t *relations, struct broker *ret,
-                      char **ret_trouble, struct error *err);
 // Where results and database are: storage `data`, or the usual place.
 const char *model_data_dir(const struct model *model);
 // Where the workers' folders are: storage `tmp`, or the same.

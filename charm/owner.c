@@ -2,6 +2,7 @@
 #include "charm/owner.h"
 
 #include "base/file.h"
+#include "charm/state.h"
 
 // First line: the unit; second: its charm's folder, which Juju removes with the unit.
 static int read_owner(const char *path, char **ret_unit, char **ret_dir, struct error *err)

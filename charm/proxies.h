@@ -6,6 +6,7 @@
 #pragma once
 
 #include "charm/model.h"
+#include "charm/state.h"
 
 // Fills model->proxies: addresses and networks, sorted, without names and without networks of
 // everybody. Asks Juju for the unit that a hook is about, and for all of them after an upgrade and

@@ -8,6 +8,7 @@
 #include "charm/cos_agent.h"
 #include "charm/ingress.h"
 #include "charm/juju.h"
+#include "charm/model_read.h"
 #include "charm/options.h"
 #include "charm/owner.h"
 #include "charm/relations.h"

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "charm/model.h"
+#include "charm/state.h"
 
 // Identifiers of the endpoint's relations, without one that is broken: an array of strings that the
 // caller owns. Asks Juju only without a memory and after an upgrade.

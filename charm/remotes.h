@@ -9,6 +9,7 @@
 #pragma once
 
 #include "charm/apply.h"
+#include "charm/state.h"
 #include "charm/status.h"
 
 #define REMOTES_DIR ETC_DIR "/lxd"

@@ -19,6 +19,7 @@
 
 #include "charm/model.h"
 #include "charm/settings.h"
+#include "charm/state.h"
 #include "charm/status.h"
 
 enum result_store_place {

@@ -3,6 +3,7 @@
 
 #include "charm/images.h"
 #include "charm/lists.h"
+#include "charm/model_read.h"
 
 int status_add(struct status *status, enum urgency urgency, const char *format, ...)
 {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "charm/apply.h"
+#include "charm/state.h"
 
 enum urgency { STATUS_ACTIVE, STATUS_MAINTENANCE, STATUS_WAITING, STATUS_BLOCKED };
 
