@@ -18,6 +18,13 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNIX = 3
+SIZE_MAX = 3_000_000  # Charmhub takes 500 MB; what of ours comes near would have something in it that nobody needs
+UNPACKED_MAX = 20_000_000
+BY_PACK_CHARM = {"manifest.yaml", "manifest.files", "packed.tar.gz"}
+# Of a charm that Juju packs itself, from a folder, it leaves these out, whatever a .jujuignore adds (juju: charm/charmdir.go).
+# It writes a version of its own.
+JUJU_IGNORES = {".git", ".svn", ".hg", ".bzr", ".tox", ".jujuignore"}
+JUJU_IGNORES_ON_TOP = {"build", "revision"}
 
 
 def build_copy(folder: pathlib.Path) -> bytes:
@@ -106,7 +113,35 @@ class CharmArchive(unittest.TestCase):
         self.assertIn("JUJU_UNIT_NAME", done.stderr)
 
     def test_it_is_small(self) -> None:
-        self.assertLess(len(self.bytes), 3_000_000)
+        self.assertLess(len(self.bytes), SIZE_MAX)
+        self.assertLess(sum(entry.file_size for entry in self.zip.infolist()), UNPACKED_MAX)
+
+    def test_it_has_what_a_unit_needs_and_nothing_of_how_it_was_made(self) -> None:
+        tops = {name.split("/")[0] for name in self.zip.namelist()}
+        self.assertEqual({top for top in tops if not top.startswith("packages.")},
+                         {"LICENSE", "README.md", "actions", "actions.yaml", "bin", "config.yaml", "hooks", "icon.svg", "lib", "metadata.yaml",
+                          "monitoring", "static", "templates", "version"} | BY_PACK_CHARM)
+        made = [name for name in self.zip.namelist() if re.search(r"\.([chodaxy]|gcno|gcda|pyc|orig|rej|swp)$|~$", name)]
+        self.assertEqual(made, [])
+
+    def test_juju_leaves_out_nothing_when_it_packs_the_unpacked_charm(self) -> None:
+        self.assertFalse((ROOT / ".jujuignore").exists(), "then this has to know what it leaves out")
+        for name in self.zip.namelist():
+            self.assertTrue(JUJU_IGNORES.isdisjoint(name.split("/")) and name.split("/")[0] not in JUJU_IGNORES_ON_TOP, name)
+
+    def test_charmcraft_packs_the_same_files(self) -> None:
+        """The step of its one part, of which all that is installed goes into the archive."""
+        (part,) = yaml.safe_load((ROOT / "charmcraft.yaml").read_text())["parts"].values()
+        self.assertEqual(set(part), {"plugin", "source", "build-packages", "override-build"}, "what leaves files out or adds some changes this test")
+        installed = self.dir / "installed"
+        env = {k: v for k, v in os.environ.items() if k not in ("BUILD", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        done = subprocess.run(["bash", "-e", "-c", part["override-build"]], cwd=self.dir / "one", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, env=dict(env, CRAFT_PARALLEL_BUILD_COUNT="2", CRAFT_PART_INSTALL=str(installed)))
+        self.assertEqual(done.returncode, 0, done.stdout[-4000:])
+        files = {path.relative_to(installed).as_posix() for path in installed.rglob("*") if not path.is_dir()}
+        self.assertEqual(files, set(self.zip.namelist()) - BY_PACK_CHARM)
+        for name in files:
+            self.assertEqual((installed / name).read_bytes(), self.zip.read(name), name)
 
 
 if __name__ == "__main__":
