@@ -152,7 +152,7 @@ $(BUILD)/tools/%: tools/jujuc/%.c Makefile
 # Calls of ours that tests/unit/fault.c can let fail.
 FAULTS := malloc calloc realloc reallocarray strdup strndup vasprintf asprintf read write poll ppoll wait4 \
 	open fstat fsync fchmod fchown chmod mkdir rename renameat symlink unlinkat mkostemp fdopendir \
-	readdir getrandom pipe2 memfd_create fork dup2
+	readdir getrandom pipe2 memfd_create fork clone dup2
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/obj/tests/unit/test_main.o \
 		$(BUILD)/obj/tests/unit/fault.o \
 		$(foreach s,$(SERVICES),$(call room,$(s))) $(call room,charm) $(SERVICE_ROOMS)

@@ -106,6 +106,14 @@ int __wrap_asprintf(char **p, const char *format, ...)
     return n;
 }
 
+// Without what only threads need.
+int __real_clone(int (*run)(void *), void *stack, int flags, void *userdata, ...);
+int __wrap_clone(int (*run)(void *), void *stack, int flags, void *userdata, ...);
+int __wrap_clone(int (*run)(void *), void *stack, int flags, void *userdata, ...)
+{
+    return hit(FAULT_CLONE) ? -1 : __real_clone(run, stack, flags, userdata);
+}
+
 static void *json_malloc(size_t n)
 {
     return __wrap_malloc(n);

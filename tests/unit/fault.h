@@ -10,7 +10,8 @@
 enum fault_kind {
     FAULT_MEMORY = 1, // malloc() and its like: NULL
     FAULT_IO = 2,     // calls that a signal may interrupt: read, write, poll, wait
-    FAULT_FILE = 4    // open, rename, fork, …
+    FAULT_FILE = 4,   // open, rename, fork, …
+    FAULT_CLONE = 8   // clone, by which lib starts every program
 };
 
 // Something to try: does its work from the beginning and cleans up. Returns 0 or a negative errno,

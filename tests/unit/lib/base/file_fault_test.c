@@ -7,6 +7,8 @@
 #include "test.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
 
 static const char *dir, *file, *link_path, *tree;
 
@@ -130,6 +132,50 @@ TEST(programs_survive_failures)
 {
     fault_try_each(FAULT_FILE, EMFILE, FAULT_TOLERATED, run_cat);
     fault_try_each(FAULT_IO, EIO, FAULT_TOLERATED, run_cat);
+}
+
+static unsigned open_descriptors(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+// What start_cat() has to say when its program cannot be started.
+static const char *refusal;
+
+// Leaves neither a descriptor nor a held-back signal behind, whatever fails. (Check's assertions
+// would ask for memory.)
+static int start_cat(struct error *err)
+{
+    static const char *const argv[] = {"cat", NULL};
+    struct process_spec spec = PROCESS_SPEC_INIT;
+    struct process p = PROCESS_INIT;
+    unsigned before = open_descriptors();
+    sigset_t held_back;
+    int r;
+
+    spec.argv = argv;
+    r = process_start(&spec, &p, err);
+    process_release(&p);
+    if (r < 0 && strcmp(error_message(err), refusal) != 0)
+        return -EPROTO;
+    if (open_descriptors() != before || sigprocmask(SIG_BLOCK, NULL, &held_back) < 0 ||
+        sigismember(&held_back, SIGTERM))
+        return -EBADF;
+    return r;
+}
+
+TEST(a_program_for_which_there_is_no_process_is_named_with_the_reason)
+{
+    refusal = "cannot start cat: Resource temporarily unavailable";
+    fault_try_each(FAULT_CLONE, EAGAIN, FAULT_FAILS, start_cat);
+    refusal = "cannot start cat: Cannot allocate memory";
+    fault_try_each(FAULT_CLONE, ENOMEM, FAULT_FAILS, start_cat);
+    // Of the stack that it begins on as well.
+    fault_try_each(FAULT_MEMORY, ENOMEM, FAULT_FAILS, start_cat);
 }
 
 TEST(programs_go_on_after_a_signal)
