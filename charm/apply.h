@@ -23,10 +23,11 @@ int apply_packages(const struct apply *a, const struct strv *extra, bool refresh
 int apply_files(const struct apply *a, const struct plan *plan, struct error *err);
 
 // Before apply_files(): when storage came or went, results move to where they are wanted. With
-// `marked` the folder is the web's, and gets a mark when it becomes that. *ret_lost (borrowed of
-// the model): a folder that has neither its mark nor results any more, and nothing was done: its
-// disk is not mounted. Else NULL.
-int apply_data_dir(const struct apply *a, bool marked, const char **ret_lost, struct error *err);
+// `marked` the folder is the web's, with `stored` the built-in store's too, and gets a mark when it
+// becomes that. *ret_lost (the caller frees): a folder that had a mark and has none any more, and
+// nothing was done: its disk is not mounted. Else NULL.
+int apply_data_dir(const struct apply *a, bool marked, bool stored, char **ret_lost,
+                   struct error *err);
 // and those that wait for their upload to where workers will look for them. What is in a folder in
 // which a worker still runs stays there until a later hook finds that it has ended.
 int apply_scratch_dir(const struct apply *a, struct error *err);

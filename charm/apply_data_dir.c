@@ -14,11 +14,12 @@
 
 static const char *const names[] = {STORE, "public", "results.db", "results.db-wal"};
 
-// ---- the mark of the folder
+// ---- the marks of the folders
 //
 // A disk that is not mounted leaves an empty folder, in which services would begin anew. So a
 // folder that has been given to them is marked, and they start only where the mark is (web.conf:
-// results-mark).
+// results-mark). The folder of the built-in store may have a disk of its own, and so has a mark of
+// its own (store-mark).
 
 #define MARK ".autopkgtest-cloud-results"
 
@@ -34,9 +35,9 @@ enum folder_kind {
     FOLDER_LOST    // they use it, and nothing of it is there
 };
 
-// What the services were last told (templates/conf/web.conf.mustache): 1: that this is the folder,
-// and of its mark, 0: that it is the folder, -ENOENT: something else, or nothing.
-static int told(const char *root, const char *data_dir)
+// What the services were last told (templates/conf/web.conf.mustache): 1: of a mark of this kind,
+// 0: that this is the folder of the results, -ENOENT: of another one, or nothing.
+static int told(const char *root, const char *data_dir, const char *mark)
 {
     _cleanup_free_ char *path = str_format("%s" ETC_DIR "/web.conf", root);
     _cleanup_free_ char *database = str_format("\ndatabase = %s/results.db\n", data_dir);
@@ -46,7 +47,7 @@ static int told(const char *root, const char *data_dir)
         return -ENOMEM;
     if (file_read(path, &conf, NULL) < 0 || !strstr(buf_str(&conf), database))
         return -ENOENT;
-    return strstr(buf_str(&conf), "\nresults-mark = ") != NULL;
+    return strstr(buf_str(&conf), mark) != NULL;
 }
 
 static int look_at(const char *root, const char *data_dir, const char *folder,
@@ -54,7 +55,7 @@ static int look_at(const char *root, const char *data_dir, const char *folder,
 {
     static const char *const marks[] = {MARK};
     _cleanup_strv_ struct strv mark = STRV_INIT, results = STRV_INIT;
-    int r, known = told(root, data_dir);
+    int r, known = told(root, data_dir, "\nresults-mark = ");
 
     if (known == -ENOMEM)
         return error_oom(err);
@@ -66,6 +67,23 @@ static int look_at(const char *root, const char *data_dir, const char *folder,
            : known == 0 && results.len > 0 ? FOLDER_KNOWN
                                            : FOLDER_LOST;
     return 0;
+}
+
+// The same of the store's folder. It may be empty for long, so a charm that made no mark in it
+// tells nothing: it is marked as it is.
+static int look_at_store(const char *root, const char *data_dir, const char *store,
+                         enum folder_kind *ret, struct error *err)
+{
+    static const char *const marks[] = {MARK};
+    _cleanup_strv_ struct strv mark = STRV_INIT;
+    int known = told(root, data_dir, "\nstore-mark = "), r;
+
+    if (known == -ENOMEM)
+        return error_oom(err);
+    r = relocation_present(store, marks, ARRAY_SIZE(marks), &mark, err);
+    if (r == 0)
+        *ret = mark.len > 0 ? FOLDER_MARKED : known > 0 ? FOLDER_LOST : FOLDER_NEW;
+    return r;
 }
 
 static int make_mark(const char *folder, struct error *err)
@@ -105,7 +123,7 @@ static time_t brought_when(const char *path)
 static int add_results(const char *from, const char *to, time_t since, struct error *err)
 {
     const struct merge merge = {
-        .from = from, .to = to, .name = STORE, .without = UPLOADS, .since = since};
+        .from = from, .to = to, .name = STORE, .without = {UPLOADS, MARK}, .since = since};
     _cleanup_free_ char *text = NULL;
     size_t files = 0;
     int r = merge_run(&merge, &files, err);
@@ -161,23 +179,44 @@ static int follow(const struct apply *a, const char *before, const char *data_di
     return r >= 0 && strcmp(data_dir, DATA_DIR) != 0 ? bring_results(a, from, to, err) : r;
 }
 
-int apply_data_dir(const struct apply *a, bool marked, const char **ret_lost, struct error *err)
+struct marks {
+    const char *folder, *store;       // where they are
+    enum folder_kind results, stores; // FOLDER_MARKED: nothing is to be done
+};
+
+static int move_and_mark(const struct apply *a, const struct marks *marks, struct error *err)
 {
     const char *before = state_get(a->state, "data-dir"), *data_dir = model_data_dir(a->model);
-    _cleanup_free_ char *to = str_format("%s%s", a->root, data_dir);
-    enum folder_kind kind = FOLDER_NEW;
-    int r = to ? look_at(a->root, data_dir, to, &kind, err) : error_oom(err);
+    int r = 0;
 
-    *ret_lost = NULL;
+    if (before && strcmp(before, data_dir) != 0)
+        r = follow(a, before, data_dir, marks->folder, err);
+    if (r >= 0 && marks->results != FOLDER_MARKED)
+        r = make_mark(marks->folder, err);
+    if (r >= 0 && marks->stores != FOLDER_MARKED)
+        r = make_mark(marks->store, err);
+    return r < 0 ? r : state_set(a->state, "data-dir", data_dir, err);
+}
+
+int apply_data_dir(const struct apply *a, bool marked, bool stored, char **ret_lost,
+                   struct error *err)
+{
+    const char *data_dir = model_data_dir(a->model);
+    _cleanup_free_ char *folder = str_format("%s%s", a->root, data_dir);
+    _cleanup_free_ char *store = str_format("%s%s/" STORE, a->root, data_dir);
+    struct marks marks = {folder, store, FOLDER_MARKED, FOLDER_MARKED};
+    int r = folder && store ? 0 : error_oom(err);
+
+    if (r == 0 && marked)
+        r = look_at(a->root, data_dir, folder, &marks.results, err);
+    if (r == 0 && marked && stored)
+        r = look_at_store(a->root, data_dir, store, &marks.stores, err);
     if (r < 0)
         return r;
-    if (marked && kind == FOLDER_LOST) {
-        *ret_lost = data_dir;
-        return 0;
+    if (marks.results != FOLDER_LOST && marks.stores != FOLDER_LOST) {
+        *ret_lost = NULL;
+        return move_and_mark(a, &marks, err);
     }
-    if (before && strcmp(before, data_dir) != 0)
-        r = follow(a, before, data_dir, to, err);
-    if (r >= 0 && marked && kind != FOLDER_MARKED)
-        r = make_mark(to, err);
-    return r < 0 ? r : state_set(a->state, "data-dir", data_dir, err);
+    *ret_lost = str_format("%s%s", data_dir, marks.results == FOLDER_LOST ? "" : "/" STORE);
+    return *ret_lost ? 0 : error_oom(err);
 }

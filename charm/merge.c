@@ -153,6 +153,14 @@ static int copies_folder(struct level *level)
     return level->copies;
 }
 
+static bool is_left_out(const struct merge *merge, const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(merge->without); i++)
+        if (merge->without[i] && str_equal(name, merge->without[i]))
+            return true;
+    return false;
+}
+
 static int copy_missing(const char *name, void *userdata);
 
 static int copy_folder(struct level *level, const char *name, int from)
@@ -190,7 +198,6 @@ static bool is_missing(const struct level *level, const char *name, const struct
 static int copy_missing(const char *name, void *userdata)
 {
     struct level *level = userdata;
-    const char *without = level->walk->merge->without;
     _cleanup_close_ int fd =
         openat(level->from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat st;
@@ -198,7 +205,7 @@ static int copy_missing(const char *name, void *userdata)
 
     if (fd < 0)
         return errno == ELOOP || errno == ENXIO ? 0 : -errno; // a link, a socket
-    if (level->depth == 1 && without && str_equal(name, without))
+    if (level->depth == 1 && is_left_out(level->walk->merge, name))
         return 0;
     if (fstat(fd, &st) < 0)
         return -errno;

@@ -17,9 +17,9 @@
 // away, and is there.
 struct merge {
     const char *from, *to;
-    const char *name;    // of the tree, in both
-    const char *without; // an entry of the tree that is left out; NULL: none
-    time_t since;        // so are files whose last change (ctime) was before
+    const char *name;       // of the tree, in both
+    const char *without[2]; // entries of the tree that are left out; NULL: none
+    time_t since;           // so are files whose last change (ctime) was before
 };
 
 // Copies the regular files of from/NAME, with owner, mode, times and extended attributes, for which

@@ -422,9 +422,8 @@ static int make_it_so(struct run *run, struct error *err)
     _cleanup_plan_ struct plan plan = {0};
     _cleanup_unit_states_ struct unit_states states = {0};
     _cleanup_(result_store_release) struct result_store store = {0};
-    _cleanup_free_ char *password = NULL;
+    _cleanup_free_ char *password = NULL, *lost = NULL;
     _cleanup_json_ json_t *remotes = NULL;
-    const char *lost = NULL;
     struct plan_input input = {.root = run->root,
                                .model = &run->model,
                                .settings = &run->settings,
@@ -450,7 +449,8 @@ static int make_it_so(struct run *run, struct error *err)
     input.store_password = store.token ? store.token : password;
     input.remotes = remotes;
     if ((r = plan_make(&input, &plan, err)) < 0 ||
-        (r = apply_data_dir(&a, run->settings.web, &lost, err)) < 0)
+        (r = apply_data_dir(&a, run->settings.web, store.place == RESULT_STORE_HERE, &lost, err)) <
+            0)
         return r;
     if (lost)
         return status_add_lost(&run->status, lost) < 0 ? error_oom(err) : 0;

@@ -343,7 +343,8 @@ static int read_web_store(const struct ini *ini, struct web_settings *s, struct 
 {
     int r;
 
-    if ((r = copy(ini, "web", "store-dir", NULL, &s->store_dir, err)) < 0 ||
+    if ((r = copy(ini, "web", "store-mark", NULL, &s->store_mark, err)) < 0 ||
+        (r = copy(ini, "web", "store-dir", NULL, &s->store_dir, err)) < 0 ||
         (r = copy(ini, "web", "store-credentials", NULL, &s->store_credentials, err)) < 0 ||
         (r = copy(ini, "web", "store-url", NULL, &s->store_url, err)) < 0 ||
         (r = copy(ini, "web", "store-reader", NULL, &s->store_reader, err)) < 0 ||
@@ -388,14 +389,14 @@ int settings_load_web(const char *dir, struct web_settings *ret, struct error *e
 }
 
 // An empty folder in the place of the results is not to be taken for an empty store.
-static int check_mark(const struct web_settings *s, struct error *err)
+static int check_mark(const char *mark, struct error *err)
 {
-    if (!s->results_mark || access(s->results_mark, F_OK) == 0)
+    if (!mark || access(mark, F_OK) == 0)
         return 0;
     return error_set(err, -ENODEV,
                      "%s is not there: the disk with the results is not mounted (docs/how-to/"
                      "find-results-that-are-gone.md)",
-                     s->results_mark);
+                     mark);
 }
 
 int settings_load_results(const char *dir, struct web_settings *ret, struct error *err)
@@ -404,7 +405,9 @@ int settings_load_results(const char *dir, struct web_settings *ret, struct erro
     int r = settings_load_web(dir, &s, err);
 
     if (r == 0)
-        r = check_mark(&s, err);
+        r = check_mark(s.results_mark, err);
+    if (r == 0)
+        r = check_mark(s.store_mark, err);
     if (r < 0) {
         web_settings_release(&s);
         return r;
@@ -439,6 +442,7 @@ void web_settings_release(struct web_settings *s)
     free(s->github_credentials_file);
     free(s->github_api_url);
     free(s->results_mark);
+    free(s->store_mark);
     free(s->database);
     free(s->public_database);
     free(s->store_dir);

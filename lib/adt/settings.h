@@ -72,6 +72,7 @@ struct web_settings {
     char *github_credentials_file; // JSON: user -> token; NULL when not set
     char *github_api_url;
     char *results_mark;      // a file of the folder with the results; NULL: not set
+    char *store_mark;        // the same of the built-in store's folder
     char *database;          // results.db
     char *public_database;   // public/autopkgtest.db
     char *store_dir;         // built-in store

@@ -79,20 +79,25 @@ class Disk(unittest.TestCase):
     def test_no_service_begins_anew_where_the_disk_is_not_mounted(self) -> None:
         server = WebServer()
         data, away = server.dir / "data", server.dir / "away"
-        server.settings = {"database": f"{data}/results.db", "store-dir": f"{data}/store", "results-mark": f"{data}/mark"}
-        data.mkdir()
-        (data / "mark").touch()
+        server.settings = {"database": f"{data}/results.db", "store-dir": f"{data}/store",
+                           "results-mark": f"{data}/mark", "store-mark": f"{data}/store/mark"}
+        (data / "store").mkdir(parents=True)
+        marks = [data / "mark", data / "store/mark"]
+        for mark in marks:
+            mark.touch()
         with server:
             fill_store(server)
             server.stop()
-            data.rename(away)
-            data.mkdir()
-            for program in ("autopkgtest-web", "autopkgtest-indexer"):
-                done = subprocess.run([build_dir() / "bin" / program], env=os.environ | {"AUTOPKGTEST_CLOUD_CONFIG": str(server.dir)}, stderr=subprocess.PIPE, text=True, timeout=120)
-                self.assertEqual(done.returncode, os.EX_TEMPFAIL, done.stderr)
-                self.assertIn(f"{data}/mark is not there: the disk with the results is not mounted", done.stderr)
-            data.rmdir()  # nothing was made in it
-            away.rename(data)
+            for mark in marks:  # a disk for all of it, and one for the store alone
+                mark.parent.rename(away)
+                mark.parent.mkdir()
+                for program in ("autopkgtest-web", "autopkgtest-indexer"):
+                    done = subprocess.run([build_dir() / "bin" / program], env=os.environ | {"AUTOPKGTEST_CLOUD_CONFIG": str(server.dir)},
+                                          stderr=subprocess.PIPE, text=True, timeout=120)
+                    self.assertEqual(done.returncode, os.EX_TEMPFAIL, done.stderr)
+                    self.assertIn(f"{mark} is not there: the disk with the results is not mounted", done.stderr)
+                mark.parent.rmdir()  # nothing was made in it
+                away.rename(mark.parent)
             server.start()
             self.assertEqual(server.request("GET", ARTIFACTS)[0], 200)
 

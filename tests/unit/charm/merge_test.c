@@ -34,7 +34,7 @@ static void make_bed(void)
     bed.merge = (struct merge){.from = test_path(dir, "from"),
                                .to = test_path(dir, "to"),
                                .name = "s",
-                               .without = ".part"};
+                               .without = {".part"}};
     bed.prepare = test_keep(str_format(
         "cd %s && rm -rf from to && mkdir -p from/s/c/run from/s/.part from/s/d to/s/c to/s/e && "
         "echo log >from/s/c/run/log && chmod 640 from/s/c/run/log && chmod 750 from/s/c/run && "

@@ -187,6 +187,7 @@ TEST(storage_is_asked_for_when_memory_is_lost)
 
 #define MARK "/.autopkgtest-cloud-results"
 #define LOST "the results in /srv/data are gone: mount its disk"
+#define STORE_LOST "the results in /srv/data/store are gone: mount its disk"
 
 static struct rig unit_with_storage(void)
 {
@@ -198,10 +199,10 @@ static struct rig unit_with_storage(void)
     return rig;
 }
 
-// What is mounted there, and what is not.
-static void set_mounted(const struct rig *rig, bool mounted)
+// What is mounted at a folder, and what is not.
+static void set_mounted_at(const struct rig *rig, const char *folder, bool mounted)
 {
-    _cleanup_free_ char *place = str_format("%s/srv/data", rig->root);
+    _cleanup_free_ char *place = str_format("%s%s", rig->root, folder);
     _cleanup_free_ char *away = str_format("%s/srv/away", rig->root);
 
     if (mounted) {
@@ -213,12 +214,23 @@ static void set_mounted(const struct rig *rig, bool mounted)
     }
 }
 
-static void assert_lost(const struct rig *rig, enum hook hook)
+static void set_mounted(const struct rig *rig, bool mounted)
 {
+    set_mounted_at(rig, "/srv/data", mounted);
+}
+
+static void assert_told(const struct rig *rig, enum hook hook, const char *status)
+{
+    _cleanup_free_ char *told = str_format("status-set -- blocked %s", status);
     _cleanup_free_ char *calls = calls_of(rig, hook);
 
-    ck_assert_msg(strstr(calls, "status-set -- blocked " LOST) != NULL, "%s", calls);
+    ck_assert_msg(strstr(calls, told) != NULL, "%s", calls);
     rig_assert_not_called(calls, "systemctl");
+}
+
+static void assert_lost(const struct rig *rig, enum hook hook)
+{
+    assert_told(rig, hook, LOST);
 }
 
 TEST(the_folder_of_the_results_is_marked_once)
@@ -226,12 +238,16 @@ TEST(the_folder_of_the_results_is_marked_once)
     _cleanup_rig_ struct rig rig = unit_with_storage();
 
     ck_assert(rig_has(&rig, "/srv/data" MARK));
+    ck_assert(rig_has(&rig, "/srv/data/store" MARK));
     ck_assert(!rig_has(&rig, HERE MARK));
     assert_setting(&rig, "web.conf", "\nresults-mark = /srv/data" MARK "\n");
+    assert_setting(&rig, "web.conf", "\nstore-mark = /srv/data/store" MARK "\n");
     free(storage_hook(&rig, HOOK_STORAGE_DETACHING, "data/0"));
     ck_assert(rig_has(&rig, HERE MARK));
     ck_assert(rig_has(&rig, "/srv/data" MARK));
+    ck_assert(rig_has(&rig, HERE "/store" MARK));
     assert_setting(&rig, "web.conf", "\nresults-mark = " HERE MARK "\n");
+    assert_setting(&rig, "web.conf", "\nstore-mark = " HERE "/store" MARK "\n");
 }
 
 TEST(a_folder_that_is_no_webs_is_not_marked)
@@ -262,17 +278,71 @@ TEST(a_disk_that_is_not_mounted_is_told_and_nothing_begins_in_its_place)
     assert_setting(&rig, "web.conf", "\nreleases = jammy\n");
 }
 
-// As a charm without marks has left the unit.
-static void forget_mark(const struct rig *rig)
+TEST(a_disk_for_the_store_alone_that_is_not_mounted_is_told)
+{
+    _cleanup_rig_ struct rig rig = unit_with_storage();
+    _cleanup_free_ char *back = NULL;
+
+    set_mounted_at(&rig, "/srv/data/store", false);
+    assert_told(&rig, HOOK_START, STORE_LOST);
+    assert_told(&rig, HOOK_UPGRADE_CHARM, STORE_LOST);
+    set_mounted_at(&rig, "/srv/data/store", true);
+    back = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_not_called(back, "are gone");
+}
+
+TEST(without_the_built_in_store_its_folder_is_not_looked_for)
+{
+    _cleanup_rig_ struct rig rig = unit_with_storage();
+    _cleanup_free_ char *without = NULL, *again = NULL;
+
+    configure(&rig, "{\"swift-auth-url\": \"https://keystone.example/v3\","
+                    " \"swift-username\": \"u\", \"swift-password\": \"p\","
+                    " \"swift-project-name\": \"p\", \"swift-region\": \"one\","
+                    " \"storage-url-internal\": \"https://s.example/v1/A\"}");
+    free(calls_of(&rig, HOOK_CONFIG_CHANGED));
+    set_mounted_at(&rig, "/srv/data/store", false);
+    without = calls_of(&rig, HOOK_UPDATE_STATUS);
+    rig_assert_not_called(without, "are gone");
+    configure(&rig, "{}");
+    again = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_not_called(again, "are gone");
+    ck_assert(rig_has(&rig, "/srv/data/store" MARK));
+}
+
+// As a charm that knew nothing of this mark has left the unit.
+static void forget(const struct rig *rig, const char *setting, const char *folder)
 {
     _cleanup_free_ char *conf = rig_get(rig, "/etc/autopkgtest-cloud/web.conf");
-    _cleanup_free_ char *mark = str_format("%s/srv/data" MARK, rig->root);
-    char *line = strstr(conf, "results-mark");
+    _cleanup_free_ char *mark = str_format("%s%s" MARK, rig->root, folder);
+    char *line = strstr(conf, setting);
 
     ck_assert_ptr_nonnull(line);
     line[0] = '#';
     rig_put(rig, "/etc/autopkgtest-cloud/web.conf", conf);
     ck_assert_int_eq(unlink(mark), 0);
+}
+
+static void forget_mark(const struct rig *rig)
+{
+    forget(rig, "store-mark", "/srv/data/store");
+    forget(rig, "results-mark", "/srv/data");
+}
+
+TEST(an_upgrade_marks_the_store_with_results_and_without)
+{
+    _cleanup_rig_ struct rig rig = unit_with_storage();
+
+    for (int n = 0; n < 2; n++) {
+        _cleanup_free_ char *upgraded = NULL;
+
+        forget(&rig, "store-mark", "/srv/data/store");
+        upgraded = calls_of(&rig, HOOK_UPGRADE_CHARM);
+        rig_assert_not_called(upgraded, "are gone");
+        ck_assert(rig_has(&rig, "/srv/data/store" MARK));
+        assert_setting(&rig, "web.conf", "\nstore-mark = /srv/data/store" MARK "\n");
+        rig_put(&rig, "/srv/data/store/autopkgtest-noble/x", "a result");
+    }
 }
 
 TEST(an_upgrade_marks_the_results_that_it_finds)

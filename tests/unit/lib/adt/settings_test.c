@@ -131,10 +131,14 @@ TEST(results_whose_mark_is_missing_are_on_a_disk_that_is_not_mounted)
     _cleanup_free_ char *mark = path_join(dir, "web.conf"); // which is there
     _cleanup_free_ char *here = str_format("[web]\nresults-mark = %s\n%s", mark, rest);
     _cleanup_free_ char *gone = str_format("[web]\nresults-mark = %s/gone\n%s", mark, rest);
+    _cleanup_free_ char *unstored = str_format("%sstore-mark = %s/store/gone\n", here, mark);
     _cleanup_(web_settings_release) struct web_settings s = {0}, none = {0};
     _cleanup_error_ struct error err = ERROR_INIT;
 
     ASSERT_OK(settings_load_results(folder_with("web.conf", here), &s, &err), &err);
+    ck_assert_int_eq(settings_load_results(folder_with("web.conf", unstored), &none, &err),
+                     -ENODEV);
+    ck_assert_ptr_nonnull(strstr(error_message(&err), "/store/gone is not there"));
     ck_assert_int_eq(settings_load_results(folder_with("web.conf", gone), &none, &err), -ENODEV);
     ck_assert_ptr_nonnull(strstr(error_message(&err), "the disk with the results is not mounted"));
     ck_assert_ptr_nonnull(strstr(error_message(&err), mark));
