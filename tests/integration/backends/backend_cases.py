@@ -14,7 +14,7 @@ from typing import Any
 
 import testbeds
 from bed import BUILD, ROOT, Bed, Worker
-from control_cases import cli
+from control_cases import kill
 from testbeds import NAME, RELEASE
 from unit import LIFE, end_marked, marked
 from waiting import wait_for
@@ -41,11 +41,20 @@ def kill_hard(pids: set[int] | list[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def consoles(bed: Bed) -> str:
+    """What autopkgtest has said of the tests that run; a folder may be moved meanwhile."""
+    said = ""
+    for path in bed.dir.glob("work/*/*/console"):
+        with contextlib.suppress(FileNotFoundError):
+            said += path.read_text(errors="replace")
+    return said
+
+
 def kill_in_the_middle(bed: Bed, worker: Worker, *listing: str) -> Worker:
     """The worker and all that it started are killed while its testbed is there; another life of it removes that. `listing` shows testbeds."""
     if ALIVE in " ".join(listing):
         wait_for("a sign of life", lambda: re.search(r",[0-9]{10}$", listed(bed, *listing), re.M), SECONDS)
-    wait_for("the testbed", lambda: any("testbed dpkg architecture" in path.read_text() for path in bed.dir.glob("work/*/*/console")), SECONDS)
+    wait_for("the testbed", lambda: "testbed dpkg architecture" in consoles(bed), SECONDS)
     worker.kill()
     kill_hard(marked(bed.env[LIFE]))  # as systemd does; a virtualisation server that lives on would clean up
     wait_for("the end of all", lambda: not marked(bed.env[LIFE]))
@@ -182,7 +191,7 @@ def kill_machines(bed: Bed) -> None:
     """Neither an operator who ends a test nor a virtualisation server that is killed leaves a machine running."""
     worker = bed.ready_worker()
     uuid = start_machine(bed)
-    assert "the request is dropped" in cli(bed, "kill", uuid)
+    assert "the request is dropped" in kill(bed, uuid)
     assert machines(bed) == []
     start_machine(bed)
     kill_hard(set(marked(bed.env[LIFE])) - {worker.process.pid, *machines(bed)})

@@ -30,7 +30,7 @@ def cleaned(bed: Bed, remote: str) -> None:
                               ("other-model-s", f"autopkgtest-cloud/0/{ended}", "other"), ("other-application-s", f"autopkgtest/0/{ended}", MODEL),
                               ("other-unit-s", f"autopkgtest-cloud/1/{ended}", MODEL), ("somebody-s", "", "")):
         testbeds.run("lxc", "-q", "init", image, f"{remote}:{name}", *marks(mark, model), env=bed.env)
-    testbeds.run("lxc", "-q", "config", "set", f"{remote}:other-unit-s", f"{ALIVE}={int(time.time()) + 600}", env=bed.env)
+    testbeds.run("lxc", "-q", "config", "set", f"{remote}:other-unit-s", f"{ALIVE}={int(time.time()) + 86400}", env=bed.env)
     testbeds.run("lxc", "-q", "image", "alias", "delete", image, env=bed.env)
     testbeds.run("lxc", "-q", "launch", "--ephemeral", f"{remote}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{remote}:running",
                  *marks(f"autopkgtest-cloud/1/{ended}", MODEL), env=bed.env)
@@ -106,7 +106,7 @@ def test_lxd(bed: Bed) -> None:
         listing = ("lxc", "list", f"{remote}:", "--format=csv", f"--columns=n,user.autopkgtest-cloud,{ALIVE}")
         testbeds.run("lxc", "-q", "init", f"{remote}:autopkgtest/ubuntu/{RELEASE}/amd64", f"{remote}:others",
                      "-c", "user.autopkgtest-cloud=autopkgtest-cloud/10/testremote-amd64-1-20261126-181447-b9b95", env=bed.env)
-        log = tested(bed, "lxd", listing, cloud=remote, model=MODEL, lease_ttl=3)
+        log = tested(bed, "lxd", listing, cloud=remote, model=MODEL, lease_ttl=20)  # and as often a sign of life
         assert "limits.memory=4GiB" in log
         assert f"user.autopkgtest-cloud-model={MODEL}" in log
         assert listed(bed, *listing).startswith("others,"), "nothing but the other unit's is there"

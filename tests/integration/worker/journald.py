@@ -29,8 +29,9 @@ class Journald:
         with open(directory / "journald.log", "wb") as log:
             self.process = subprocess.Popen(["unshare", "--mount", "sh", "-c", SCRIPT, "sh", SETTINGS], stdout=log, stderr=log)
         self.enter = ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", "--"]
-        socket = ["test", "-S", "/run/systemd/journal/stdout"]
-        wait_for("the journal", lambda: subprocess.run([*self.enter, *socket], check=False).returncode == 0)
+        # Its settings are there once it has its own /run, in which the machine's socket is not.
+        own_socket = ["test", "-f", "/run/systemd/journald.conf.d/test.conf", "-a", "-S", "/run/systemd/journal/stdout"]
+        wait_for("the journal", lambda: subprocess.run([*self.enter, *own_socket], check=False).returncode == 0)
 
     def prefix(self, name: str) -> list[str]:
         """Of a command whose standard error shall be a stream to the journal, as systemd makes it for a service."""
