@@ -314,7 +314,7 @@ class Processes(JujuLocalTest):
         self.deploy()
         self.forget("tiny/0")
         self.extra("tiny/0", "update-status",
-                   "state-set n=1; if mkdir once; then juju-reboot --now; sleep 5; fi")
+                   "state-set n=1; if mkdir once; then juju-reboot --now; sleep 600; fi")
         self.juju("fire", "tiny/0", "update-status")
         self.assertEqual([h for h in self.ran("tiny/0") if h != "start"], ["update-status"] * 2)
 
