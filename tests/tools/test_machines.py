@@ -18,6 +18,7 @@ import threading
 import unittest
 from pathlib import Path
 from typing import ClassVar
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
@@ -62,6 +63,30 @@ def reap(state: Path) -> None:
     shutil.rmtree(state)
     if left:
         raise AssertionError(f"left behind: {sorted(left)}")
+
+
+class BuiltTool(unittest.TestCase):
+    def test_machines_that_start_side_by_side_compile_it_each_and_both_have_it(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="built-tool-") as folder:
+            done = threading.Barrier(2, timeout=120)
+            real_run = host.run
+
+            def run(*argv: str | Path, stdin: str | None = None) -> str:
+                said = real_run(*argv, stdin=stdin)
+                done.wait()  # neither goes on before both have compiled
+                return said
+
+            found: list[Path] = []
+            with mock.patch.object(host, "CACHE_DIR", Path(folder)), mock.patch.object(host, "run", run), \
+                    mock.patch.dict(os.environ, JUJU_LOCAL_BUILD=f"{folder}/not-built"):
+                threads = [threading.Thread(target=lambda: found.append(host.built_tool("enter"))) for _ in range(2)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+            self.assertEqual(len(found), 2)
+            self.assertEqual([path.name for path in Path(folder, "tools").iterdir()], [found[0].name])
+            self.assertTrue(os.access(found[0], os.X_OK))
 
 
 class Common:

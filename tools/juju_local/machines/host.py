@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,9 +66,11 @@ def built_tool(name: str, override: str | None = None) -> Path:
     compiled = CACHE_DIR / "tools" / f"{name}-{digest}"
     if not compiled.exists():
         compiled.parent.mkdir(parents=True, exist_ok=True)
-        new = compiled.with_name(f"{compiled.name}.{os.getpid()}")
-        run("gcc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-static", "-s", "-o", new, source)
-        new.rename(compiled)
+        # Machines start side by side, in this process too: each has a name of its own until it is done.
+        with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=compiled.parent) as folder:
+            new = Path(folder) / name
+            run("gcc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-static", "-s", "-o", new, source)
+            new.rename(compiled)
     return compiled
 
 
