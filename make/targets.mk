@@ -25,7 +25,7 @@ unit: ## unit tests and fuzz replay under ASan and UBSan; ONLY=part of a path ru
 COVERAGE_MIN := 90
 coverage: ## lines of lib/ and charm/ that the last `make unit` ran: build/coverage/index.html
 	@mkdir -p $(BUILD)/coverage
-	$(Q)gcovr --root . --object-directory $(BUILD)/san/obj --filter 'lib/' --filter 'charm/' \
+	$(Q)gcovr -j 2 --root . --object-directory $(BUILD)/san/obj --filter 'lib/' --filter 'charm/' \
 		--exclude-unreachable-branches --gcov-ignore-parse-errors --print-summary \
 		--txt $(BUILD)/coverage/coverage.txt --html-details $(BUILD)/coverage/index.html \
 		--html-title 'autopkgtest-cloud: unit tests' --fail-under-line $(COVERAGE_MIN) $(BUILD)/san/obj
@@ -46,7 +46,7 @@ integration: all $(INTEGRATION_BENCHES) ## programs against real neighbours, suc
 	+$(Q)$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=$(BUILD)/san $(INTEGRATION_NET)
 	$(Q)tests/run-layer --jobs 4 --timeout 1500 $(addprefix --first ,$(LONGEST)) $(if $(ONLY),--only $(ONLY)) integration
 
-LONGEST_MACHINES := run test-workers test-lxd test-website test-killed-hooks
+LONGEST_MACHINES := run test-images test-unshare test-lxd test-workers test-website test-killed-hooks
 machine: charm ## the packed charm on real machines of juju-local (tests/machine; root)
 	$(Q)tests/run-layer --jobs 2 --timeout 3000 $(LONGEST_MACHINES:%=--first %) $(if $(ONLY),--only $(ONLY)) machine
 
