@@ -4,6 +4,12 @@
 #include "adt/names.h"
 #include "base/file.h"
 
+// What the machine is out of may be back at the next try; what is wrong in a folder stays so.
+static bool may_pass(int r)
+{
+    return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO;
+}
+
 int parcel_read(const char *dir, struct parcel *ret, struct error *err)
 {
     struct parcel parcel = {.dir = dir};
@@ -12,7 +18,7 @@ int parcel_read(const char *dir, struct parcel *ret, struct error *err)
     if ((r = spool_run_read(dir, &parcel.run, err)) < 0 ||
         (r = spool_read_request(dir, &parcel.request, err)) < 0) {
         parcel_release(&parcel);
-        return r == -ENOMEM ? r : error_prefix(err, -EBADMSG, "spool folder");
+        return error_prefix(err, may_pass(r) ? r : -EBADMSG, "spool folder");
     }
     parcel.prefix =
         run_path(parcel.run.release, parcel.run.arch, parcel.request.package, parcel.run.run_id);

@@ -18,7 +18,8 @@ struct parcel {
     char *packed;           // folder for the packed files
 };
 
-// Reads the folder. -EBADMSG: it is not complete or makes no sense.
+// Reads the folder. -EBADMSG: it is not complete or makes no sense; other errors may be gone at the
+// next try.
 int parcel_read(const char *dir, struct parcel *ret, struct error *err);
 void parcel_release(struct parcel *parcel);
 

@@ -401,6 +401,13 @@ int folder_copied(const struct worker *w, const struct job *job, struct error *e
     return dir_sync(w->settings.spool_dir, err);
 }
 
+int folder_drop_copy(const struct worker *w, const struct job *job, struct error *err)
+{
+    _cleanup_free_ char *hidden = hidden_copy(w, job);
+
+    return hidden ? dir_remove(hidden, err) : error_oom(err);
+}
+
 static int rename_into_spool(const struct worker *w, const struct job *job, struct error *err)
 {
     _cleanup_free_ char *target = path_join(w->settings.spool_dir, job->run_id);

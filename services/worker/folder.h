@@ -29,6 +29,8 @@ int folder_spool(const struct worker *w, const struct job *job, int exitcode, st
 int folder_copy(const struct worker *w, struct job *job, struct error *err);
 int folder_copy_sync(const struct worker *w, struct job *job, struct error *err);
 int folder_copied(const struct worker *w, const struct job *job, struct error *err);
+// Removes what these have left in the spool when they failed.
+int folder_drop_copy(const struct worker *w, const struct job *job, struct error *err);
 // Removes a spool folder that is done with.
 int folder_discard(const struct worker *w, const char *run_id, struct error *err);
 // run.json of the job.

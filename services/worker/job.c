@@ -382,7 +382,12 @@ static void give_to_others(struct job *job)
 
 static void cannot_keep(struct worker *w, const struct error *why)
 {
+    _cleanup_error_ struct error left = ERROR_INIT;
+
     log_error("cannot keep the result, giving the request back: %s", error_message(why));
+    // Half a copy would take the room that the next result needs.
+    if (folder_drop_copy(w, &w->job, &left) < 0)
+        log_warning("%s", error_message(&left));
     w->look_at_us = clock_monotonic_us() + TROUBLE_PAUSE_US;
     give_to_others(&w->job);
 }

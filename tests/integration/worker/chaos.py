@@ -66,6 +66,7 @@ class Chaos:
         self.interruptions: list[Interruption] = []
         self.logs: list[UnitWorker] = []
         self.broker_start: threading.Thread | None = None
+        self.broker_failure: BaseException | None = None
         self.start = time.time()
 
     # ---- units
@@ -125,8 +126,12 @@ class Chaos:
         self.await_broker()
 
         def kill() -> None:
-            self.broker.rig("kill")
-            self.broker.start()
+            try:
+                self.broker.rig("kill")
+                self.broker.start()
+            except BaseException as error:
+                self.broker_failure = error
+                raise
             interruption.end = time.time()
             self.note("broker is back")
 
@@ -136,6 +141,8 @@ class Chaos:
     def await_broker(self) -> None:
         if self.broker_start:
             self.broker_start.join()
+        if self.broker_failure:
+            raise AssertionError("the broker did not come back after a kill") from self.broker_failure
 
     def break_connections(self, event: Event) -> None:
         del event
@@ -313,7 +320,8 @@ class Chaos:
         return kept
 
     def close(self) -> None:
-        self.await_broker()
+        if self.broker_start:
+            self.broker_start.join()
         for unit in self.units:
             unit.destroy()
         self.store.kill()

@@ -16,9 +16,9 @@ from bed import HOLD, STATUS, Bed, TooSlow, wait_for
 
 
 @contextlib.contextmanager
-def small_disk(bed: Bed) -> Iterator[bool]:
-    """The work directory on a small file system of its own; without the right to mount one there is nothing to test."""
-    disk = Disk(bed.dir / "work")
+def small_disk(bed: Bed, folder: str = "work") -> Iterator[bool]:
+    """That directory on a small file system of its own; without the right to mount one there is nothing to test."""
+    disk = Disk(bed.dir / folder)
     try:
         yield disk.mounted
     finally:
@@ -402,6 +402,18 @@ def test_a_spool_on_another_disk_does_not_block_the_worker(bed: Bed) -> None:
             bed.completions(1)
             bed.assert_clean()
             assert worker.stop() == 0
+
+
+def test_half_a_copy_does_not_stay_in_a_full_spool(bed: Bed) -> None:
+    with small_disk(bed, "spool") as disk:
+        if disk:
+            bed.behave("head -c 64M /dev/zero >$out/artifacts/big\n")
+            worker = bed.ready_worker()
+            uuid = bed.request()
+            wait_for("the end of the test", lambda: "cannot keep the result" in worker.text())
+            wait_for("the request is back", lambda: any(uuid in text for text in bed.peek("debci-noble-amd64")))
+            assert list((bed.dir / "spool").iterdir()) == []
+            wait_for("no lease left", lambda: bed.leases(1) == [])
 
 
 TINY = {

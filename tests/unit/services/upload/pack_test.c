@@ -5,6 +5,8 @@
 #include "data/archive.h"
 #include "test.h"
 
+#include <sys/resource.h>
+
 #define BODY                                                                                       \
     "gzip\n{\"triggers\": [\"zlib/1.2\", \"dpkg/1.22\"], \"requester\": \"bob\", "                 \
     "\"readable-by\": [\"alice\"]}"
@@ -184,4 +186,20 @@ TEST(a_folder_that_is_not_complete_is_refused)
     ASSERT_OK(file_remove(run_json, NULL, &err), &err);
     ck_assert_int_eq(parcel_read(dir, &parcel, &err), -EBADMSG);
     ck_assert_int_eq(parcel_read("/nowhere", &parcel, &err), -EBADMSG);
+}
+
+TEST(a_machine_without_a_free_descriptor_is_not_a_broken_folder)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    const char *dir = make_folder(BODY, 0);
+    struct rlimit before, none = {0};
+    struct parcel parcel;
+    int r;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none.rlim_max = before.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    r = parcel_read(dir, &parcel, &err);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_int_eq(r, -EMFILE); // is tried again, where -EBADMSG puts the result aside
 }
