@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-only
-// The queues that the copies are in. In a cluster of brokers that can, they are quorum queues,
-// which dead-letter at least once: a copy that runs out leaves only after its origin has confirmed
-// it, and outlives a broker that is lost with its disk. RabbitMQ knows that from 3.10 on
-// (https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering).
+// The queues that the copies are in. In a cluster of three brokers or more that can, they are
+// quorum queues, which dead-letter at least once: a copy that runs out leaves only after its origin
+// has confirmed it, and outlives a broker that is lost with its disk. RabbitMQ knows that from 3.10
+// on (https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering).
 //
 // On a single broker they are classic ones: a quorum queue whose only broker is killed may not open
-// again (3.10.8 and 4.0.5: "noproc" at every get), with all that was confirmed meanwhile. From a
-// classic queue a copy goes without a confirm, and a broker writes late what comes so into a queue
-// that it keeps busy. So the copies go into a queue that is nearly always idle, LEASE_RETURNED, and
-// from there some worker brings them to where they came from, confirmed.
+// again (3.10.8 and 4.0.5: "noproc" at every get), with all that was confirmed meanwhile. On two as
+// well: a quorum queue needs more than half of its brokers, so that with either of two all would
+// stop; and made while there are two it has no place on those that come after them.
+//
+// From a classic queue a copy goes without a confirm, and a broker writes late what comes so into a
+// queue that it keeps busy. So the copies go into a queue that is nearly always idle,
+// LEASE_RETURNED, and from there some worker brings them to where they came from, confirmed.
 #include "worker/lease_queue.h"
 
 #include "base/log.h"
@@ -20,20 +23,21 @@
 // declaration), not from the last publication; so whoever publishes into it has done both less than
 // a renewal ago, and all copies have left long before.
 #define EXPIRES_TTLS 8
+#define QUORUM_HOSTS 3 // of which one may be lost
 
-static bool is_cluster(const struct worker *w)
+static bool has_quorum(const struct worker *w)
 {
-    return w->broker.hosts.len > 1;
+    return w->broker.hosts.len >= QUORUM_HOSTS;
 }
 
 static bool can_quorum(const struct worker *w)
 {
-    return is_cluster(w) && amqp_link_version(w->link) >= AMQP_VERSION_OF(3, 10);
+    return has_quorum(w) && amqp_link_version(w->link) >= AMQP_VERSION_OF(3, 10);
 }
 
 bool lease_queue_relays(const struct worker *w)
 {
-    return !is_cluster(w);
+    return !has_quorum(w);
 }
 
 static int put_quorum(const struct worker *w, json_t *arguments)

@@ -8,8 +8,8 @@
 
 // autopkgtest.lease.autopkgtest-cloud-0.local-amd64-1; the caller frees.
 char *lease_queue_name(const char *unit, const char *worker);
-// Whether copies whose lease ran out pass through LEASE_RETURNED: on a single broker. A cluster
-// brings them back itself, and the broker that had that queue could be down.
+// Whether copies whose lease ran out pass through LEASE_RETURNED: with one or two brokers. A
+// cluster of more brings them back itself, and the broker that had that queue could be down.
 bool lease_queue_relays(const struct worker *w);
 // Makes our own, or makes it anew when it has other properties; sets w->lease_quorum.
 int lease_queue_open(struct worker *w, struct error *err);
