@@ -41,6 +41,17 @@ relation_serve() { # ID UNIT; leader only
     echo "$wanted" > "$file"
 }
 
+# As the public charm does: once there are other units each queue has a copy on every one, and is there when one of them goes.
+queues_mirror() { # leader only
+    local vhost
+    [ -n "$(relation-list -r "$(peers_id)")" ] || return 0
+    for vhost in $(cut -d' ' -f2 "$MEMORY"/relations/* 2> /dev/null | sort -u); do
+        grep -qFx -- "$vhost" "$MEMORY/mirrored" 2> /dev/null && continue
+        ctl set_policy -p "$vhost" HA '^(?!amq\.).*' '{"ha-mode": "all", "ha-sync-mode": "automatic"}'
+        echo "$vhost" >> "$MEMORY/mirrored"
+    done
+}
+
 relation_answer() { # ID UNIT
     local user password address ssl_port="" ssl_ca=""
     user=$(relation-get -r "$1" username "$2")
@@ -65,6 +76,7 @@ relations_answer() {
             relation_answer "$id" "$unit"
         done
     done
+    if is_leader; then queues_mirror; fi
 }
 
 service_users() { cut -d' ' -f1 "$MEMORY"/relations/* 2> /dev/null | sort -u; }
