@@ -5,6 +5,7 @@
 #include "base/process.h"
 #include "web/web.h"
 
+#include <limits.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sysexits.h>
@@ -107,11 +108,13 @@ static int on_end(sd_event_source *source _unused_, int fd _unused_, uint32_t ev
     return 0;
 }
 
-// It is installed beside this program.
+// It is installed beside this program, in whose place another may have been put since it started:
+// the link then leads to "…/autopkgtest-web (deleted)".
 static char *program_path(void)
 {
-    _cleanup_free_ char *self = realpath("/proc/self/exe", NULL);
-    _cleanup_free_ char *dir = self ? path_parent(self) : NULL;
+    char self[PATH_MAX] = "";
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    _cleanup_free_ char *dir = len > 0 ? path_parent(self) : NULL;
 
     return dir ? path_join(dir, PROGRAM) : NULL;
 }

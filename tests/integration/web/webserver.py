@@ -45,6 +45,7 @@ class WebServer:
         self.port = claim_port(self.dir)
         self.settings = settings or {}
         self.broker = broker
+        self.program = build_dir() / "bin/autopkgtest-web"
         self.process: subprocess.Popen[bytes] | None = None
 
     def configure(self) -> None:
@@ -66,11 +67,10 @@ class WebServer:
 
     def start(self) -> None:
         self.configure()
-        program = build_dir() / "bin" / "autopkgtest-web"
         environment = {**os.environ, "AUTOPKGTEST_CLOUD_CONFIG": str(self.dir)}
         log = open(self.dir / "log", "ab")
         with log:
-            self.process = subprocess.Popen([str(program)], env=environment, stderr=log)
+            self.process = subprocess.Popen([str(self.program)], env=environment, stderr=log)
         wait_listening(self.process, self.port, self.dir / "log")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
