@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 #include "web/queue_walk.h"
 
+#include "adt/message.h"
 #include "base/clock.h"
 
 #define ASKED_AT_ONCE 100 // each in a channel of its own until it has answered
@@ -22,7 +23,8 @@ struct queue_walk {
     struct asked *queues;
     size_t asked, waiting; // how many of them
     uint64_t deadline_us;
-    size_t at; // which queue is looked at
+    bool broker_answers; // since a queue did
+    size_t at;           // which queue is looked at
 };
 
 size_t queue_walk_queues(const struct web_settings *settings)
@@ -147,6 +149,7 @@ int queue_walk_answer(struct queue_walk *w, const struct amqp_queue_answer *answ
         if (!queue->waits || !str_equal(queue->name, answer->queue))
             continue;
         queue->waits = false;
+        w->broker_answers = false;
         w->waiting--;
         w->deadline_us = clock_monotonic_us() + ANSWER_US;
         queue->messages = answer->messages;
@@ -155,13 +158,21 @@ int queue_walk_answer(struct queue_walk *w, const struct amqp_queue_answer *answ
     return 0;
 }
 
-static int give_up_waiting(struct queue_walk *w)
+// A broker that is busy is not one that is away: it has answered what it was asked behind its
+// queues before these are given up.
+static int give_up_waiting(struct queue_walk *w, struct amqp_link *link, struct error *err)
 {
     int r = 0;
 
+    if (!w->broker_answers) {
+        r = amqp_link_declare_exchange(link, EXCHANGE_STATUS, "fanout", 0, err);
+        w->broker_answers = r == 0;
+        w->deadline_us = clock_monotonic_us() + ANSWER_US;
+        return r;
+    }
     for (size_t i = 0; r == 0 && i < w->asked; i++) {
         if (w->queues[i].waits)
-            r = set_away(w, &w->queues[i], "no answer within a second");
+            r = set_away(w, &w->queues[i], "no answer, though the broker gives others");
         w->queues[i].waits = false;
     }
     w->waiting = 0;
@@ -174,7 +185,7 @@ static int ask(struct queue_walk *w, struct amqp_link *link, struct error *err)
     int r = 0;
 
     if (w->waiting > 0 && clock_monotonic_us() >= w->deadline_us)
-        r = give_up_waiting(w);
+        r = give_up_waiting(w, link, err);
     for (; r == 0 && w->asked < w->len && w->waiting < ASKED_AT_ONCE; w->asked++) {
         struct asked *queue = &w->queues[w->asked];
 

@@ -39,7 +39,8 @@ struct queue_missing {
 void queue_missing_release(struct queue_missing *missing);
 
 // Queues in `missing` are not asked; those that turn out to be missing, and those that do not
-// answer in a second, are added. `reader`: for QUEUE_BODIES. All must outlive the walk.
+// answer in a second though the broker does, are added. `reader`: for QUEUE_BODIES. All must
+// outlive the walk.
 int queue_walk_new(const struct web_settings *settings, enum queue_look look,
                    struct queue_missing *missing, struct queue_reader *reader,
                    struct queue_walk **ret);

@@ -23,7 +23,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "worker"), str(HERE.parents[1] / "s
 import counted  # noqa: E402  (the path comes first)
 from broker import Broker  # noqa: E402
 from proxy import Proxy  # noqa: E402
-from waiting import wait_for  # noqa: E402
+from waiting import WAIT_S, wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
 
 KEYS = ("RABBIT_HOST", "RABBIT_PORT", "RABBIT_USER", "RABBIT_PASSWORD", "RABBIT_VHOST")
@@ -73,12 +73,24 @@ class Client:
         self.channel.basic_ack(message.delivery_tag)
         return text_of(message)
 
+    def lock(self, queue: str) -> None:
+        """Nobody else looks into the queue from then on, until this ends, nor has any of its requests in hand."""
+        def is_locked() -> bool:
+            try:
+                self.channel.queue_declare(f"autopkgtest.reading.{queue}", exclusive=True)
+            except amqp.exceptions.ResourceLocked:
+                self.channel = self.connection.channel()
+                return False
+            return True
+        wait_for("nobody to look into it", is_locked)
+
     def see(self, queue: str) -> list[str]:
+        self.lock(queue)
         bodies: list[str] = []
         wanted = self.waiting(queue)
         self.channel.basic_consume(queue, callback=lambda message: bodies.append(text_of(message)))
         while len(bodies) < wanted:
-            self.connection.drain_events(timeout=30)
+            self.connection.drain_events(timeout=WAIT_S)
         return bodies
 
 
@@ -148,13 +160,17 @@ class Queues(unittest.TestCase):
 
     def start(self) -> None:
         self.server.start()
-        wait_for("the broker", lambda: self.get("/healthz")["checks"]["broker"] == "ok")
+        self.server.wait_for_broker()
 
     def get(self, path: str) -> Any:
         return json.loads(self.server.request("GET", path, None, {"Accept": "application/json"})[2])
 
     def shown(self, arch: str) -> list[int]:
-        return numbers(self.get("/queues.json")["ubuntu"]["noble"][arch])
+        """Once the queue has answered: a broker that is busy may be too slow for a moment."""
+        def bodies() -> list[list[str]]:
+            seen = self.get("/queues.json")["ubuntu"]["noble"][arch]
+            return [seen] if "this queue does not answer" not in seen else []
+        return numbers(wait_for("the queue", bodies)[0])
 
     def metric(self, name: str) -> float:
         text = self.server.request("GET", "/metrics")[2].decode()
@@ -174,13 +190,17 @@ class Queues(unittest.TestCase):
         self.assertEqual(self.shown("arm64"), list(range(150)))
         self.assertGreaterEqual(seen.count(b"glibc/2.39-"), 150)
         seen.clear()
-        self.broker.take(SHORT, 2)  # by a worker
+        with Client(self.broker) as client:
+            client.lock(SHORT)
+            self.broker.take(SHORT, 2)  # by a worker
         wait_for("the queue without them", lambda: self.shown("arm64") == list(range(2, 150)))
         self.assertLess(seen.count(b"glibc/2.39-"), 100, "it was read once more")
         self.fill(SHORT, 150, 152)
         wait_for("the queue with two more", lambda: self.shown("arm64") == list(range(2, 152)))
         self.assertEqual(self.order(SHORT), list(range(2, 152)))
-        self.broker.purge(SHORT)
+        with Client(self.broker) as client:
+            client.lock(SHORT)
+            self.broker.purge(SHORT)
         self.fill(SHORT, 0, 150)
         wait_for("another queue of nearly the same length", lambda: self.shown("arm64") == list(range(150)))
 
@@ -203,12 +223,14 @@ class Queues(unittest.TestCase):
         asking.join()
         self.assertEqual(len(self.shown("amd64")), MANY)
         with Client(self.broker) as client:  # another, for long
-            client.channel.queue_declare(f"autopkgtest.reading.{SHORT}", exclusive=True)
+            client.lock(SHORT)
             self.broker.take(SHORT, 3)
             wait_for("its length", lambda: "147" in self.server.request("GET", "/queues", None, {"Accept": "text/html"})[2].decode())
             self.assertEqual(len(self.shown("arm64")), 150)
         wait_for("what is left of it", lambda: self.shown("arm64") == list(range(3, 150)))
-        self.broker.purge(SHORT)
+        with Client(self.broker) as client:
+            client.lock(SHORT)
+            self.broker.purge(SHORT)
         self.fill(SHORT, 0, 150)
 
     def test_a_queue_that_does_not_keep_its_order_is_not_looked_into(self) -> None:
@@ -226,6 +248,26 @@ class Queues(unittest.TestCase):
         self.assertIn(f"rabbitmqctl delete_queue {QUORUM} --if-empty", done.stderr)
         self.assertEqual(numbers(self.broker.take(QUORUM)), list(range(4, 40)))
         self.broker.api("DELETE", f"/queues/%2F/{QUORUM}")
+
+    def test_a_broker_that_is_busy_for_a_moment_is_not_away(self) -> None:
+        let_through = threading.Event()
+        proxy = Proxy(lambda: ("127.0.0.1", int(self.broker.settings["RABBIT_PORT"])), watch=lambda _, sent, data: None if sent else let_through.wait(WAIT_S))
+        self.addCleanup(proxy.close)
+        self.addCleanup(let_through.set)
+
+        def shown() -> Any:
+            """What is shown after a broker that said nothing for longer than a queue that is away is waited for; None: for so long that it is away."""
+            let_through.set()
+            self.serve("arm64", RABBIT_PORT=str(proxy.port))
+            let_through.clear()
+            answers: list[Any] = []
+            asking = threading.Thread(target=lambda: answers.append(self.get("/queues.json")))
+            asking.start()
+            time.sleep(1.5)
+            let_through.set()
+            asking.join()
+            return answers[0].get("ubuntu")
+        self.assertEqual(numbers(wait_for("a broker that is not away", shown)["noble"]["arm64"]), list(range(150)))
 
     def test_pages_lead_to_every_request(self) -> None:
         seen: list[int] = []
