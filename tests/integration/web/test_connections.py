@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import os
 import re
 import socket
@@ -18,6 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 import counted  # noqa: E402  (the path comes first)
+from waiting import wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
 
 TIMEOUT = 2  # of the server whose clients are too slow; what is a minute else
@@ -126,30 +128,39 @@ class SlowOnes(Connections):
         cls.server.request("PUT", LARGE, bytes(32 * 1024 * 1024), headers)
 
     def test_what_trickles_is_not_waited_for(self) -> None:
+        wait_for("an answer to the request that was whole", self.trickle)
+
+    def trickle(self) -> bool:
+        """On connections that the server ends; whether it had time to answer before."""
         begun = {"nothing": b"", "headers": GET, "headers after a whole request": GET + b"\r\n", "a body": POST + b"Content-Length: 60000\r\n\r\n"}
         begin = time.monotonic()
-        open_ones, took = {what: self.connect() for what in begun}, dict[str, float]()
+        open_ones, took, answered = {what: self.connect() for what in begun}, dict[str, float](), False
         for what, s in open_ones.items():
-            s.sendall(begun[what])
-        self.assertIn(b"200 OK", open_ones["headers after a whole request"].recv(65536))
-        while len(took) < len(open_ones) and time.monotonic() < begin + PATIENCE:
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):  # a busy machine may be slower than the server waits
+                s.sendall(begun[what])
+                answered |= what.startswith("headers after") and b"200 OK" in s.recv(65536)
+
+        def all_are_let_go() -> bool:
             for what in open_ones.keys() - took.keys():
                 try:
                     open_ones[what].sendall(b"a")
                 except (ConnectionResetError, BrokenPipeError):
                     took[what] = time.monotonic() - begin
-            time.sleep(0.1)
-        self.assertEqual(took.keys(), begun.keys())
+            return took.keys() == begun.keys()
+        wait_for("an end of all", all_are_let_go)
         self.assertGreater(min(took.values()), TIMEOUT * 0.9)
+        return answered
 
     def test_one_that_takes_little_is_let_go(self) -> None:
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the kernel takes that for as little as there may be
             s.connect(("127.0.0.1", self.server.port))
             s.sendall(f"GET {LARGE} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            s.settimeout(PATIENCE)
             end = time.monotonic() + PATIENCE
             while time.monotonic() < end and self.established(s.getsockname()[1]):
-                s.recv(50)
+                with contextlib.suppress(ConnectionResetError):
+                    s.recv(50)
                 time.sleep(0.1)
             self.assertFalse(self.established(s.getsockname()[1]))
 
@@ -171,7 +182,7 @@ class SlowOnes(Connections):
         return False
 
     def test_one_that_is_fast_enough_is_served(self) -> None:
-        self.assertTrue(any(self.is_served() for _ in range(5)))  # on a busy machine it is too slow now and then
+        wait_for("one that is fast enough to be served", self.is_served)  # on a busy machine it is too slow now and then
 
 
 def make_network(addresses: Sequence[str]) -> None:
@@ -186,9 +197,9 @@ def attack() -> None:
     with WebServer({"client-timeout": str(NEVER)}) as server, contextlib.ExitStack() as stack:
         for n in range(OF_ONE + 5):
             s = stack.enter_context(socket.create_connection((OUTSIDE[0], server.port), PATIENCE, (OUTSIDE[0], 0)))
-            s.sendall(HIDDEN)
             got = b""
-            with contextlib.suppress(ConnectionResetError):
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                s.sendall(HIDDEN)
                 got = s.recv(65536)
             assert (b"200 OK" in got) == (n < OF_ONE), (n, got)
         for address in (OUTSIDE[1], "127.0.0.1"):
@@ -217,7 +228,8 @@ def proxies() -> None:
             assert ask(proxy, X_Forwarded_Proto="https") == (200, True), proxy
         for n, stranger in enumerate(STRANGERS):
             assert ask(stranger, X_Forwarded_Proto="https") == (200, False), stranger
-            assert any(crawl(stranger, f"198.51.100.{m}") == 429 for m in range(100)), f"{stranger} says that it is somebody else each time"
+            numbers = itertools.count()
+            wait_for(f"{stranger} to be refused who says that it is somebody else each time", lambda: crawl(stranger, f"198.51.100.{next(numbers) % 256}") == 429)
             for _ in range(20):
                 crawl(stranger, f"192.0.2.{n}")
             assert {crawl(PROXIES[n % 2], f"192.0.2.{n}") for _ in range(10)} == {200}, f"{stranger} used up what somebody else may"
