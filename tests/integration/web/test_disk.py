@@ -19,7 +19,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 import counted  # noqa: E402  (the path comes first)
 from failing_disk import FailingDisk, fill, small_disk  # noqa: E402
 from samples import FOLDER, RUN, fill_database, fill_store  # noqa: E402
-from waiting import wait_for  # noqa: E402
+from waiting import WAIT_S, wait_for  # noqa: E402
 from webserver import ROOT, WebServer, build_dir  # noqa: E402
 
 HTML = {"Accept": "text/html"}
@@ -62,7 +62,7 @@ class Disk(unittest.TestCase):
         self.assertIn("the database of results cannot be read: ", server.log())
 
     def assert_shown(self, server: WebServer) -> None:
-        wait_for("the results again", lambda: SHOWN in self.get(server, RUN_PAGE)[1], 30)
+        wait_for("the results again", lambda: SHOWN in self.get(server, RUN_PAGE)[1])
         for path in PAGES + WITHOUT:
             status, body = self.get(server, path)
             self.assertEqual((status, CANNOT in body), (200, False), (path, body))
@@ -71,7 +71,7 @@ class Disk(unittest.TestCase):
 
     @contextlib.contextmanager
     def locked(self, server: WebServer) -> Iterator[None]:
-        with contextlib.closing(sqlite3.connect(server.dir / "results.db", isolation_level=None)) as db:
+        with contextlib.closing(sqlite3.connect(server.dir / "results.db", WAIT_S, isolation_level=None)) as db:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("BEGIN EXCLUSIVE")
             yield
@@ -93,7 +93,7 @@ class Disk(unittest.TestCase):
                 mark.parent.mkdir()
                 for program in ("autopkgtest-web", "autopkgtest-indexer"):
                     done = subprocess.run([build_dir() / "bin" / program], env=os.environ | {"AUTOPKGTEST_CLOUD_CONFIG": str(server.dir)},
-                                          stderr=subprocess.PIPE, text=True, timeout=120)
+                                          stderr=subprocess.PIPE, text=True, timeout=WAIT_S)
                     self.assertEqual(done.returncode, os.EX_TEMPFAIL, done.stderr)
                     self.assertIn(f"{mark} is not there: the disk with the results is not mounted", done.stderr)
                 mark.parent.rmdir()  # nothing was made in it
@@ -148,7 +148,7 @@ class Disk(unittest.TestCase):
             self.assertEqual((status, b"No space left" in body), (507, True), body)
             self.assert_words(server)  # SQLite needs room beside the database to read it
             ballast.unlink()
-            wait_for("the results again", lambda: SHOWN in self.get(server, RUN_PAGE)[1], 30)
+            wait_for("the results again", lambda: SHOWN in self.get(server, RUN_PAGE)[1])
             fill(disk)
             self.assert_shown(server)
             self.assertEqual(server.request("GET", "/swift/v1/autopkgtest-noble/x", None, signed)[0], 404, "half of it was stored")

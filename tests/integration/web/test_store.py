@@ -173,7 +173,7 @@ class StoreTest(unittest.TestCase):
         path = self.container()
         self.assertEqual(self.ask("PUT", f"{path}/o", b"x", ETag="0" * 32)[0], 422)
         self.assertEqual(self.ask("GET", f"{path}/o")[0], 404)
-        self.assertEqual(os.listdir(self.server.dir / "store" / ".uploads"), [])
+        wait_for("nothing that is uploaded", lambda: not os.listdir(self.server.dir / "store" / ".uploads"))
 
     def test_put_into_a_missing_container(self) -> None:
         self.assertEqual(self.ask("PUT", "/swift/v1/nowhere/o", b"x")[0], 404)
