@@ -20,6 +20,7 @@ import bed  # noqa: E402  (the path comes first)
 from openid_provider import OpenIdProvider  # noqa: E402
 from samples import FOLDER, LOG, PASSED, RUN, artifacts, fill_database, result_tar  # noqa: E402
 from test_login import Visitor  # noqa: E402
+from waiting import WAIT_S  # noqa: E402
 from webserver import ROOT, WebServer, build_dir, read_until  # noqa: E402
 
 HTML = {"Accept": "text/html"}
@@ -54,13 +55,14 @@ def build_programs() -> None:
 
 class Between:
     """Passes requests on to a store and notes the objects that were asked for. Of the object `held` the second half comes when `go_on` is set, piece by piece
-    until all was `sent` or nobody wants it (`left`), or not at all when it was `cut`."""
+    until all was `sent` or nobody wants it (`left`), or not at all when it was `cut`; when it is `endless`, all but the last piece, until nobody wants it."""
 
     def __init__(self, store: str) -> None:
         asked = self.asked = list[str]()
         heads = self.heads = list[str]()
         self.held, self.go_on, self.left, self.cut = "", threading.Event(), threading.Event(), False
         self.sent = threading.Event()
+        self.endless = False
         self.failing = False
         between = self
 
@@ -74,7 +76,7 @@ class Between:
                     self.send_error(503)
                     return
                 try:
-                    answer = bed.DIRECT.open(request, timeout=60)
+                    answer = bed.DIRECT.open(request, timeout=WAIT_S)
                 except bed.urllib.error.HTTPError as error:
                     answer = error
                 with answer:
@@ -88,10 +90,15 @@ class Between:
                 half = len(body) // 2 if name == between.held and answer.status == 200 else len(body)
                 self.wfile.write(body[:half])
                 if half < len(body):
-                    between.go_on.wait(120)
+                    between.go_on.wait(WAIT_S)
                     self.close_connection = True
                     try:
                         for at in range(half, len(body) if not between.cut else 0, 16384):
+                            if between.endless and at + 16384 >= len(body):
+                                self.connection.settimeout(WAIT_S)
+                                if not self.connection.recv(1):
+                                    between.left.set()
+                                return
                             self.wfile.write(body[at:at + 16384])
                             time.sleep(0.02)
                         between.sent.set()
@@ -155,7 +162,7 @@ class AtSwift(unittest.TestCase):
 
     def another(self, server: WebServer, page: str, mark: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         """One more reader, when the mark has come."""
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=WAIT_S)
         self.addCleanup(connection.close)
         self.readers.append(connection)
         connection.request("GET", page)

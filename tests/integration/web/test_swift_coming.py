@@ -22,7 +22,7 @@ import at_swift  # noqa: E402  (the path comes first)
 import counted  # noqa: E402
 from at_swift import HTML, MEGABYTE, PRIVATE, Between  # noqa: E402
 from samples import FOLDER, RUN, archive  # noqa: E402
-from waiting import wait_for  # noqa: E402
+from waiting import WAIT_S, wait_for  # noqa: E402
 from webserver import WebServer, read_until  # noqa: E402
 
 ONE, LARGE_MEMBER = os.urandom(50_000).hex().encode(), os.urandom(MEGABYTE)
@@ -46,7 +46,7 @@ class Coming(at_swift.AtSwift):
         with Between(self.swift.url) as between, self.new_server(between.url) as server:
             self.addCleanup(between.go_on.set)
             between.held = name
-            self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+            self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=WAIT_S)
             self.addCleanup(self.connection.close)
             self.connection.request("GET", page + query, headers={"Accept-Encoding": "gzip"} if gzipped else {})
             response = self.connection.getresponse()
@@ -68,10 +68,11 @@ class Coming(at_swift.AtSwift):
 
     def test_a_part_of_a_log_is_shown_when_that_part_has_come(self) -> None:
         with self.half_a_log("5a1f6", "?from=7500") as (between, server, response, text, page):
+            between.endless = True
             text += response.read()
             self.assertEqual([text.count(b"<span id="), text.count(b'id="L7500"'), text.rstrip()[-7:]], [2000, 1, b"</html>"])
             between.go_on.set()
-            self.assertTrue(between.left.wait(60))  # what is behind it is not wanted
+            self.assertTrue(between.left.wait(WAIT_S))  # what is behind it is not wanted
             self.assertEqual(server.stop(), 0)
 
     def test_text_is_looked_for_while_a_log_comes(self) -> None:
@@ -102,10 +103,11 @@ class Coming(at_swift.AtSwift):
 
     def test_a_log_whose_reader_has_left_is_not_kept(self) -> None:
         with self.half_a_log("5a1f2") as (between, server, response, _, page):
+            between.endless = True
             response.close()
             self.connection.close()
             between.go_on.set()
-            self.assertTrue(between.left.wait(60))
+            self.assertTrue(between.left.wait(WAIT_S))
             between.held = ""
             self.assertEqual(server.request("GET", page)[2].count(b"<span id="), 20_000)
             self.assertEqual(server.stop(), 0)

@@ -22,6 +22,7 @@ from at_swift import Between  # noqa: E402
 from failing_disk import fill, small_disk  # noqa: E402
 from open_files import unnamed_files  # noqa: E402
 from samples import FOLDER, LOG, RUN, fill_store  # noqa: E402
+from waiting import WAIT_S  # noqa: E402
 from webserver import ROOT, WebServer, build_dir, read_until  # noqa: E402
 
 ARTIFACTS = f"/results/autopkgtest-noble/{FOLDER}/artifacts.tar.gz"
@@ -55,7 +56,7 @@ def huge_object(size: int) -> Iterator[tuple[str, list[str], threading.Event]]:
                 self.wfile.write(bytes(MEGABYTE))
             except OSError:  # it is not wanted like this
                 return
-            break_off.wait(120)
+            break_off.wait(WAIT_S)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -88,7 +89,7 @@ class Sharing(unittest.TestCase):
                 yield between, server
 
     def reader(self, server: WebServer, path: str, mark: bytes) -> tuple[http.client.HTTPResponse, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=WAIT_S)
         self.addCleanup(connection.close)
         self.connections.append(connection)
         connection.request("GET", path)
