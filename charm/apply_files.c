@@ -134,7 +134,53 @@ static int differs(const char *path, const struct plan_file *file,
     return 0;
 }
 
-static int remember_readers(const struct apply *a, const struct plan_file *file, struct error *err)
+// Whether a line, up to its end, is one of those settings.
+static bool is_setting(const char *line, const char *const *names)
+{
+    for (; *names; names++) {
+        size_t len = strlen(*names);
+
+        if (strncmp(line, *names, len) == 0 && str_starts_with(line + len, " = "))
+            return true;
+    }
+    return false;
+}
+
+// The next line that is none of those settings; at the end "". *ret_len: without its end.
+static const char *next_line(const char **at, const char *const *names, size_t *ret_len)
+{
+    const char *line;
+
+    do {
+        line = *at;
+        *ret_len = strcspn(line, "\n");
+        *at = line + *ret_len + (line[*ret_len] == '\n');
+    } while (*line && is_setting(line, names));
+    return line;
+}
+
+// Whether a file that is not as planned would be but for settings that are taken up by a reload.
+static bool wants_reload(const char *path, const struct plan_file *file)
+{
+    _cleanup_buf_ struct buf old = BUF_INIT(BUF_OWN_MAX);
+    const char *before, *after, *a, *b;
+    size_t a_len, b_len;
+
+    if (!file->reloaded || file->absent || file_read(path, &old, NULL) < 0)
+        return false;
+    before = buf_str(&old);
+    after = buf_str(&file->content);
+    do {
+        a = next_line(&before, file->reloaded, &a_len);
+        b = next_line(&after, file->reloaded, &b_len);
+        if (a_len != b_len || memcmp(a, b, a_len) != 0 || !*a != !*b)
+            return false;
+    } while (*a);
+    return true;
+}
+
+static int remember_readers(const struct apply *a, const char *path, const struct plan_file *file,
+                            struct error *err)
 {
     static const struct {
         unsigned reader;
@@ -144,6 +190,8 @@ static int remember_readers(const struct apply *a, const struct plan_file *file,
                  {READ_BY_APT, "apt"},         {RESTARTS_WORKERS, "workers-restart"}};
     int r = 0;
 
+    if (wants_reload(path, file))
+        return apply_remember(a, "web-reload", err);
     for (size_t i = 0; i < ARRAY_SIZE(words) && r >= 0; i++)
         if (file->readers & words[i].reader)
             r = apply_remember(a, words[i].word, err);
@@ -201,7 +249,7 @@ static int pass(const struct apply *a, const struct plan *plan, bool apt, bool d
         if (!different)
             continue;
         any = true;
-        r = dry ? remember_readers(a, file, err) : write_file(path, file, &attributes, err);
+        r = dry ? remember_readers(a, path, file, err) : write_file(path, file, &attributes, err);
         if (r < 0)
             return r;
     }

@@ -102,11 +102,13 @@ static int query(struct work *w, struct error *err)
     return systemd_show(w->a->root, &names, &w->states, err);
 }
 
-// What a running unit has to be told. A worker that connects for the first time cannot be told to
-// reload by systemd, and has no test that a restart would wait for.
+// What a running unit has to be told. One that starts cannot be told to reload by systemd: a worker
+// that connects for the first time has no test that a restart would wait for, and the web service
+// no readers.
 static int decide_change(struct work *w, const char *unit, bool starting)
 {
     const struct strv *p = &w->pending;
+    bool web = strcmp(unit, WEB_SERVICE) == 0;
 
     if (is_worker(unit)) {
         bool reload = strv_contains(p, "workers");
@@ -115,10 +117,10 @@ static int decide_change(struct work *w, const char *unit, bool starting)
             return strv_add(&w->restart_later, unit);
         return reload ? strv_add(&w->reload, unit) : 0;
     }
-    if ((strcmp(unit, WEB_SERVICE) == 0 && strv_contains(p, "web")) ||
+    if ((web && (strv_contains(p, "web") || (starting && strv_contains(p, "web-reload")))) ||
         (strcmp(unit, INDEXER_SERVICE) == 0 && strv_contains(p, "indexer")))
         return strv_add(&w->restart, unit);
-    return 0;
+    return web && strv_contains(p, "web-reload") ? strv_add(&w->reload, unit) : 0;
 }
 
 static bool is_down(const struct unit_state *state)

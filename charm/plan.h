@@ -39,6 +39,9 @@ struct plan_file {
     const char *user, *group;
     unsigned readers;
     struct strv restart; // more services that see it only when they start
+    // Settings, NULL at the end, that the web service takes up when it reloads and no other reader
+    // uses: where nothing else changes, nobody is restarted for them. NULL: none. Static.
+    const char *const *reloaded;
 };
 
 struct plan_folder {

@@ -472,6 +472,20 @@ static int add_store_account(struct making *m)
                   swift_data(m->input));
 }
 
+// Proxies come and go with each of their units, and readers are to keep their connections.
+static int add_web_settings(struct making *m)
+{
+    static const char *const reloaded[] = {"trusted-proxies", "page-rate-limit",
+                                           "request-rate-limit", NULL};
+    size_t at = m->plan->files_len;
+    int r = render(m, m->input->settings->web, "web.conf", ETC_DIR "/web.conf", 0640,
+                   READ_BY_WEB | READ_BY_INDEXER, web_data(m->input));
+
+    if (r == 0)
+        m->plan->files[at].reloaded = reloaded;
+    return r;
+}
+
 static int add_settings_files(struct making *m)
 {
     const struct plan_input *in = m->input;
@@ -480,8 +494,7 @@ static int add_settings_files(struct making *m)
 
     if ((r = render(m, s->worker, "worker.conf", ETC_DIR "/worker.conf", 0640, READ_BY_WORKERS,
                     worker_data(in))) < 0 ||
-        (r = render(m, s->web, "web.conf", ETC_DIR "/web.conf", 0640, READ_BY_WEB | READ_BY_INDEXER,
-                    web_data(in))) < 0 ||
+        (r = add_web_settings(m)) < 0 ||
         (r = render(m, s->web, "store.cred", ETC_DIR "/store.cred", 0640, READ_BY_WEB,
                     store_data(in))) < 0 ||
         (r = add_store_account(m)) < 0 ||

@@ -235,6 +235,41 @@ def proxies() -> None:
             assert {crawl(PROXIES[n % 2], f"192.0.2.{n}") for _ in range(10)} == {200}, f"{stranger} used up what somebody else may"
 
 
+def changed_proxies() -> None:
+    """In a network of its own: proxies that come and go are known from the reload on, and nobody's connection ends."""
+    proxy = PROXIES[0]
+    make_network([proxy])
+    with WebServer() as server:
+        def is_believed() -> bool:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE, source_address=(proxy, 0))
+            with contextlib.closing(connection):
+                connection.request("GET", "/queues", headers={"X-Forwarded-Proto": "https"})
+                answer = connection.getresponse()
+                answer.read()
+                return "Strict-Transport-Security" in answer.headers
+
+        kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        with contextlib.closing(kept), socket.create_connection(("127.0.0.1", server.port), PATIENCE) as events:
+            events.sendall(b"GET /running/events HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert b"text/event-stream" in events.recv(65536)
+            kept.request("GET", "/healthz")
+            kept.getresponse().read()
+            socket_of = kept.sock
+            for known in (proxy, "198.51.100.7", f"198.51.100.7 {proxy}"):
+                server.settings["trusted-proxies"] = known
+                server.configure()
+                server.reload()
+                assert is_believed() == (proxy in known.split()), known
+                kept.request("GET", "/healthz")
+                kept.getresponse().read()
+                assert kept.sock is socket_of, "the connection was closed"
+            events.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while events.recv(65536):
+                    pass
+                raise AssertionError("the stream of events has ended")
+
+
 class Networks(unittest.TestCase):
     def in_a_network(self, what: str) -> None:
         done = subprocess.run(["unshare", "--net", sys.executable, __file__, what], capture_output=True, text=True, check=False)
@@ -246,8 +281,11 @@ class Networks(unittest.TestCase):
     def test_only_known_proxies_speak_for_others(self) -> None:
         self.in_a_network("proxies")
 
+    def test_proxies_that_come_and_go_end_no_connection(self) -> None:
+        self.in_a_network("changed_proxies")
 
-IN_A_NETWORK = {"attack": attack, "proxies": proxies}
+
+IN_A_NETWORK = {"attack": attack, "proxies": proxies, "changed_proxies": changed_proxies}
 
 if __name__ == "__main__":
     IN_A_NETWORK.get(" ".join(sys.argv[1:]), counted.main)()

@@ -127,3 +127,32 @@ TEST(after_an_upgrade_and_without_a_memory_all_are_asked)
     free(calls_of(&rig, HOOK_CONFIG_CHANGED));
     assert_trusts(&rig, "fd00::8");
 }
+
+// ---- what is told to whom
+
+#define RELOADED "systemctl reload --no-block -- autopkgtest-web.service"
+
+TEST(proxies_that_come_and_go_cost_no_reader_the_connection)
+{
+    _cleanup_rig_ struct rig rig = proxied_unit();
+    _cleanup_free_ char *came = NULL, *same = NULL, *limits = NULL, *went = NULL, *other = NULL;
+
+    about(&rig, HOOK_RELATION_JOINED, "website:7", "haproxy/0", &came);
+    rig_assert_called(came, RELOADED);
+    rig_assert_not_called(came, "systemctl restart");
+    about(&rig, HOOK_RELATION_CHANGED, "website:7", "haproxy/0", &same);
+    rig_assert_not_called(same, RELOADED);
+    configure(&rig, "{\"page-rate-limit\": 33}");
+    limits = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(limits, RELOADED);
+    rig_assert_not_called(limits, "systemctl restart");
+    about(&rig, HOOK_RELATION_DEPARTED, "website:7", "haproxy/0", &went);
+    rig_assert_called(went, RELOADED);
+    rig_assert_not_called(went, "systemctl restart");
+    // With anything else that changes both start anew.
+    configure(&rig, "{\"page-rate-limit\": 34, \"releases\": \"jammy\"}");
+    other = calls_of(&rig, HOOK_CONFIG_CHANGED);
+    rig_assert_called(other, "systemctl restart -- autopkgtest-web.service "
+                             "autopkgtest-indexer.service");
+    rig_assert_not_called(other, RELOADED);
+}
