@@ -44,11 +44,11 @@ INTEGRATION_NET := $(addprefix $(BUILD)/san/tests/integration/net/,amqp_test dur
 LONGEST := backends/test-lxd worker/test-losses brokers/run worker/test-requests backends/test-testbeds store/run rebuild/run worker/test-cluster
 integration: all $(INTEGRATION_BENCHES) ## programs against real neighbours, such as a broker (tests/integration)
 	+$(Q)$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=$(BUILD)/san $(INTEGRATION_NET)
-	$(Q)tests/run-layer --jobs 4 --timeout 1500 $(addprefix --first ,$(LONGEST)) $(if $(ONLY),--only $(ONLY)) integration
+	$(Q)tests/run-layer --jobs 4 $(addprefix --first ,$(LONGEST)) $(if $(ONLY),--only $(ONLY)) integration
 
 LONGEST_MACHINES := run test-images test-unshare test-lxd test-workers test-website test-killed-hooks
 machine: charm ## the packed charm on real machines of juju-local (tests/machine; root)
-	$(Q)tests/run-layer --jobs 2 --timeout 3000 $(LONGEST_MACHINES:%=--first %) $(if $(ONLY),--only $(ONLY)) machine
+	$(Q)tests/run-layer --jobs 2 $(LONGEST_MACHINES:%=--first %) $(if $(ONLY),--only $(ONLY)) machine
 
 machine-killed-hooks: charm ## every hook killed at each of its calls and run again, 5 minutes on a quiet machine (root)
 	$(Q)BUILD=$(BUILD) KILLED_HOOKS_POINTS=0 tests/machine/test-killed-hooks

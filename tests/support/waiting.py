@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Callable
 
-WAIT_S = 180.0  # an end for what hangs; a machine that is busy with other tests takes its time
+WAIT_S = 600.0  # an end for what hangs; a machine that is busy with other tests takes its time
 
 
 def wait_for(what: str, ready: Callable[[], Any], seconds: float = WAIT_S) -> Any:
