@@ -13,6 +13,7 @@ from bed import COMPLETE, Bed, TooSlow, Worker, wait_for
 from webstore import use_real_upload
 
 OBJECT_S = 5.0  # from the link on others may object to the result of a request that was looked at (SETTLE_US in job.c)
+BROKER_STARTS_S = 600  # longer than a broker may take to start: a lease of that time does not run out meanwhile
 
 
 def test_a_killed_worker_gives_its_request_back_at_its_next_start(bed: Bed) -> None:
@@ -177,6 +178,7 @@ def test_leases_are_renewed_during_a_long_test(bed: Bed) -> None:
 
 
 def test_a_broker_killed_during_a_test_does_not_disturb_it(bed: Bed) -> None:
+    bed.configure(lease_ttl=BROKER_STARTS_S)
     worker, _ = bed.leased_test()
     bed.broker.rig("kill")
     wait_for("the loss noticed", lambda: "no broker" in worker.text())
@@ -189,6 +191,7 @@ def test_a_broker_killed_during_a_test_does_not_disturb_it(bed: Bed) -> None:
 
 
 def test_a_test_that_ends_while_the_broker_is_away_is_announced_when_it_is_back(bed: Bed) -> None:
+    bed.configure(lease_ttl=BROKER_STARTS_S)
     worker, _ = bed.leased_test()
     bed.broker.rig("kill")
     bed.go()
