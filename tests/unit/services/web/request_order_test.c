@@ -81,6 +81,30 @@ TEST(what_is_wrong_is_named)
         {"&trigger=migration-reference/0&ppa=me/my-ppa", -EINVAL,
          "trigger: migration-reference/0 stands alone, without other triggers, all-proposed and "
          "ppa"},
+        {"&trigger=migration-reference/0&all-proposed=1", -EINVAL,
+         "trigger: migration-reference/0 stands alone, without other triggers, all-proposed and "
+         "ppa"},
+        {"&ppa=me/my-ppa&test-git=https://x/y&build-git=https://x/y", -EINVAL,
+         "test-git: cannot be used together with build-git"},
+        {"&trigger=xy/1&build-git=https://x/y", -EINVAL,
+         "ppa: missing, requests from git need one to keep their results apart"},
+        {"&ppa=me/my-ppa&test-git=https://", -EINVAL,
+         "test-git: expected http(s)://HOST/PATH[#BRANCH], got \"https://\""},
+        {"&ppa=me/my-ppa&test-git=https://x/y%23", -EINVAL,
+         "test-git: expected http(s)://HOST/PATH[#BRANCH], got \"https://x/y#\""},
+        {"&ppa=me/my-ppa&build-git=https://x/y%23a%20b", -EINVAL,
+         "build-git: expected http(s)://HOST/PATH[#BRANCH], got \"https://x/y#a b\""},
+        {"&trigger=xy/1&env=A=x", -EINVAL, "env: expected VARIABLE=value, got \"A=x\""},
+        {"&trigger=xy/1&env=AB", -EINVAL, "env: expected VARIABLE=value, got \"AB\""},
+        {"&trigger=xy/1&testname=-x", -EINVAL, "testname: expected the name of a test, got \"-x\""},
+        {"&trigger=xy/1&testname=x%20y", -EINVAL,
+         "testname: expected the name of a test, got \"x y\""},
+        {"&trigger=xy/1&testname=x&testname=y", -EINVAL, "testname: given more than once"},
+        {"&trigger=xy/1&package=bzip2", -EINVAL, "package: given more than once"},
+        {"&trigger=xy/1&package=Gzip", -EINVAL,
+         "package: expected the name of a source package, got \"Gzip\""},
+        {"&trigger=xy/1&readable-by=me,You", -EINVAL,
+         "readable-by: expected a user or team, got \"You\""},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -90,6 +114,60 @@ TEST(what_is_wrong_is_named)
         struct request_order o;
 
         ASSERT_FAILS(read_query(query, &o, &err), cases[i].r, &err, cases[i].message);
+    }
+}
+
+TEST(what_is_missing_or_not_tested_is_named)
+{
+    static const struct {
+        const char *query;
+        int r;
+        const char *message;
+    } cases[] = {
+        {"arch=amd64&package=gzip&trigger=xy/1", -EINVAL, "release: missing"},
+        {"release=&arch=amd64&package=gzip&trigger=xy/1", -EINVAL, "release: missing"},
+        {"release=noble&package=gzip&trigger=xy/1", -EINVAL, "arch: missing"},
+        {"release=noble&arch=amd64&trigger=xy/1", -EINVAL, "package: missing"},
+        {"release=warty&arch=amd64&package=gzip&trigger=xy/1", -ENOENT,
+         "release: warty is not tested here"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_error_ struct error err = ERROR_INIT;
+        struct request_order o;
+
+        ASSERT_FAILS(read_query(cases[i].query, &o, &err), cases[i].r, &err, cases[i].message);
+    }
+}
+
+TEST(what_is_of_the_form_is_passed_over_and_the_reference_may_stand_alone)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_(request_order_release) struct request_order o = {.request = REQUEST_INIT};
+
+    ASSERT_OK(read_query("release=noble&arch=amd64&package=gzip&format=json&token=abc"
+                         "&trigger=migration-reference/0&readable-by=me,a-team other"
+                         "&testname=x/y_z",
+                         &o, &err),
+              &err);
+    ck_assert_uint_eq(o.request.readable_by.len, 3);
+    ck_assert_str_eq(o.request.readable_by.items[1], "a-team");
+    ck_assert_str_eq(o.request.testname, "x/y_z");
+    ck_assert(!o.request.all_proposed);
+}
+
+TEST(a_parameter_has_a_longest)
+{
+    for (int len = 4096; len <= 4097; len++) {
+        _cleanup_error_ struct error err = ERROR_INIT;
+        _cleanup_(request_order_release) struct request_order o = {.request = REQUEST_INIT};
+        _cleanup_free_ char *query = str_format(
+            "release=noble&arch=amd64&package=gzip&trigger=xy/1&env=AB=%0*d", len - 3, 0);
+        int r = read_query(query, &o, &err);
+
+        ck_assert_int_eq(r, len == 4096 ? 0 : -EINVAL);
+        if (r < 0)
+            ck_assert_str_eq(error_message(&err), "env: longer than 4096 bytes");
     }
 }
 
@@ -166,6 +244,21 @@ TEST(members_of_another_kind_are_refused)
 
         ASSERT_FAILS(read_object(text, &o, &err), -EINVAL, &err, cases[i].message);
     }
+}
+
+TEST(a_flag_that_is_false_is_none_and_nothing_but_an_object_is_read)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_(request_order_release) struct request_order o = {.request = REQUEST_INIT};
+
+    ASSERT_OK(read_object("{\"release\": \"noble\", \"arch\": \"amd64\", \"package\": \"gzip\", "
+                          "\"trigger\": \"gzip/1\", \"all-proposed\": false}",
+                          &o, &err),
+              &err);
+    ck_assert(!o.request.all_proposed);
+    request_order_release(&o);
+    ck_assert_int_eq(read_object("[]", &o, &err), -EINVAL);
+    ck_assert_str_eq(error_message(&err), "expected an object, got an array");
 }
 
 TEST(api_keys_match_user_and_key)

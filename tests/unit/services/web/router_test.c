@@ -76,6 +76,34 @@ TEST(other_methods_and_bad_escapes_are_told_apart)
     ck_assert_int_eq(method_parse("BREW"), METHOD_UNKNOWN);
 }
 
+TEST(a_path_that_is_there_tells_what_it_takes)
+{
+    _cleanup_params_ struct params values = {0};
+    const struct route *route = NULL;
+    unsigned allowed = 0;
+    size_t row;
+
+    ck_assert_int_eq(
+        router_find(routes, ARRAY_SIZE(routes), METHOD_POST, "/a/1", &values, &route, &allowed),
+        -EOPNOTSUPP);
+    ck_assert_uint_eq(allowed, METHODS_READ | METHOD_PUT);
+    ck_assert_uint_eq(values.len, 0); // what was caught on the way counts for nothing
+    ck_assert_int_eq(
+        router_find(routes, ARRAY_SIZE(routes), METHOD_GET, "/b/1", &values, &route, &allowed),
+        -ENOENT);
+    ck_assert_uint_eq(allowed, 0);
+    ck_assert_int_eq(find(METHOD_HEAD, "/a/1", &values, &row), 0);
+    ck_assert_uint_eq(row, 1);
+    ck_assert_int_eq(find(METHOD_GET, "/s/c/%zz", &values, &row), -EINVAL);
+    ck_assert_int_eq(find(METHOD_GET, "/a/1//", &values, &row), -ENOENT);
+    ck_assert_int_eq(find(METHOD_GET, "/a/1/b", &values, &row), -ENOENT);
+    ck_assert_int_eq(find(METHOD_GET, "/a/1/b/2", &values, &row), 0);
+    ck_assert_uint_eq(values.len, 2);
+    ck_assert_str_eq(params_get(&values, "x"), "1");
+    ck_assert_int_eq(method_parse("DELETE"), METHOD_DELETE);
+    ck_assert_int_eq(method_parse("get"), METHOD_UNKNOWN);
+}
+
 TEST(parameters_repeat_and_decode)
 {
     _cleanup_params_ struct params p = {0};

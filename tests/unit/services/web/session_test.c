@@ -84,6 +84,51 @@ TEST(names_that_would_break_out_of_the_cookie_are_refused)
     ck_assert(session_name_is_valid("0ad-dev.team+x_y"));
 }
 
+TEST(a_signature_is_compared_whole)
+{
+    _cleanup_free_ char *signed_text = session_sign(&key, "p", "a:b");
+    _cleanup_free_ char *more = str_format("%s0", signed_text);
+    _cleanup_free_ char *text = NULL;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    size_t len = strlen(signed_text);
+
+    ASSERT_OK(session_unsign(&key, "p", signed_text, &text, &err), &err);
+    ck_assert_str_eq(text, "a:b");
+    ck_assert_int_eq(session_unsign(&key, "p", more, &text, NULL), -EBADMSG);
+    for (size_t i = 0; i < len; i++) { // each character of the text and of its signature counts
+        char was = signed_text[i];
+
+        signed_text[i] = was == '0' ? '1' : '0';
+        ck_assert_int_eq(session_unsign(&key, "p", signed_text, &text, NULL), -EBADMSG);
+        signed_text[i] = was;
+    }
+    signed_text[len - 1] = '\0';
+    ck_assert_int_eq(session_unsign(&key, "p", signed_text, &text, NULL), -EBADMSG);
+    ck_assert_int_eq(session_unsign(&key, "p", "a:b:", &text, NULL), -EBADMSG);
+}
+
+TEST(names_have_a_longest_and_those_of_teams_are_looked_at_too)
+{
+    _cleanup_free_ char *longest = str_format("%0*d", SESSION_NAME_MAX, 0);
+    _cleanup_free_ char *longer = str_format("%0*d", SESSION_NAME_MAX + 1, 0);
+    _cleanup_strv_ struct strv teams = STRV_INIT;
+    struct session s;
+
+    ck_assert(session_name_is_valid(longest));
+    ck_assert(!session_name_is_valid(longer));
+    ck_assert_int_eq(strv_split(&teams, "good b/d", " "), 0);
+    ck_assert_int_eq(session_new("alice", &teams, 0, &s, NULL), -EINVAL);
+}
+
+TEST(random_numbers_have_the_length_that_was_asked_for)
+{
+    char text[2 * 64 + 1];
+
+    ck_assert_int_eq(session_random(64, text, NULL), 0);
+    ck_assert_uint_eq(strlen(text), 128);
+    ck_assert_int_lt(session_random(65, text, NULL), 0);
+}
+
 TEST(the_token_of_a_form_is_of_one_session)
 {
     _cleanup_(session_release) struct session a = session_of("alice", ""),
