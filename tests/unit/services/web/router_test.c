@@ -10,6 +10,7 @@ static const struct route routes[] = {
     {.methods = METHODS_READ, .pattern = "/a/{x}/b/{y}"},
     {.methods = METHODS_READ, .pattern = "/s/{c}"},
     {.methods = METHODS_READ, .pattern = "/s/{c}/{rest...}"},
+    {.methods = METHODS_READ, .pattern = "/long"},
 };
 
 static int find(enum method method, const char *path, struct params *values, size_t *ret)
@@ -50,7 +51,8 @@ TEST(paths_find_their_row_and_catch_decoded_values)
 
 TEST(no_row_fits)
 {
-    static const char *const paths[] = {"", "x", "/a", "/a/", "/a//", "/a/1/c", "/a/1/b/", "/s"};
+    static const char *const paths[] = {"",       "x",       "/a", "/a/", "/a//",
+                                        "/a/1/c", "/a/1/b/", "/s", "/lo", "/longer"};
 
     for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
         _cleanup_params_ struct params values = {0};
@@ -87,7 +89,10 @@ TEST(a_path_that_is_there_tells_what_it_takes)
         router_find(routes, ARRAY_SIZE(routes), METHOD_POST, "/a/1", &values, &route, &allowed),
         -EOPNOTSUPP);
     ck_assert_uint_eq(allowed, METHODS_READ | METHOD_PUT);
-    ck_assert_uint_eq(values.len, 0); // what was caught on the way counts for nothing
+    // What was caught on the way counts for nothing, also by the last row that was tried.
+    ck_assert_int_eq(router_find(routes, 3, METHOD_POST, "/a/1", &values, &route, &allowed),
+                     -EOPNOTSUPP);
+    ck_assert_uint_eq(values.len, 0);
     ck_assert_int_eq(
         router_find(routes, ARRAY_SIZE(routes), METHOD_GET, "/b/1", &values, &route, &allowed),
         -ENOENT);
@@ -100,6 +105,10 @@ TEST(a_path_that_is_there_tells_what_it_takes)
     ck_assert_int_eq(find(METHOD_GET, "/a/1/b/2", &values, &row), 0);
     ck_assert_uint_eq(values.len, 2);
     ck_assert_str_eq(params_get(&values, "x"), "1");
+    ck_assert_int_eq(method_parse("GET"), METHOD_GET);
+    ck_assert_int_eq(method_parse("HEAD"), METHOD_HEAD);
+    ck_assert_int_eq(method_parse("POST"), METHOD_POST);
+    ck_assert_int_eq(method_parse("PUT"), METHOD_PUT);
     ck_assert_int_eq(method_parse("DELETE"), METHOD_DELETE);
     ck_assert_int_eq(method_parse("get"), METHOD_UNKNOWN);
 }

@@ -152,6 +152,8 @@ TEST(a_key_follows_from_a_secret_or_is_random)
     ck_assert_mem_eq(a.bytes, b.bytes, SESSION_KEY_BYTES);
     ck_assert_int_eq(session_key_derive("secret2", &b), 0);
     ck_assert_mem_ne(a.bytes, b.bytes, SESSION_KEY_BYTES);
+    ck_assert_int_eq(session_key_derive("secret3", &a), 0); // each byte of it counts
+    ck_assert_mem_ne(a.bytes, b.bytes, SESSION_KEY_BYTES);
     ASSERT_OK(session_key_make(&a, &err), &err);
     ASSERT_OK(session_key_make(&b, &err), &err);
     ck_assert_mem_ne(a.bytes, b.bytes, SESSION_KEY_BYTES);
